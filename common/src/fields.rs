@@ -1,0 +1,129 @@
+//! The header section: one field a line, a name and a value (RFC 9112 §5).
+
+use crate::RequestError;
+use crate::request_line::is_token;
+
+/// The fields of a header section, in the order they came in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields {
+    lines: Vec<(String, String)>,
+}
+
+impl Fields {
+    /// The values of all fields of that name, in the order they came in: a
+    /// field may be repeated. Case does not matter in a name (RFC 9110 §5.1).
+    pub fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.lines
+            .iter()
+            .filter(move |(line_name, _)| line_name.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+}
+
+/// Reads the lines between a head's request line and its blank line. White
+/// space around a value is not part of it, and bytes in it that are not UTF-8
+/// become `U+FFFD`.
+///
+/// ```
+/// let head = b"GET / HTTP/1.1\r\nHost: localhost\r\naccept:*/*\r\n\r\n";
+/// let fields = common::parse_fields(head)?;
+/// assert_eq!(fields.values("Accept").collect::<Vec<_>>(), ["*/*"]);
+/// assert_eq!(fields.values("Cookie").next(), None);
+/// # Ok::<(), common::RequestError>(())
+/// ```
+///
+/// # Errors
+/// 400 for a line without a colon, for a name that is no token (so also where
+/// white space stands before the colon, RFC 9112 §5.1), for a line that
+/// continues the one before (§5.2), and for control characters in a value
+/// (RFC 9110 §5.5). Two servers that read such lines differently can be played
+/// off against each other.
+pub fn parse_fields(head: &[u8]) -> Result<Fields, RequestError> {
+    let bad = |problem| RequestError::new("400 Bad Request", problem);
+
+    let head = String::from_utf8_lossy(head);
+    let mut fields = Fields::default();
+    for line in head.split('\n').skip(1) {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        if line.is_empty() {
+            break;
+        }
+        if line.starts_with([' ', '\t']) {
+            return Err(bad("a field line continues the one before it"));
+        }
+        let (name, value) = line
+            .split_once(':')
+            .ok_or_else(|| bad("a field line has no colon"))?;
+        if !is_token(name) {
+            return Err(bad("a field name is no token"));
+        }
+        let value = value.trim_matches([' ', '\t']);
+        if value.contains(|character: char| character.is_ascii_control() && character != '\t') {
+            return Err(bad("a field value holds a control character"));
+        }
+        fields.lines.push((name.to_owned(), value.to_owned()));
+    }
+    Ok(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(lines: &str) -> Result<Fields, RequestError> {
+        parse_fields(format!("GET / HTTP/1.1\r\n{lines}\r\n").as_bytes())
+    }
+
+    #[test]
+    fn good_fields() {
+        for (lines, values) in [
+            ("", &[][..]),
+            ("Other: 1\r\n", &[]),
+            ("A-Field: 1\r\n", &["1"]),
+            ("a-fIELD:1\r\n", &["1"]),
+            ("A-Field: \t 1 2 \t\r\n", &["1 2"]),
+            ("A-Field:\r\n", &[""]),
+            ("A-Field: a:b\r\n", &["a:b"]),
+            ("A-Field: a\tb\r\n", &["a\tb"]),
+            ("A-Field: 1\nOther: 2\n", &["1"]),
+            ("A-Field: 1\r\nOther: 2\r\na-field: 3\r\n", &["1", "3"]),
+            ("A-Field: grüße\r\n", &["grüße"]),
+            ("\r\nA-Field: past the blank line\r\n", &[]),
+        ] {
+            let fields = parse(lines).unwrap();
+            assert_eq!(
+                fields.values("A-Field").collect::<Vec<_>>(),
+                values,
+                "{lines:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_utf8() {
+        let fields = parse_fields(b"GET / HTTP/1.1\r\nA: \xff\r\n\r\n").unwrap();
+        assert_eq!(fields.values("a").next(), Some("\u{fffd}"));
+    }
+
+    #[test]
+    fn bad_fields() {
+        for lines in [
+            "no colon\r\n",
+            ": no name\r\n",
+            "A : space before the colon\r\n",
+            "A\t: tab before the colon\r\n",
+            "A B: two words\r\n",
+            "A(B): no token\r\n",
+            "grüße: no token\r\n",
+            "A: 1\r\n continued\r\n",
+            "A: 1\r\n\tcontinued\r\n",
+            " starts with space: 1\r\n",
+            "A: bare \r CR\r\n",
+            "A: NUL \0\r\n",
+            "A: DEL \x7f\r\n",
+        ] {
+            let error = parse(lines).unwrap_err();
+            assert!(error.status.starts_with("400"), "{lines:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Chapter 1: a connection is accepted, logged and closed.
+
+use std::io::Read;
+
+use harness::{Server, check_command_line, hostile};
+use insta::assert_snapshot;
+
+const CHAPTER: &str = env!("CARGO_BIN_EXE_ch01-socket");
+
+fn a_connection_is_closed(server: &Server) {
+    let received = server.connect().read_to_end(&mut Vec::new());
+    assert_eq!(received.expect("the connection ends"), 0);
+}
+
+#[test]
+fn connection() {
+    let exchange = Server::start(CHAPTER)
+        .begin("core: the connection is closed without a word")
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn log() {
+    let server = Server::start(CHAPTER);
+    a_connection_is_closed(&server);
+    a_connection_is_closed(&server);
+    assert_snapshot!(server.log());
+}
+
+#[test]
+fn command_line() {
+    check_command_line(CHAPTER);
+}
+
+#[test]
+fn hostile_clients() {
+    hostile::try_each(&Server::start(CHAPTER), a_connection_is_closed);
+}
+
+#[test]
+fn a_silent_client_is_closed_at_once() {
+    hostile::a_silent_client(&Server::start(CHAPTER), a_connection_is_closed);
+}

@@ -1,0 +1,69 @@
+//! Chapter 2: the head of a request is read and logged.
+
+use harness::{Server, check_command_line, hostile};
+use insta::assert_snapshot;
+
+const CHAPTER: &str = env!("CARGO_BIN_EXE_ch02-logging");
+const REQUEST: &str = "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+fn a_request_is_read(server: &Server) {
+    let exchange = server.exchange("core", REQUEST);
+    assert!(
+        exchange.ends_with("> \\r\\n\n* the server closes\n"),
+        "{exchange}"
+    );
+}
+
+#[test]
+fn request() {
+    let exchange =
+        Server::start(CHAPTER).exchange("core: the request is read, and nothing answered", REQUEST);
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn d2_a_head_is_read_to_its_blank_line() {
+    let exchange = Server::start(CHAPTER)
+        .begin("D2: a head may come in many pieces")
+        .send_one_by_one(REQUEST)
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn log() {
+    let server = Server::start(CHAPTER);
+    server.exchange("a head", REQUEST);
+    server.exchange("a head with bare LF and a long line", {
+        format!("GET / HTTP/1.0\nCookie: {}\n\n", "c".repeat(2000))
+    });
+    server.exchange(
+        "control characters",
+        "GET /\x1b[2J\x07\t\u{9b}\r HTTP/1.1\r\n\r\n",
+    );
+    server.exchange("no UTF-8", b"GET /gr\xfc\xdfe HTTP/1.1\r\n\r\n");
+    server.begin("closed without a byte").half_close().finish();
+    server
+        .begin("cut off")
+        .send("GET / HTTP/1.1\r\n")
+        .half_close()
+        .finish();
+    server.exchange("too long", vec![b'x'; 8192]);
+    assert_snapshot!(server.log());
+}
+
+#[test]
+fn command_line() {
+    check_command_line(CHAPTER);
+}
+
+#[test]
+fn hostile_clients() {
+    hostile::try_each(&Server::start(CHAPTER), a_request_is_read);
+}
+
+#[test]
+#[ignore = "waits twice for the 10 s that a client is given"]
+fn a_silent_client() {
+    hostile::a_silent_client(&Server::start(CHAPTER), a_request_is_read);
+}

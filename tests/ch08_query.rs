@@ -1,0 +1,159 @@
+//! Chapter 8: the query of the target is taken apart and shown.
+
+use harness::{Server, check_command_line, hostile};
+use insta::assert_snapshot;
+
+const CHAPTER: &str = env!("CARGO_BIN_EXE_ch08-query");
+
+fn get(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n")
+}
+
+fn the_page_is_served(server: &Server) {
+    let exchange = server.exchange("core", get("/?name=Ada"));
+    let page = r#"< <h1>Query Parameters</h1><pre>{"name": ["Ada"]}</pre>"#;
+    assert!(exchange.contains(page), "{exchange}");
+}
+
+#[test]
+fn one_parameter() {
+    let exchange =
+        Server::start(CHAPTER).exchange("D7: one parameter, in Rust's notation", get("/?name=Ada"));
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn no_query() {
+    let exchange = Server::start(CHAPTER).exchange("core: no query, no parameters", get("/"));
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn any_path() {
+    let exchange = Server::start(CHAPTER).exchange(
+        "core: neither the path nor an empty value matters",
+        get("/any/path?name="),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn d1_lines_end_in_crlf() {
+    let exchange = Server::start(CHAPTER).exchange(
+        "D1: lines end in CRLF, also for a client that ends its own in LF",
+        "GET / HTTP/1.0\n\n",
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn d3_a_broken_request() {
+    let exchange = Server::start(CHAPTER).exchange(
+        "D3: a request line of two words is a bad request",
+        "GET /?name=Ada\r\n\r\n",
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn d4_markup_is_escaped() {
+    let exchange = Server::start(CHAPTER).exchange(
+        "D4: markup in a query is shown and does not run",
+        get("/?name=<script>alert(1)</script>&%3Cb%3E=%26amp;"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn d7_names_in_order_of_arrival() {
+    let exchange = Server::start(CHAPTER).exchange(
+        "D7: names stand in the order they came in, each with all its values",
+        get("/?zoe=1&ada=2&zoe=3"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn d7_decoded_as_python_does() {
+    let exchange = Server::start(CHAPTER).exchange(
+        "D7: decoded as Python's parse_qs does",
+        get("/?full+name=Ada%20Lovelace&empty=&flag&=nameless&a=1;b=2&rate=100%&bad=%ff&euro=%E2%82%AC"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn d7_characters_that_rust_escapes() {
+    let exchange = Server::start(CHAPTER).exchange(
+        "D7: quotation marks and control characters are shown as Rust writes them",
+        get("/?a=%22%5C%00%0D%0A%1B"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn d8_an_answer_survives_what_was_left_unread() {
+    let exchange = Server::start(CHAPTER)
+        .begin("D8: what follows the request does not destroy the answer")
+        .send([get("/").into_bytes(), vec![b'x'; 20_000]].concat())
+        .half_close()
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn d9_the_newest_of_several_connections_is_answered_first() {
+    let server = Server::start(CHAPTER);
+    let _older = [server.connect(), server.connect(), server.connect()];
+    the_page_is_served(&server);
+}
+
+#[test]
+fn log() {
+    let server = Server::start(CHAPTER);
+    for request in [get("/?name=Ada"), "GET /\r\n\r\n".to_owned()] {
+        server.begin("logged").send(request).half_close().finish();
+    }
+    server.begin("closed without a byte").half_close().finish();
+    assert_snapshot!(server.log());
+}
+
+#[test]
+fn a_real_client() {
+    let server = Server::start(CHAPTER);
+    let mut response = ureq::get(server.url("/greet"))
+        .query("name", "Ada & Bob")
+        .query("name", "Zoë")
+        .call()
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "text/html");
+    assert_eq!(
+        response.body_mut().read_to_string().unwrap(),
+        r#"<h1>Query Parameters</h1><pre>{"name": ["Ada &amp; Bob", "Zoë"]}</pre>"#
+    );
+}
+
+#[test]
+fn command_line() {
+    check_command_line(CHAPTER);
+}
+
+#[test]
+fn hostile_clients() {
+    hostile::try_each(&Server::start(CHAPTER), the_page_is_served);
+}
+
+#[test]
+fn as_many_parameters_as_fit() {
+    let parameters: Vec<String> = (0..1200).map(|number| format!("{number}=x")).collect();
+    let exchange =
+        Server::start(CHAPTER).exchange("many", get(&format!("/?{}", parameters.join("&"))));
+    assert!(exchange.contains(r#""0": ["x"], "1": ["x"]"#), "{exchange}");
+    assert!(exchange.contains(r#""1199": ["x"]}"#), "{exchange}");
+}
+
+#[test]
+fn a_silent_crowd() {
+    hostile::a_silent_crowd(&Server::start(CHAPTER), the_page_is_served);
+}

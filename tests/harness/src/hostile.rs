@@ -1,0 +1,101 @@
+//! Clients that mean no good.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use crate::Server;
+
+/// What a client does with its connection; what it gives back, it holds on to.
+type Client = fn(TcpStream) -> Option<TcpStream>;
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// How many connections are held at once. A process on macOS has 256 file
+/// descriptors to begin with.
+const CROWD: usize = if cfg!(target_os = "macos") { 100 } else { 300 };
+
+/// Lets each of these clients at the server, and checks after each one, while
+/// those that hold on still do, that `next_client_is_served`.
+///
+/// None of them is silent: one that is may hold a server with one thread for
+/// ten seconds. That is what [`a_silent_client`] and [`a_silent_crowd`] are for.
+pub fn try_each(server: &Server, next_client_is_served: impl Fn(&Server)) {
+    let clients: [(&str, Client); 9] = [
+        ("closes without a word", |_| None),
+        ("resets without a word", reset),
+        ("sends noise", |stream| {
+            let noise: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+            send(stream, &noise)
+        }),
+        ("sends empty lines without end", |stream| {
+            send(stream, &b"\r\n".repeat(50_000))
+        }),
+        ("sends a head of 1 MiB", |stream| {
+            let stream = send(stream, b"GET / HTTP/1.1\r\nX: ")?;
+            send(stream, &vec![b'x'; 1024 * 1024])
+        }),
+        ("sends a request line of 1 MiB", |stream| {
+            send(stream, &vec![b'x'; 1024 * 1024])
+        }),
+        ("resets in the middle of a request", |stream| {
+            send(stream, &REQUEST[..20]).and_then(reset)
+        }),
+        ("resets as soon as it has asked", |stream| {
+            send(stream, REQUEST).and_then(reset)
+        }),
+        ("asks and never reads", |stream| send(stream, REQUEST)),
+    ];
+    for (name, client) in clients {
+        println!("a client that {name}");
+        let held = client(server.connect());
+        next_client_is_served(server);
+        drop(held);
+        next_client_is_served(server);
+    }
+}
+
+/// Holds a connection in silence until the server ends it, and checks that then
+/// `next_client_is_served`.
+pub fn a_silent_client(server: &Server, next_client_is_served: impl Fn(&Server)) {
+    for sent in [&b""[..], &REQUEST[..20]] {
+        let mut silent = server.connect();
+        silent.write_all(sent).expect("cannot send");
+        next_client_is_served(server);
+        // The page of a chapter that answers 408 may come before the end.
+        let _ = silent.read_to_end(&mut Vec::new());
+    }
+}
+
+/// Holds many connections in silence, and checks that meanwhile
+/// `next_client_is_served`.
+pub fn a_silent_crowd(server: &Server, next_client_is_served: impl Fn(&Server)) {
+    let crowd: Vec<TcpStream> = (0..CROWD).map(|_| server.connect()).collect();
+    next_client_is_served(server);
+    for silent in &crowd {
+        silent
+            .set_nonblocking(true)
+            .expect("cannot look at the connection");
+        let mut silent = silent;
+        let still_held = silent
+            .read(&mut [0])
+            .expect_err("the server gave up a client");
+        assert_eq!(still_held.kind(), std::io::ErrorKind::WouldBlock);
+    }
+}
+
+/// Sends what the server will take of it. One that has heard enough closes,
+/// and then the rest cannot be sent.
+fn send(mut stream: TcpStream, bytes: &[u8]) -> Option<TcpStream> {
+    let _ = stream.write_all(bytes);
+    Some(stream)
+}
+
+fn reset(stream: TcpStream) -> Option<TcpStream> {
+    SockRef::from(&stream)
+        .set_linger(Some(Duration::ZERO))
+        .expect("cannot make the connection end in a reset");
+    None
+}

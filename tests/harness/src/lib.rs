@@ -1,0 +1,20 @@
+//! Starts a chapter, talks raw bytes to it, and shows the wire.
+//!
+//! Whatever goes wrong in here ends the test that asked for it, so functions
+//! panic instead of returning errors.
+
+mod command_line;
+mod exchange;
+pub mod hostile;
+mod server;
+pub mod wire;
+
+pub use command_line::check_command_line;
+pub use exchange::Exchange;
+pub use server::Server;
+
+use std::time::Duration;
+
+/// How long a test waits for what should come at once. It is there to end a
+/// test that has failed, not to be waited for.
+const PATIENCE: Duration = Duration::from_secs(30);

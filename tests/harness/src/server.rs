@@ -1,0 +1,157 @@
+//! A chapter's binary, running on a port of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread::{self, JoinHandle};
+
+use crate::{Exchange, PATIENCE, wire};
+
+/// A running server. It is killed when this is dropped, so also when the test
+/// that started it fails.
+pub struct Server {
+    child: Child,
+    address: SocketAddr,
+    output: Option<JoinHandle<Vec<u8>>>,
+    errors: Option<JoinHandle<Vec<u8>>>,
+}
+
+impl Server {
+    /// Starts a program on a free port.
+    pub fn start(program: &str) -> Self {
+        Self::start_in(program, Path::new("."))
+    }
+
+    /// Starts a program on a free port, in a folder.
+    pub fn start_in(program: &str, folder: &Path) -> Self {
+        let mut child = Command::new(program)
+            .arg("127.0.0.1:0")
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
+        let (output, first_line) = collect(child.stdout.take().expect("stdout is piped"));
+        let (errors, _) = collect(child.stderr.take().expect("stderr is piped"));
+        let mut server = Self {
+            child,
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+            output: Some(output),
+            errors: Some(errors),
+        };
+        let first_line = first_line
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|_| panic!("{program} says nothing"));
+        let port = first_line
+            .strip_prefix("Listening on port ")
+            .and_then(|rest| rest.strip_suffix("...\n"))
+            .and_then(|port| port.parse().ok())
+            .unwrap_or_else(|| panic!("{program} names no port: {first_line:?}"));
+        server.address.set_port(port);
+        server
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The number of its process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The address of a page, for a client that wants a URL.
+    pub fn url(&self, target: &str) -> String {
+        format!("http://{}{target}", self.address)
+    }
+
+    /// Opens a connection.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).expect("cannot connect to the server");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
+            .and_then(|()| stream.set_nodelay(true))
+            .expect("cannot set up the connection");
+        stream
+    }
+
+    /// Opens a connection and begins to write down what goes over it. The title
+    /// starts with `core` for what the document's listing does as well, else
+    /// with the difference that it shows, such as `D4`.
+    pub fn begin(&self, title: &str) -> Exchange {
+        Exchange::begin(self.connect(), title)
+    }
+
+    /// Sends a request and writes down what comes back.
+    pub fn exchange(&self, title: &str, request: impl AsRef<[u8]>) -> String {
+        self.begin(title).send(request).finish()
+    }
+
+    /// Stops the server and gives what it has printed, standard output first,
+    /// with every port replaced by `[port]`.
+    pub fn log(mut self) -> String {
+        self.stop();
+        let mut log = String::new();
+        for (name, stream) in [("output", &mut self.output), ("errors", &mut self.errors)] {
+            let stream = stream.take().expect("the log is read once");
+            let printed = stream.join().expect("cannot read what was printed");
+            log += &format!("--- standard {name}\n{}", wire::show("", &printed));
+        }
+        hide_ports(&log)
+    }
+
+    fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Reads a pipe to its end, so that the program never waits for a reader, and
+/// passes on the first line as soon as it is there.
+fn collect(pipe: impl Read + Send + 'static) -> (JoinHandle<Vec<u8>>, Receiver<String>) {
+    let (first_line, receiver) = mpsc::channel();
+    let collected = thread::spawn(move || {
+        let mut reader = BufReader::new(pipe);
+        let mut printed = Vec::new();
+        if reader
+            .read_until(b'\n', &mut printed)
+            .is_ok_and(|length| length > 0)
+        {
+            let _ = first_line.send(String::from_utf8_lossy(&printed).into_owned());
+        }
+        let _ = reader.read_to_end(&mut printed);
+        printed
+    });
+    (collected, receiver)
+}
+
+fn hide_ports(log: &str) -> String {
+    let mut hidden = String::new();
+    for line in log.lines() {
+        let number = |text: &str| text.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+        let line = match line.strip_suffix(r"\n") {
+            Some(line) if line.starts_with("Connection from ") => {
+                format!(r"{}[port]\n", &line[..number(line)])
+            }
+            Some(line) if line.starts_with("Listening on port ") => {
+                let line = line.trim_end_matches('.');
+                format!(r"{}[port]...\n", &line[..number(line)])
+            }
+            _ => line.to_owned(),
+        };
+        hidden += &line;
+        hidden.push('\n');
+    }
+    hidden
+}
