@@ -37,8 +37,3 @@ fn command_line() {
 fn hostile_clients() {
     hostile::try_each(&Server::start(CHAPTER), a_connection_is_closed);
 }
-
-#[test]
-fn a_silent_client_is_closed_at_once() {
-    hostile::a_silent_client(&Server::start(CHAPTER), a_connection_is_closed);
-}

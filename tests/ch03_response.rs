@@ -127,7 +127,12 @@ fn hostile_clients() {
 }
 
 #[test]
-#[ignore = "waits twice for the 10 s that a client is given"]
-fn a_silent_client() {
-    hostile::a_silent_client(&Server::start(CHAPTER), the_page_is_served);
+#[ignore = "waits for the 10 s that a client is given"]
+fn a_silent_client_is_let_go() {
+    let server = Server::start(CHAPTER);
+    let exchange = hostile::a_silent_client(&server, "GET / HTTP/1.1\r\n", the_page_is_served);
+    assert!(
+        exchange.ends_with("1.1\\r\\n\n* the server closes\n"),
+        "{exchange}"
+    );
 }

@@ -1,6 +1,7 @@
 //! Chapter 7: files below `pages/` are served, and nothing else is.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use harness::{Server, check_command_line, hostile};
@@ -16,16 +17,20 @@ fn get(target: &str) -> String {
 
 /// A folder with a small `pages/` of its own, and a canary beside it.
 fn site() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    make_site().expect("cannot make a site")
+}
+
+fn make_site() -> io::Result<TempDir> {
+    let folder = tempfile::tempdir()?;
     let pages = folder.path().join("pages");
-    fs::create_dir_all(pages.join("folder")).unwrap();
-    fs::write(folder.path().join("canary.txt"), CANARY).unwrap();
-    fs::write(pages.join("index.html"), "<h1>Served</h1>\n").unwrap();
-    fs::write(pages.join("a b.txt"), "grüße\n").unwrap();
-    fs::write(pages.join("folder/deep.css"), "h1 { color: teal }\n").unwrap();
-    fs::write(pages.join("bytes.png"), b"\x89PNG\r\n\x1a\n\0\xff").unwrap();
-    fs::write(pages.join("empty.js"), "").unwrap();
-    folder
+    fs::create_dir_all(pages.join("folder"))?;
+    fs::write(folder.path().join("canary.txt"), CANARY)?;
+    fs::write(pages.join("index.html"), "<h1>Served</h1>\n")?;
+    fs::write(pages.join("a b.txt"), "grüße\n")?;
+    fs::write(pages.join("folder/deep.css"), "h1 { color: teal }\n")?;
+    fs::write(pages.join("bytes.png"), b"\x89PNG\r\n\x1a\n\0\xff")?;
+    fs::write(pages.join("empty.js"), "")?;
+    Ok(folder)
 }
 
 /// What a server over the workspace's own `pages/` says to one request.
@@ -341,10 +346,7 @@ fn a_big_file_arrives_whole_for_clients_at_once_and_is_never_whole_in_memory() {
                     "application/octet-stream"
                 );
                 let mut body = response.body_mut().as_reader();
-                assert_eq!(
-                    std::io::copy(&mut body, &mut std::io::sink()).unwrap(),
-                    SIZE
-                );
+                assert_eq!(io::copy(&mut body, &mut io::sink()).unwrap(), SIZE);
             });
         }
     });
