@@ -1,28 +1,47 @@
-//! One connection, written down as it goes: `>` before what the client sends,
-//! `<` before what the server sends, `*` before what else happens.
+//! One connection after another, written down as it goes.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-use crate::wire;
+use crate::Server;
+use crate::transcript::{Placeholders, Step, Transcript};
 
-/// A connection and what went over it so far.
-pub struct Exchange {
+/// A connection to a server, and what has happened so far.
+pub struct Exchange<'a> {
+    server: &'a Server,
     stream: TcpStream,
-    transcript: String,
+    older: Vec<TcpStream>,
+    placeholders: Placeholders,
+    transcript: Transcript,
 }
 
-impl Exchange {
-    pub(crate) fn begin(stream: TcpStream, title: &str) -> Self {
-        let transcript = format!("* {title}\n");
-        Self { stream, transcript }
+impl<'a> Exchange<'a> {
+    pub(crate) fn begin(server: &'a Server, heading: &str, older: usize) -> Self {
+        let mut transcript = Transcript::new(heading);
+        if older > 0 {
+            transcript.steps.push(Step::Older(older));
+        }
+        let older = (0..older).map(|_| server.connect()).collect();
+        let stream = server.connect();
+        let address = stream
+            .local_addr()
+            .expect("a connected socket has an address");
+        let placeholders = Placeholders::new(address);
+        Self {
+            server,
+            stream,
+            older,
+            placeholders,
+            transcript,
+        }
     }
 
-    /// Sends bytes in one write.
+    /// Sends bytes in one write. `[date]` in them stands for the last date that
+    /// was received.
     pub fn send(mut self, bytes: impl AsRef<[u8]>) -> Self {
-        self.stream.write_all(bytes.as_ref()).expect("cannot send");
-        self.transcript += &wire::show("> ", bytes.as_ref());
-        self
+        let filled_in = self.placeholders.fill_in(bytes.as_ref());
+        self.stream.write_all(&filled_in).expect("cannot send");
+        self.note(Step::Send(bytes.as_ref().to_vec()))
     }
 
     /// Sends bytes, each in a write of its own.
@@ -30,9 +49,7 @@ impl Exchange {
         for byte in bytes.as_ref() {
             self.stream.write_all(&[*byte]).expect("cannot send");
         }
-        self.transcript += "* one byte at a time\n";
-        self.transcript += &wire::show("> ", bytes.as_ref());
-        self
+        self.note(Step::SendOneByOne(bytes.as_ref().to_vec()))
     }
 
     /// Reads until an empty line has come, for an answer before the last one.
@@ -45,27 +62,47 @@ impl Exchange {
                 .expect("cannot receive a head");
             received.extend(byte);
         }
-        self.transcript += &wire::show("< ", &received);
-        self
+        self.note(Step::Receive(received))
     }
 
     /// Says that the client will send nothing more.
-    pub fn half_close(mut self) -> Self {
+    pub fn half_close(self) -> Self {
         self.stream
             .shutdown(Shutdown::Write)
             .expect("cannot half-close");
-        self.transcript += "* the client half-closes\n";
-        self
+        self.note(Step::HalfClose)
+    }
+
+    /// Reads to the end of this connection and opens another.
+    pub fn another(mut self) -> Self {
+        self.read_to_end();
+        self.stream = self.server.connect();
+        self.note(Step::Another)
     }
 
     /// Reads to the end of the connection, and gives the whole transcript.
     pub fn finish(mut self) -> String {
+        self.read_to_end();
+        drop(self.older);
+        self.transcript.to_string()
+    }
+
+    fn read_to_end(&mut self) {
         let mut received = Vec::new();
         let end = match self.stream.read_to_end(&mut received) {
-            Ok(_) => "* the server closes\n",
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => "* the server resets\n",
+            Ok(_) => Step::Closes,
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => Step::Resets,
             Err(error) => panic!("{}no end of the answer: {error}", self.transcript),
         };
-        self.transcript + &wire::show("< ", &received) + end
+        if !received.is_empty() {
+            let received = self.placeholders.put_in(&received);
+            self.transcript.steps.push(Step::Receive(received));
+        }
+        self.transcript.steps.push(end);
+    }
+
+    fn note(mut self, step: Step) -> Self {
+        self.transcript.steps.push(step);
+        self
     }
 }

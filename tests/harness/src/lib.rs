@@ -7,6 +7,7 @@ mod command_line;
 mod exchange;
 pub mod hostile;
 mod server;
+pub mod transcript;
 pub mod wire;
 
 pub use command_line::check_command_line;

@@ -80,16 +80,23 @@ impl Server {
         stream
     }
 
-    /// Opens a connection and begins to write down what goes over it. The title
-    /// starts with `core` for what the document's listing does as well, else
-    /// with the difference that it shows, such as `D4`.
-    pub fn begin(&self, title: &str) -> Exchange {
-        Exchange::begin(self.connect(), title)
+    /// Opens a connection and begins to write down what goes over it. The
+    /// heading is as [`Transcript::new`] wants it.
+    ///
+    /// [`Transcript::new`]: crate::transcript::Transcript::new
+    pub fn begin(&self, heading: &str) -> Exchange<'_> {
+        Exchange::begin(self, heading, 0)
+    }
+
+    /// Does the same after it has opened `older` other connections, which stay
+    /// open and silent until the end.
+    pub fn begin_behind(&self, older: usize, heading: &str) -> Exchange<'_> {
+        Exchange::begin(self, heading, older)
     }
 
     /// Sends a request and writes down what comes back.
-    pub fn exchange(&self, title: &str, request: impl AsRef<[u8]>) -> String {
-        self.begin(title).send(request).finish()
+    pub fn exchange(&self, heading: &str, request: impl AsRef<[u8]>) -> String {
+        self.begin(heading).send(request).finish()
     }
 
     /// Stops the server and gives what it has printed, standard output first,
@@ -100,7 +107,10 @@ impl Server {
         for (name, stream) in [("output", &mut self.output), ("errors", &mut self.errors)] {
             let stream = stream.take().expect("the log is read once");
             let printed = stream.join().expect("cannot read what was printed");
-            log += &format!("--- standard {name}\n{}", wire::show("", &printed));
+            log += &format!("--- standard {name}\n");
+            for line in wire::show(&printed) {
+                log += &format!("{line}\n");
+            }
         }
         hide_ports(&log)
     }

@@ -1,4 +1,4 @@
-//! Bytes as text that shows every one of them.
+//! Bytes as text that shows every one of them, and back.
 //!
 //! A line of the text is a line of the bytes, and its end stands there as
 //! `\r\n` or `\n`. Control characters and bytes that are not UTF-8 are shown as
@@ -10,18 +10,16 @@ use std::fmt::Write;
 /// From how many repetitions on a byte is counted instead of written out.
 const LONG_RUN: usize = 64;
 
-/// Shows bytes, each line behind `prefix`.
-pub fn show(prefix: &str, bytes: &[u8]) -> String {
-    let mut shown = String::new();
-    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
-        shown.push_str(prefix);
-        show_line(line, &mut shown);
-        shown.push('\n');
-    }
-    shown
+/// Shows bytes, a line for each line of theirs.
+pub fn show(bytes: &[u8]) -> Vec<String> {
+    bytes
+        .split_inclusive(|&byte| byte == b'\n')
+        .map(show_line)
+        .collect()
 }
 
-fn show_line(line: &[u8], shown: &mut String) {
+fn show_line(line: &[u8]) -> String {
+    let mut shown = String::new();
     let mut plain_start = 0;
     let mut position = 0;
     for run in line.chunk_by(|a, b| a == b) {
@@ -34,6 +32,7 @@ fn show_line(line: &[u8], shown: &mut String) {
         }
     }
     shown.push_str(&escape(&line[plain_start..]));
+    shown
 }
 
 fn escape(bytes: &[u8]) -> String {
@@ -58,26 +57,89 @@ fn escape(bytes: &[u8]) -> String {
     escaped
 }
 
+/// The bytes that [`show`] shows as this line; `None` where it shows nothing
+/// like it.
+pub fn read(line: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut rest = line;
+    while let Some(backslash) = rest.find('\\') {
+        bytes.extend(rest[..backslash].bytes());
+        rest = &rest[backslash..];
+        if let Some(run) = rest.strip_prefix(r"\{") {
+            // The repeated byte comes first, and may itself be a brace.
+            let (byte, after) = read_one(run)?;
+            let (count, after) = after.strip_prefix('*')?.split_once('}')?;
+            bytes.resize(bytes.len() + count.parse::<usize>().ok()?, byte);
+            rest = after;
+        } else {
+            let (byte, after) = read_one(rest)?;
+            bytes.push(byte);
+            rest = after;
+        }
+    }
+    bytes.extend(rest.bytes());
+    Some(bytes)
+}
+
+fn read_one(text: &str) -> Option<(u8, &str)> {
+    let Some(escape) = text.strip_prefix('\\') else {
+        let (first, rest) = text.split_at_checked(1)?;
+        return Some((first.as_bytes()[0], rest));
+    };
+    let (kind, rest) = escape.split_at_checked(1)?;
+    match kind {
+        "\\" => Some((b'\\', rest)),
+        "r" => Some((b'\r', rest)),
+        "n" => Some((b'\n', rest)),
+        "t" => Some((b'\t', rest)),
+        "x" => {
+            let (digits, rest) = rest.split_at_checked(2)?;
+            Some((u8::from_str_radix(digits, 16).ok()?, rest))
+        }
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_can_be_told_from_every_other() {
-        for (bytes, shown) in [
-            (&b""[..], ""),
-            (b"GET /\r\n\r\n", "> GET /\\r\\n\n> \\r\\n\n"),
-            (b"a\nb", "> a\\n\n> b\n"),
-            (b"\\n\t\x1b\0\x7f", "> \\\\n\\t\\x1b\\x00\\x7f\n"),
-            ("ü€\u{9b}".as_bytes(), "> ü€\\xc2\\x9b\n"),
-            (b"\xff\xe2\x82x", "> \\xff\\xe2\\x82x\n"),
-            (&[b'a'; 63], &format!("> {}\n", "a".repeat(63))),
-            (&[b'a'; 64], "> \\{a*64}\n"),
-            (&[b'\\'; 64], "> \\{\\\\*64}\n"),
-        ] {
-            assert_eq!(show("> ", bytes), shown);
-        }
+    fn every_byte_is_shown_and_read_back() {
         let long = ["ü".as_bytes(), &[0; 70], "ü\r\n".as_bytes()].concat();
-        assert_eq!(show("< ", &long), "< ü\\{\\x00*70}ü\\r\\n\n");
+        for (bytes, shown) in [
+            (&b""[..], &[][..]),
+            (b"GET /\r\n\r\n", &[r"GET /\r\n", r"\r\n"]),
+            (b"a\nb", &[r"a\n", "b"]),
+            (b"\\n\t\x1b\0\x7f", &[r"\\n\t\x1b\x00\x7f"]),
+            ("ü€\u{9b}".as_bytes(), &[r"ü€\xc2\x9b"]),
+            (b"\xff\xe2\x82x", &[r"\xff\xe2\x82x"]),
+            (&[b'a'; 64], &[r"\{a*64}"]),
+            (&[b'\\'; 64], &[r"\{\\*64}"]),
+            (&[b'}'; 64], &[r"\{}*64}"]),
+            (&[b'*'; 64], &[r"\{**64}"]),
+            (&long, &[r"ü\{\x00*70}ü\r\n"]),
+        ] {
+            assert_eq!(show(bytes), shown);
+            let read_back: Vec<u8> = shown.iter().flat_map(|line| read(line).unwrap()).collect();
+            assert_eq!(read_back, bytes, "{shown:?}");
+        }
+        assert_eq!(show(&[b'a'; 63]), ["a".repeat(63)]);
+    }
+
+    #[test]
+    fn what_is_never_shown_cannot_be_read() {
+        for line in [
+            r"\",
+            r"\q",
+            r"\x1",
+            r"\xgg",
+            r"\{a*",
+            r"\{a*x}",
+            r"\{ab*64}",
+            r"\{}",
+        ] {
+            assert_eq!(read(line), None, "{line}");
+        }
     }
 }
