@@ -37,3 +37,24 @@ fn command_line() {
 fn hostile_clients() {
     hostile::try_each(&Server::start(CHAPTER), a_connection_is_closed);
 }
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch01-solution")
+}
+
+#[test]
+fn exercise_greeting() {
+    let exchange = solution()
+        .begin("exercise: the client is greeted with its own address")
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_two_clients() {
+    let exchange = solution()
+        .begin("exercise: each of two clients is greeted with its own address")
+        .another()
+        .finish();
+    assert_snapshot!(exchange);
+}

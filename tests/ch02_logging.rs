@@ -72,3 +72,58 @@ fn a_silent_client_is_let_go() {
         "{exchange}"
     );
 }
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch02-solution")
+}
+
+#[test]
+fn exercise_numbered_requests() {
+    let server = solution();
+    let exchange = server
+        .begin("exercise: each request is a line with its number, method and target")
+        .send(REQUEST)
+        .another()
+        .send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .another()
+        .send("DELETE /a?b=c HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .finish();
+    assert_snapshot!(server.add_what_it_printed(&exchange));
+}
+
+#[test]
+fn exercise_nothing_sent() {
+    let server = solution();
+    let exchange = server
+        .begin("exercise: a client that sends no whole head does not count")
+        .half_close()
+        .another()
+        .send("GET /cut HTTP/1.1\r\n")
+        .half_close()
+        .another()
+        .send(REQUEST)
+        .finish();
+    assert_snapshot!(server.add_what_it_printed(&exchange));
+}
+
+#[test]
+fn exercise_one_word() {
+    let server = solution();
+    let exchange = server
+        .begin("exercise: a request line of fewer than two words is a question mark")
+        .send("GET\r\nHost: localhost\r\n\r\n")
+        .another()
+        .send(REQUEST)
+        .finish();
+    assert_snapshot!(server.add_what_it_printed(&exchange));
+}
+
+#[test]
+fn exercise_control_characters() {
+    let server = solution();
+    let exchange = server.exchange(
+        "exercise: control characters do not reach the terminal",
+        "GET /\x1b[2J\x07 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    );
+    assert_snapshot!(server.add_what_it_printed(&exchange));
+}

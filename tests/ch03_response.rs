@@ -20,7 +20,7 @@ fn page() {
 }
 
 #[test]
-fn any_head() {
+fn page_for_any_head() {
     let exchange = Server::start(CHAPTER).exchange(
         "core: the request does not matter yet",
         "BREW coffee HTCPCP/1.0\r\n\r\n",
@@ -135,4 +135,26 @@ fn a_silent_client_is_let_go() {
         exchange.ends_with("1.1\\r\\n\n* the server closes\n"),
         "{exchange}"
     );
+}
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch03-solution")
+}
+
+#[test]
+fn exercise_length() {
+    let exchange = solution().exchange(
+        "exercise: the length of the body is announced, and the end of the connection",
+        REQUEST,
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_length_of_the_answer() {
+    let exchange = solution().exchange(
+        "exercise: the length is that of the answer, whatever that of the request",
+        "POST /any HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\nname=Ada",
+    );
+    assert_snapshot!(exchange);
 }

@@ -151,3 +151,52 @@ fn a_silent_client_is_let_go() {
         "{exchange}"
     );
 }
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch04-solution")
+}
+
+#[test]
+fn exercise_name() {
+    let exchange = solution().exchange("exercise: /hello/NAME greets by name", get("/hello/Ada"));
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_no_name() {
+    let exchange = solution().exchange("exercise: an empty name is not found", get("/hello/"));
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_markup() {
+    let exchange = solution().exchange(
+        "exercise: markup is no name, and does not come back",
+        get("/hello/<script>alert(1)</script>"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_more_than_letters() {
+    let exchange = solution().exchange(
+        "exercise: a name is letters alone",
+        get("/hello/Ada%20Lovelace"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_not_ascii() {
+    let exchange = solution().exchange(
+        "exercise: the letters are those of ASCII",
+        get("/hello/Zoë"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_hello() {
+    let exchange = solution().exchange("exercise: /hello stays as it was", get("/hello"));
+    assert_snapshot!(exchange);
+}

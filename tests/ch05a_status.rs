@@ -197,3 +197,52 @@ fn a_silent_client_is_let_go() {
         "{exchange}"
     );
 }
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch05a-solution")
+}
+
+#[test]
+fn exercise_method_not_allowed() {
+    let exchange = solution().exchange(
+        "exercise: a method other than GET and HEAD is not allowed",
+        "POST /hello HTTP/1.1\r\nHost: localhost\r\nContent-Length: 8\r\n\r\nname=Ada",
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_any_target() {
+    let exchange = solution().exchange(
+        "exercise: a method is refused for every target, also one that is not found",
+        "DELETE /other HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_case_counts() {
+    let exchange = solution().exchange(
+        "exercise: case matters in a method, so get is another than GET",
+        "get /hello HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_head() {
+    let exchange = solution().exchange(
+        "exercise: HEAD gets the head of what GET gets",
+        "HEAD /hello HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_head_not_found() {
+    let exchange = solution().exchange(
+        "exercise: HEAD gets no body where nothing is found either",
+        "HEAD /other HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    );
+    assert_snapshot!(exchange);
+}

@@ -20,7 +20,7 @@ fn page() {
 }
 
 #[test]
-fn any_head() {
+fn page_for_any_head() {
     let exchange = Server::start(CHAPTER).exchange(
         "core: the request does not matter, as in chapter 3",
         "BREW coffee HTCPCP/1.0\r\n\r\n",
@@ -124,4 +124,51 @@ fn a_silent_client_is_let_go() {
         exchange.ends_with("1.1\\r\\n\n* the server closes\n"),
         "{exchange}"
     );
+}
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch05b-solution")
+}
+
+#[test]
+fn exercise_eighth() {
+    let exchange = solution()
+        .begin_behind(7, "exercise: the eighth connection is served")
+        .send(REQUEST)
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_ninth() {
+    let exchange = solution()
+        .begin_behind(8, "exercise: the ninth connection is refused")
+        .send(REQUEST)
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_refused_at_once() {
+    let exchange = solution()
+        .begin_behind(
+            8,
+            "exercise: the refusal comes before the request, and survives it",
+        )
+        .receive_head()
+        .send("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200000\r\n\r\n")
+        .send("b".repeat(200_000))
+        .half_close()
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_one_after_another() {
+    let server = solution();
+    let mut exchange = server.begin("exercise: a client that has left does not count");
+    for _ in 0..9 {
+        exchange = exchange.send(REQUEST).another();
+    }
+    assert_snapshot!(exchange.send(REQUEST).finish());
 }

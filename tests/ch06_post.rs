@@ -352,3 +352,83 @@ fn a_silent_client_is_let_go() {
         "{exchange}"
     );
 }
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch06-solution")
+}
+
+/// A POST request with a form.
+fn form(body: &str) -> String {
+    let fields = format!(
+        "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n",
+        body.len()
+    );
+    post(&fields, body)
+}
+
+#[test]
+fn exercise_form() {
+    let exchange = solution().exchange("exercise: a form with a name is greeted", form("name=Ada"));
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_decoded() {
+    let exchange = solution().exchange(
+        "exercise: + is a space, and percent-encoding is undone",
+        form("name=Zo%C3%AB+%2B+Ada&times=3"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_decoded_last() {
+    let exchange = solution().exchange(
+        "exercise: what is decoded no longer separates anything",
+        form("title=a%26name%3DBob&name=Ada%26Bob%3D2"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_escaped() {
+    let exchange = solution().exchange(
+        "exercise: markup is shown and does not run",
+        form("name=%3Cscript%3Ealert(1)%3C%2Fscript%3E"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_media_type() {
+    let exchange = solution().exchange(
+        "exercise: neither case nor parameters matter in a media type",
+        post(
+            "Content-Type: Application/X-WWW-Form-Urlencoded; charset=UTF-8\r\n\
+             Content-Length: 8\r\n",
+            "name=Ada",
+        ),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_no_name() {
+    let exchange = solution().exchange(
+        "exercise: a form without a name is shown as it came",
+        form("surname=Lovelace&name="),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_another_type() {
+    let exchange = solution().exchange(
+        "exercise: a body that is no form is shown as it came",
+        post(
+            "Content-Type: text/plain\r\nContent-Length: 8\r\n",
+            "name=Ada",
+        ),
+    );
+    assert_snapshot!(exchange);
+}

@@ -433,3 +433,90 @@ fn hostile_clients() {
 fn a_silent_crowd() {
     hostile::a_silent_crowd(&Server::start(CHAPTER), the_page_is_served);
 }
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch07-solution")
+}
+
+const FILE: &str = "/pages/favicon.svg";
+
+/// A request for a file with more field lines.
+fn conditional(method: &str, fields: &str) -> String {
+    format!("{method} {FILE} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n\r\n")
+}
+
+#[test]
+fn exercise_last_modified() {
+    let exchange = solution().exchange("exercise: a file comes with its date", get(FILE));
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_not_modified() {
+    let exchange = solution()
+        .begin("exercise: a file that has not changed is not sent again")
+        .send(get(FILE))
+        .another()
+        .send(conditional("GET", "If-Modified-Since: [date]"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_head() {
+    let exchange = solution()
+        .begin("exercise: HEAD may ask whether a file has changed")
+        .send(get(FILE))
+        .another()
+        .send(conditional("HEAD", "If-Modified-Since: [date]"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_later() {
+    let exchange = solution().exchange(
+        "exercise: a file has not changed since a later date",
+        conditional("GET", "If-Modified-Since: Fri, 31 Dec 9999 23:59:59 GMT"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_earlier() {
+    let exchange = solution().exchange(
+        "exercise: a file that has changed is sent",
+        conditional("GET", "If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_no_date() {
+    let exchange = solution().exchange(
+        "exercise: what is no date is ignored",
+        conditional("GET", "If-Modified-Since: the day before yesterday"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_other_methods() {
+    let exchange = solution().exchange(
+        "exercise: for other methods If-Modified-Since means nothing",
+        conditional("POST", "If-Modified-Since: Fri, 31 Dec 9999 23:59:59 GMT"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_if_none_match() {
+    let exchange = solution().exchange(
+        "exercise: If-None-Match makes If-Modified-Since mean nothing",
+        conditional(
+            "GET",
+            "If-Modified-Since: Fri, 31 Dec 9999 23:59:59 GMT\r\nIf-None-Match: \"1\"",
+        ),
+    );
+    assert_snapshot!(exchange);
+}

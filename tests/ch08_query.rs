@@ -158,3 +158,76 @@ fn as_many_parameters_as_fit() {
 fn a_silent_crowd() {
     hostile::a_silent_crowd(&Server::start(CHAPTER), the_page_is_served);
 }
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch08-solution")
+}
+
+#[test]
+fn exercise_greeting() {
+    let exchange = solution().exchange(
+        "exercise: /greet greets as often as it is told to",
+        get("/greet?name=Ada&times=3"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_defaults() {
+    let exchange = solution().exchange("exercise: the world is greeted once", get("/greet"));
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_ten_times() {
+    let exchange = solution().exchange("exercise: times may be 10", get("/greet?times=10"));
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_eleven_times() {
+    let exchange = solution().exchange("exercise: times may not be 11", get("/greet?times=11"));
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_never() {
+    let exchange = solution().exchange("exercise: times may not be 0", get("/greet?times=0"));
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_no_number() {
+    let exchange = solution().exchange(
+        "exercise: times that is no number is a bad request",
+        get("/greet?name=Ada&times=three"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_markup_is_escaped() {
+    let exchange = solution().exchange(
+        "exercise: markup is shown and does not run",
+        get("/greet?name=%3Cb%3EAda+%26+Bob%3C/b%3E&times=2"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_first_value() {
+    let exchange = solution().exchange(
+        "exercise: of several values the first counts",
+        get("/greet?times=2&name=Ada&name=Bob&times=99"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_other_paths() {
+    let exchange = solution().exchange(
+        "exercise: every other path shows its parameters",
+        get("/greeting?name=Ada&times=99"),
+    );
+    assert_snapshot!(exchange);
+}

@@ -23,17 +23,21 @@ impl<'a> Exchange<'a> {
         }
         let older = (0..older).map(|_| server.connect()).collect();
         let stream = server.connect();
-        let address = stream
-            .local_addr()
-            .expect("a connected socket has an address");
-        let placeholders = Placeholders::new(address);
-        Self {
+        let mut exchange = Self {
             server,
             stream,
             older,
-            placeholders,
+            placeholders: Placeholders::default(),
             transcript,
-        }
+        };
+        exchange.remember_address();
+        exchange
+    }
+
+    fn remember_address(&mut self) {
+        let address = self.stream.local_addr();
+        let address = address.expect("a connected socket has an address");
+        self.placeholders.set_address(address);
     }
 
     /// Sends bytes in one write. `[date]` in them stands for the last date that
@@ -77,6 +81,7 @@ impl<'a> Exchange<'a> {
     pub fn another(mut self) -> Self {
         self.read_to_end();
         self.stream = self.server.connect();
+        self.remember_address();
         self.note(Step::Another)
     }
 

@@ -1,5 +1,6 @@
 //! A chapter's binary, running on a port of its own.
 
+use std::env::consts::EXE_SUFFIX;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
@@ -7,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 
+use crate::transcript::{Step, Transcript};
 use crate::{Exchange, PATIENCE, wire};
 
 /// A running server. It is killed when this is dropped, so also when the test
@@ -54,6 +56,19 @@ impl Server {
         server
     }
 
+    /// Starts the solution of a chapter's exercise, such as `ch04-solution`, on a
+    /// free port. It lies beside the chapter's own binary, where `cargo test`
+    /// puts it; but not one that is given the name of a test, or `--test`.
+    pub fn start_solution(chapter: &str, name: &str) -> Self {
+        let file = format!("{name}{EXE_SUFFIX}");
+        let program = Path::new(chapter).with_file_name("examples").join(file);
+        assert!(
+            program.exists(),
+            "{name} is not built yet; build it with `cargo build --examples`"
+        );
+        Self::start(&program.to_string_lossy())
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -97,6 +112,20 @@ impl Server {
     /// Sends a request and writes down what comes back.
     pub fn exchange(&self, heading: &str, request: impl AsRef<[u8]>) -> String {
         self.begin(heading).send(request).finish()
+    }
+
+    /// Stops the server, and adds to an exchange, which must be all that there
+    /// was with it, what it has printed on standard output behind the line that
+    /// names the port.
+    pub fn add_what_it_printed(mut self, exchange: &str) -> String {
+        self.stop();
+        let printed = self.output.take().expect("the output is read once");
+        let mut printed = printed.join().expect("cannot read what was printed");
+        let first_line = printed.iter().position(|&byte| byte == b'\n');
+        let printed = printed.split_off(first_line.map_or(0, |end| end + 1));
+        let mut transcript = Transcript::parse(exchange).expect("an exchange is a transcript");
+        transcript.steps.push(Step::Prints(printed));
+        transcript.to_string()
     }
 
     /// Stops the server and gives what it has printed, standard output first,

@@ -159,12 +159,9 @@ pub struct Placeholders {
 }
 
 impl Placeholders {
-    /// The placeholders of a client with that address.
-    pub fn new(address: impl fmt::Display) -> Self {
-        Self {
-            address: address.to_string(),
-            date: String::new(),
-        }
+    /// Changes the client's address, for its next connection.
+    pub fn set_address(&mut self, address: impl fmt::Display) {
+        self.address = address.to_string();
     }
 
     /// Puts placeholders into what was received, and remembers what they stand
@@ -258,7 +255,8 @@ mod tests {
 
     #[test]
     fn placeholders() {
-        let mut placeholders = Placeholders::new("127.0.0.1:50514");
+        let mut placeholders = Placeholders::default();
+        placeholders.set_address("127.0.0.1:50514");
         let received =
             b"Hello, 127.0.0.1:50514!\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
         let put_in = placeholders.put_in(received);
