@@ -1,0 +1,126 @@
+//! Servers that are broken, each in one way that a beginner's may be.
+//!
+//!     cargo run -p course --bin broken -- wrong-status 127.0.0.1:0
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::exit;
+use std::{env, fs, thread};
+
+const HELLO: &str = "<html><body><h1>Hello, World!</h1></body></html>";
+
+fn main() -> io::Result<()> {
+    let mut arguments = env::args().skip(1);
+    let mode = arguments.next().unwrap_or_default();
+    let address = arguments.next().unwrap_or_default();
+    let listener = TcpListener::bind(address)?;
+    if mode != "prints-no-port" {
+        println!("Listening on port {}...", listener.local_addr()?.port());
+    }
+    let mut held = Vec::new();
+    for number in 1.. {
+        let (mut stream, _) = listener.accept()?;
+        if mode == "never-answers" {
+            held.push(stream);
+            continue;
+        }
+        let request = match &*mode {
+            "reads-one-segment" => read_one_segment(&mut stream)?,
+            "dies-on-empty" => {
+                let head = read_head(&mut stream)?;
+                if head.is_empty() {
+                    exit(1);
+                }
+                head
+            }
+            "one-at-a-time" | "never-closes" | "right" => read_head(&mut stream)?,
+            _ => read_request(&mut stream)?,
+        };
+        if mode == "dies-at-the-second-request" && number == 2 {
+            eprintln!("cannot count to two");
+            exit(1);
+        }
+        let answer = answer(&mode, &request);
+        // A client that has gone is nobody's fault.
+        let _ = stream.write_all(&answer);
+        match &*mode {
+            "never-closes" => held.push(stream),
+            _ => finish(stream),
+        }
+    }
+    Ok(())
+}
+
+fn answer(mode: &str, request: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(request);
+    let target = text.split(' ').nth(1).unwrap_or("/");
+    let ok = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n{body}");
+    match mode {
+        "closed-without-an-answer" => String::new(),
+        "line-feeds-only" => ok(HELLO).replace("\r\n", "\n"),
+        "no-blank-line" => format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n{HELLO}"),
+        "no-status-line" => HELLO.to_owned(),
+        "wrong-status" => ok(HELLO).replacen("200 OK", "500 Internal Server Error", 1),
+        "wrong-page" => ok(&HELLO.replacen("World", "Word", 1)),
+        "wrong-type" => ok(HELLO).replacen("text/html", "text/plain", 1),
+        "no-type" => format!("HTTP/1.1 200 OK\r\n\r\n{HELLO}"),
+        "reads-one-segment" | "echoes-unescaped" => match text.split_once("\r\n\r\n") {
+            Some((head, body)) if head.starts_with("POST") => {
+                ok(&format!("<h1>POST Data Received:</h1><p>{body}</p>"))
+            }
+            _ => ok("<h1>Welcome to the Home Page</h1>"),
+        },
+        "leaves-dots-open" => {
+            let path = if target == "/" {
+                "/pages/index.html"
+            } else {
+                target
+            };
+            let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+            match fs::read_to_string(format!("{root}{path}")) {
+                // Its first line is enough to show that it got out.
+                Ok(page) => ok(page.lines().next().unwrap_or_default()),
+                Err(_) => ok("<h1>404 Not Found</h1>").replacen("200 OK", "404 Not Found", 1),
+            }
+        }
+        _ => ok(HELLO),
+    }
+    .into_bytes()
+}
+
+fn read_one_segment(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut buffer = vec![0; 1024];
+    let length = stream.read(&mut buffer)?;
+    buffer.truncate(length);
+    Ok(buffer)
+}
+
+fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && !head.ends_with(b"\n\n") && stream.read(&mut byte)? > 0 {
+        head.extend(byte);
+    }
+    Ok(head)
+}
+
+/// A head and as much body as it announces.
+fn read_request(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let mut request = read_head(stream)?;
+    let head = String::from_utf8_lossy(&request).into_owned();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Content-Length: "))
+        .and_then(|length| length.parse().ok())
+        .unwrap_or(0);
+    stream.take(length).read_to_end(&mut request)?;
+    Ok(request)
+}
+
+/// Closes without a reset, in a thread of its own so as to hold up nobody.
+fn finish(mut stream: TcpStream) {
+    thread::spawn(move || {
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let _ = io::copy(&mut stream, &mut io::sink());
+    });
+}

@@ -1,0 +1,283 @@
+//! A wrong answer to each exercise, of the sort that one really writes.
+//!
+//!     cargo run -p course --bin wrong -- ch03 127.0.0.1:0
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use std::{env, thread};
+
+const HELLO: &str = "<html><body><h1>Hello, World!</h1></body></html>";
+const NOT_FOUND: &str = "<h1>404 Not Found</h1>";
+
+fn main() -> io::Result<()> {
+    let mut arguments = env::args().skip(1);
+    let mode = arguments.next().unwrap_or_default();
+    let address = arguments.next().unwrap_or_default();
+    let listener = TcpListener::bind(address)?;
+    println!("Listening on port {}...", listener.local_addr()?.port());
+    match &*mode {
+        "ch01" => ch01(&listener),
+        "ch02" => ch02(&listener),
+        "ch03" => serve(&listener, |_| ch03()),
+        "ch04" => serve(&listener, ch04),
+        "ch05a" => serve(&listener, ch05a),
+        "ch05b" => ch05b(&listener),
+        "ch06" => serve(&listener, ch06),
+        "ch07" => serve(&listener, ch07),
+        "ch08" => serve(&listener, ch08),
+        _ => Err(io::Error::other("there is no such wrong answer")),
+    }
+}
+
+/// Wrong: greets with the address of the server's end, not of the client's.
+fn ch01(listener: &TcpListener) -> io::Result<()> {
+    loop {
+        let (mut stream, address) = listener.accept()?;
+        println!("Connection from {address}");
+        let greeting = format!("Hello, {}!\r\n", stream.local_addr()?);
+        let _ = stream.write_all(greeting.as_bytes());
+    }
+}
+
+/// Wrong: counts connections instead of requests, so also a client that sends
+/// nothing.
+fn ch02(listener: &TcpListener) -> io::Result<()> {
+    for number in 1.. {
+        let (stream, _) = listener.accept()?;
+        let Some(request) = Request::read(&stream) else {
+            continue;
+        };
+        // Escapes all but ASCII, and with it what a terminal would obey.
+        let line = request.line.escape_default().to_string();
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            [method, target, ..] => println!("{number}: {method} {target}"),
+            _ => println!("{number}: ?"),
+        }
+    }
+    Ok(())
+}
+
+/// Wrong: takes the length of the whole response, with its head.
+fn ch03() -> String {
+    let length = ok(HELLO).len();
+    let fields = format!("Content-Length: {length}\r\nConnection: close\r\n");
+    response("200 OK", &fields, HELLO)
+}
+
+/// Wrong: takes whatever stands below `/hello/` for a name, and puts it into the
+/// page.
+fn ch04(request: &Request) -> String {
+    match request.target() {
+        "/" => ok("<h1>Welcome to the Home Page</h1>"),
+        "/hello" => ok("<h1>Hello, User!</h1>"),
+        target => match target.strip_prefix("/hello/") {
+            Some(name) => ok(&format!("<h1>Hello, {name}!</h1>")),
+            None => ok(NOT_FOUND),
+        },
+    }
+}
+
+/// Wrong: lets HEAD pass, and answers it with the page too.
+fn ch05a(request: &Request) -> String {
+    if !matches!(request.method(), "GET" | "HEAD") {
+        return response(
+            "405 Method Not Allowed",
+            "Allow: GET, HEAD\r\n",
+            "<h1>405 Method Not Allowed</h1>",
+        );
+    }
+    match request.target() {
+        "/" => ok("<h1>Welcome to the Home Page</h1>"),
+        "/hello" => ok("<h1>Hello, User!</h1>"),
+        _ => response("404 Not Found", "", NOT_FOUND),
+    }
+}
+
+/// Wrong: is one off, and serves nine connections at once.
+fn ch05b(listener: &TcpListener) -> io::Result<()> {
+    let open = Arc::new(AtomicUsize::new(0));
+    loop {
+        let (mut stream, _) = listener.accept()?;
+        let open = Arc::clone(&open);
+        let is_full = open.load(Ordering::SeqCst) > 8;
+        if !is_full {
+            open.fetch_add(1, Ordering::SeqCst);
+        }
+        thread::spawn(move || {
+            if is_full {
+                let page = "<h1>503 Service Unavailable</h1>";
+                let refusal = response("503 Service Unavailable", "Retry-After: 1\r\n", page);
+                let _ = stream.write_all(refusal.as_bytes());
+                finish(&stream);
+                return;
+            }
+            if Request::read(&stream).is_some() {
+                let _ = stream.write_all(ok(HELLO).as_bytes());
+                finish(&stream);
+            }
+            open.fetch_sub(1, Ordering::SeqCst);
+        });
+    }
+}
+
+/// Wrong: escapes what came and decodes it then, so markup that is encoded gets
+/// through.
+fn ch06(request: &Request) -> String {
+    if request.method() != "POST" {
+        return ok("<h1>Welcome to the Home Page</h1>");
+    }
+    let media_type = request.field("content-type").split(';').next();
+    let is_form = media_type.is_some_and(|media_type| {
+        media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    });
+    let name = request.body.split('&').find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        (name == "name" && !value.is_empty()).then_some(value)
+    });
+    match name {
+        Some(name) if is_form => ok(&format!("<h1>Hello, {}!</h1>", decode(&escape(name)))),
+        _ => {
+            let body = escape(&request.body);
+            ok(&format!("<h1>POST Data Received:</h1><p>{body}</p>"))
+        }
+    }
+}
+
+/// Wrong: compares the dates as text, so only the very date of the file will do.
+/// (To be short, this one knows a single file, and its date by heart.)
+fn ch07(request: &Request) -> String {
+    const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let last_modified = format!("Last-Modified: {DATE}\r\n");
+    let is_asked = matches!(request.method(), "GET" | "HEAD");
+    if request.target() != "/pages/favicon.svg" {
+        response("404 Not Found", "", NOT_FOUND)
+    } else if is_asked
+        && request.field("if-modified-since") == DATE
+        && request.field("if-none-match").is_empty()
+    {
+        format!("HTTP/1.1 304 Not Modified\r\n{last_modified}\r\n")
+    } else {
+        let file = include_str!("../../../pages/favicon.svg");
+        response("200 OK", &last_modified, file).replacen("text/html", "image/svg+xml", 1)
+    }
+}
+
+/// Wrong: takes 1 for every number of times that makes no sense.
+fn ch08(request: &Request) -> String {
+    let target = request.target();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let parameters: Vec<(&str, &str)> = query
+        .split('&')
+        .filter_map(|parameter| parameter.split_once('='))
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
+    let first = |wanted: &str| parameters.iter().find(|(name, _)| *name == wanted);
+    if path == "/greet" {
+        let name = first("name").map_or("World".to_owned(), |(_, name)| escape(&decode(name)));
+        let times = first("times").and_then(|(_, times)| times.parse().ok());
+        let times = times.filter(|times| (1..=10).contains(times)).unwrap_or(1);
+        return ok(&format!("<h1>Hello, {name}!</h1>").repeat(times));
+    }
+    let shown: Vec<String> = parameters
+        .iter()
+        .map(|(name, value)| format!("\"{name}\": [\"{value}\"]"))
+        .collect();
+    let shown = escape(&shown.join(", "));
+    ok(&format!("<h1>Query Parameters</h1><pre>{{{shown}}}</pre>"))
+}
+
+// What all of them share, and do well enough.
+
+struct Request {
+    line: String,
+    fields: Vec<String>,
+    body: String,
+}
+
+impl Request {
+    /// Reads a request; `None` where it does not come whole.
+    fn read(stream: &TcpStream) -> Option<Self> {
+        let mut reader = BufReader::new(stream);
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).ok()?;
+            match line.strip_suffix('\n')?.trim_end_matches('\r') {
+                "" => break,
+                line => lines.push(line.to_owned()),
+            }
+        }
+        let mut fields = lines.into_iter();
+        let mut request = Self {
+            line: fields.next()?,
+            fields: fields.collect(),
+            body: String::new(),
+        };
+        let length = request.field("content-length").parse().unwrap_or(0);
+        reader.take(length).read_to_string(&mut request.body).ok()?;
+        Some(request)
+    }
+
+    fn method(&self) -> &str {
+        self.line.split(' ').next().unwrap_or_default()
+    }
+
+    fn target(&self) -> &str {
+        self.line.split(' ').nth(1).unwrap_or_default()
+    }
+
+    fn field(&self, wanted: &str) -> &str {
+        self.fields
+            .iter()
+            .filter_map(|field| field.split_once(':'))
+            .find(|(name, _)| name.eq_ignore_ascii_case(wanted))
+            .map_or("", |(_, value)| value.trim())
+    }
+}
+
+fn ok(page: &str) -> String {
+    response("200 OK", "", page)
+}
+
+fn response(status: &str, more_fields: &str, page: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nContent-Type: text/html\r\n{more_fields}\r\n{page}")
+}
+
+/// Answers one request after another.
+fn serve(listener: &TcpListener, answer: impl Fn(&Request) -> String) -> io::Result<()> {
+    loop {
+        let (mut stream, _) = listener.accept()?;
+        if let Some(request) = Request::read(&stream) {
+            // A client that has gone is nobody's fault.
+            let _ = stream.write_all(answer(&request).as_bytes());
+            finish(&stream);
+        }
+    }
+}
+
+/// Reads off what still comes, so that no reset destroys the answer.
+fn finish(mut stream: &TcpStream) {
+    let _ = stream.shutdown(Shutdown::Write);
+    let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+    let _ = io::copy(&mut stream, &mut io::sink());
+}
+
+fn escape(text: &str) -> String {
+    let text = text.replace('&', "&amp;");
+    text.replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn decode(text: &str) -> String {
+    let text = text.replace('+', " ");
+    let mut parts = text.split('%');
+    let mut decoded = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let digits = part.get(..2).unwrap_or_default();
+        decoded.extend(u8::from_str_radix(digits, 16));
+        decoded.extend(part.bytes().skip(2));
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}

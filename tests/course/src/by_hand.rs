@@ -1,0 +1,196 @@
+//! The `curl` line that does by hand what a check does.
+
+use std::net::SocketAddr;
+
+use harness::transcript::Step;
+use harness::wire;
+
+/// A shell command that sends what one connection of a transcript sends.
+pub fn command(steps: &[Step], address: SocketAddr) -> String {
+    let mut sent = Vec::new();
+    let mut before = String::new();
+    for step in steps {
+        match step {
+            Step::Send(bytes) | Step::SendOneByOne(bytes) => sent.extend(bytes),
+            Step::Older(count) => {
+                before = format!(
+                    "for i in $(seq {count}); do sleep 9 | curl -sN telnet://{address} & done; "
+                );
+            }
+            _ => {}
+        }
+    }
+    let command = match Request::parse(&sent) {
+        Some(request) => request.curl(address),
+        None => raw(&sent, address),
+    };
+    before + &command
+}
+
+/// A request that curl can be told to send.
+struct Request {
+    method: String,
+    target: String,
+    version: String,
+    fields: Vec<(String, String)>,
+    body: String,
+}
+
+impl Request {
+    fn parse(sent: &[u8]) -> Option<Self> {
+        let text = str::from_utf8(sent).ok()?;
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let mut lines = head.split("\r\n");
+        let words: Vec<&str> = lines.next()?.split(' ').collect();
+        let [method, target, version] = words[..] else {
+            return None;
+        };
+        let fields: Vec<(String, String)> = lines
+            .map(|line| line.split_once(": "))
+            .map(|field| field.map(|(name, value)| (name.to_owned(), value.to_owned())))
+            .collect::<Option<_>>()?;
+        // curl counts for itself, so what it would say otherwise goes raw.
+        let lengths: Vec<&str> = values(&fields, "Content-Length").collect();
+        let counted = match lengths[..] {
+            [] => body.is_empty(),
+            [length] => length == body.len().to_string(),
+            _ => false,
+        };
+        let is_plain = target.starts_with('/')
+            && matches!(version, "HTTP/1.1" | "HTTP/1.0")
+            && !head.contains(|character: char| {
+                character.is_control() && !matches!(character, '\r' | '\n')
+            })
+            && fields.iter().all(|(name, _)| !name.contains(' '))
+            && counted
+            && sent.len() < 4096;
+        is_plain.then(|| Self {
+            method: method.to_owned(),
+            target: target.to_owned(),
+            version: version.to_owned(),
+            fields,
+            body: body.to_owned(),
+        })
+    }
+
+    fn curl(&self, address: SocketAddr) -> String {
+        let mut words = vec!["curl".to_owned(), "-i".to_owned()];
+        if self.version == "HTTP/1.0" {
+            words.push("--http1.0".to_owned());
+        }
+        if self.target.contains("/.") {
+            words.push("--path-as-is".to_owned());
+        }
+        match &*self.method {
+            "GET" => {}
+            "HEAD" => words.push("--head".to_owned()),
+            "POST" if !self.body.is_empty() => {}
+            method => words.extend(["-X".to_owned(), quoted(method)]),
+        }
+        for (name, value) in &self.fields {
+            if !name.eq_ignore_ascii_case("Host") && !name.eq_ignore_ascii_case("Content-Length") {
+                words.extend(["-H".to_owned(), quoted(&format!("{name}: {value}"))]);
+            }
+        }
+        if !self.body.is_empty() {
+            words.extend(["--data-binary".to_owned(), quoted(&self.body)]);
+        }
+        words.push(quoted(&format!("http://{address}{}", self.target)));
+        words.join(" ")
+    }
+}
+
+fn values<'a>(fields: &'a [(String, String)], name: &'a str) -> impl Iterator<Item = &'a str> {
+    fields
+        .iter()
+        .filter(move |(field, _)| field.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_str())
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = |character: char| character.is_alphanumeric() || "-_./:=%+,".contains(character);
+    if word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// What curl would not send as a request goes over its telnet side, which sends
+/// what it is given.
+fn raw(sent: &[u8], address: SocketAddr) -> String {
+    if sent.is_empty() {
+        return format!("curl -sN telnet://{address} </dev/null");
+    }
+    let mut parts = Vec::new();
+    let mut plain = String::new();
+    for line in wire::show(sent) {
+        let mut rest = line.as_str();
+        while let Some((before, run)) = rest.split_once(r"\{") {
+            let Some((run, after)) = run.split_once('}') else {
+                break;
+            };
+            plain += &before.replace('%', "%%").replace('\'', r"'\''");
+            if let Some((byte, count)) = run.split_once('*') {
+                if !plain.is_empty() {
+                    parts.push(format!("printf '{}'", std::mem::take(&mut plain)));
+                }
+                parts.push(format!("head -c {count} /dev/zero | tr '\\0' '{byte}'"));
+            }
+            rest = after;
+        }
+        plain += &rest.replace('%', "%%").replace('\'', r"'\''");
+    }
+    if !plain.is_empty() {
+        parts.push(format!("printf '{plain}'"));
+    }
+    match &parts[..] {
+        [single] => format!("{single} | curl -sN telnet://{address}"),
+        _ => format!("{{ {}; }} | curl -sN telnet://{address}", parts.join("; ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands() {
+        let long = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(9000));
+        for (sent, command) in [
+            (
+                "GET /a?b=c HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                "curl -i 'http://127.0.0.1:80/a?b=c'",
+            ),
+            (
+                "GET /pages/../a HTTP/1.0\r\n\r\n",
+                "curl -i --http1.0 --path-as-is http://127.0.0.1:80/pages/../a",
+            ),
+            (
+                "HEAD / HTTP/1.1\r\nX: it's\r\n\r\n",
+                r"curl -i --head -H 'X: it'\''s' http://127.0.0.1:80/",
+            ),
+            (
+                "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\na=b",
+                "curl -i --data-binary a=b http://127.0.0.1:80/",
+            ),
+            (
+                "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\na=b",
+                r"printf 'POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\na=b' | curl -sN telnet://127.0.0.1:80",
+            ),
+            (
+                "GET /%41\r\n\r\n",
+                r"printf 'GET /%%41\r\n\r\n' | curl -sN telnet://127.0.0.1:80",
+            ),
+            ("", "curl -sN telnet://127.0.0.1:80 </dev/null"),
+            (
+                &long,
+                r"{ printf 'GET /'; head -c 9000 /dev/zero | tr '\0' 'a'; printf ' HTTP/1.1\r\n\r\n'; } | curl -sN telnet://127.0.0.1:80",
+            ),
+        ] {
+            let steps = [Step::Send(sent.into())];
+            let address = SocketAddr::from(([127, 0, 0, 1], 80));
+            assert_eq!(super::command(&steps, address), command);
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The chapters, as the workspace's folders and files tell them.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use harness::transcript::Transcript;
+
+/// The workspace and its chapters, in their order.
+pub struct Course {
+    pub root: PathBuf,
+    pub chapters: Vec<Chapter>,
+}
+
+/// One chapter.
+pub struct Chapter {
+    /// Its crate's name, such as `ch05a-status`.
+    pub name: String,
+    /// Its number as one says it, such as `5a`.
+    pub number: String,
+    /// What it teaches, in a few words: the first line of its `main.rs`.
+    pub lesson: String,
+}
+
+/// One exchange to play: a snapshot.
+pub struct Check {
+    /// The snapshot's name, without the chapter's.
+    pub name: String,
+    pub transcript: Transcript,
+}
+
+impl Course {
+    /// Finds the workspace that this command was built in.
+    pub fn find() -> anyhow::Result<Self> {
+        // cargo says at run time where the checkout is now; it may have moved
+        // since this was compiled.
+        let own_folder = env::var("CARGO_MANIFEST_DIR")
+            .unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
+        let root = Path::new(&own_folder)
+            .ancestors()
+            .nth(2)
+            .context("the course has no workspace around it")?
+            .to_owned();
+        let mut names = Vec::new();
+        for entry in read_folder(&root.join("chapters"))? {
+            if entry.starts_with("ch") {
+                names.push(entry);
+            }
+        }
+        let chapters = names
+            .into_iter()
+            .map(|name| Chapter::read(&root, name))
+            .collect::<anyhow::Result<_>>()?;
+        Ok(Self { root, chapters })
+    }
+
+    /// The chapter that is called so: `ch04-routing`, `ch04` or `4`.
+    pub fn chapter(&self, called: &str) -> anyhow::Result<&Chapter> {
+        let wanted = called.to_ascii_lowercase();
+        let number = wanted
+            .strip_prefix("ch")
+            .unwrap_or(&wanted)
+            .trim_start_matches('0');
+        let found = |chapter: &&Chapter| chapter.name == wanted || chapter.number == number;
+        if let Some(chapter) = self.chapters.iter().find(found) {
+            return Ok(chapter);
+        }
+        let numbers: Vec<&str> = self
+            .chapters
+            .iter()
+            .map(|chapter| &*chapter.number)
+            .collect();
+        bail!(
+            "there is no chapter {called:?}; the chapters are {}",
+            numbers.join(", ")
+        )
+    }
+
+    /// The chapter that another one builds on: the one before it, but chapter 3
+    /// for 5b, which goes back to its page. The first has none.
+    pub fn base_of(&self, chapter: &Chapter) -> Option<&Chapter> {
+        if chapter.number == "5b" {
+            return self.chapters.iter().find(|base| base.number == "3");
+        }
+        let position = self
+            .chapters
+            .iter()
+            .position(|other| other.name == chapter.name)?;
+        self.chapters.get(position.checked_sub(1)?)
+    }
+
+    /// What is to be played against a chapter's server: all snapshots of its
+    /// exchanges, those of `core` first.
+    pub fn checks_of(&self, chapter: &Chapter) -> anyhow::Result<Vec<Check>> {
+        let folder = self.root.join("tests/snapshots");
+        let prefix = format!("{}__", chapter.name.replace('-', "_"));
+        let mut checks = Vec::new();
+        for file in read_folder(&folder)? {
+            let Some(name) = file
+                .strip_prefix(&prefix)
+                .and_then(|name| name.strip_suffix(".snap"))
+            else {
+                continue;
+            };
+            let text = read(&folder.join(&file))?;
+            let content = text.splitn(3, "---\n").nth(2).unwrap_or_default();
+            // A snapshot of a log is no exchange.
+            if let Some(transcript) = Transcript::parse(content) {
+                checks.push(Check {
+                    name: name.to_owned(),
+                    transcript,
+                });
+            }
+        }
+        checks.sort_by_key(|check| check.transcript.group != "core");
+        Ok(checks)
+    }
+
+    /// The text of a chapter's `main.rs`, or of that of `my-server`.
+    pub fn main_of(&self, name: &str) -> anyhow::Result<String> {
+        read(&self.root.join("chapters").join(name).join("src/main.rs"))
+    }
+}
+
+impl Chapter {
+    fn read(root: &Path, name: String) -> anyhow::Result<Self> {
+        let main = read(&root.join("chapters").join(&name).join("src/main.rs"))?;
+        let first_line = main.lines().next().unwrap_or_default();
+        let lesson = first_line
+            .split_once(": ")
+            .map_or(first_line, |(_, lesson)| lesson.trim_end_matches('.'))
+            .to_owned();
+        let number = name
+            .trim_start_matches("ch")
+            .trim_start_matches('0')
+            .split('-')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        Ok(Self {
+            name,
+            number,
+            lesson,
+        })
+    }
+
+    /// What the chapter's file and snapshot names begin with, such as `ch05a`.
+    pub fn short_name(&self) -> &str {
+        self.name.split('-').next().unwrap_or_default()
+    }
+}
+
+/// The names in a folder, sorted.
+fn read_folder(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let mut names = fs::read_dir(folder)
+        .and_then(|entries| {
+            entries
+                .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+                .collect::<std::io::Result<Vec<_>>>()
+        })
+        .with_context(|| format!("cannot read {}", folder.display()))?;
+    names.sort();
+    Ok(names)
+}
+
+/// The text of a file, or an error that names it.
+pub fn read(path: &Path) -> anyhow::Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}

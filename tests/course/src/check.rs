@@ -1,0 +1,140 @@
+//! `cargo course check`: plays a chapter's exchanges against a server.
+
+use anyhow::bail;
+use harness::transcript::{Step, Transcript};
+
+use crate::CannotCheck;
+use crate::chapters::{Chapter, Check, Course};
+use crate::exercise::Exercise;
+use crate::judge::{Failure, Verdict, judge};
+use crate::play::{End, Played, play};
+use crate::report::Report;
+use crate::results::{Results, Score};
+use crate::target::{Kind, Target};
+
+/// What the command line asks for.
+pub struct Options {
+    pub exercise: bool,
+    pub only: Option<String>,
+    pub strict: bool,
+    pub all: bool,
+    pub json: bool,
+}
+
+/// One check that was played, and what became of it.
+pub struct Outcome<'a> {
+    pub check: &'a Check,
+    pub played: Played,
+    pub verdict: Verdict,
+    /// Whether a failure of this check is a failure of the command.
+    pub counts: bool,
+}
+
+impl Outcome<'_> {
+    pub fn passed(&self) -> bool {
+        self.verdict.failure.is_none()
+    }
+}
+
+/// Checks a server, and gives whether all that counts has passed.
+pub fn check(
+    course: &Course,
+    chapter: &Chapter,
+    kind: Kind,
+    options: &Options,
+) -> anyhow::Result<bool> {
+    let mut checks = course.checks_of(chapter)?;
+    checks.retain(|check| (check.transcript.group == "exercise") == options.exercise);
+    if let Some(name) = &options.only {
+        checks.retain(|check| check.name == *name);
+        if checks.is_empty() {
+            bail!("{} has no exchange called {name:?}", chapter.name);
+        }
+    }
+    let heading = if options.exercise {
+        format!("exercise: {}", Exercise::of(course, chapter)?.title)
+    } else {
+        chapter.lesson.clone()
+    };
+    let mut target = Target::new(kind);
+    let report = Report::new(chapter, options);
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    for check in &checks {
+        if !target.is_command() && prints(&check.transcript) {
+            bail!(
+                "{heading} is about what the server prints, so it has to be started here: \
+                 give its command after --"
+            );
+        }
+        // Each exercise check begins with a server that has served nobody yet.
+        if options.exercise {
+            target.stop();
+        }
+        target.ensure_running()?;
+        let outcome = run(check, &mut target, options);
+        if outcomes.is_empty() {
+            if !target.is_command() && nobody_there(&outcome.played) {
+                return Err(CannotCheck(format!(
+                    "nothing listens on {}; start the server first, \
+                     or give its command after --",
+                    target.address()
+                ))
+                .into());
+            }
+            report.heading(&heading);
+        }
+        report.line(&outcome, outcomes.last());
+        outcomes.push(outcome);
+    }
+    if options.only.is_none() {
+        let score = Score {
+            passed: outcomes.iter().filter(|outcome| outcome.passed()).count(),
+            of: outcomes.len(),
+        };
+        Results::load(course).set(chapter, options.exercise, score);
+    }
+    Ok(report.summary(&outcomes, target.address()))
+}
+
+fn run<'a>(check: &'a Check, target: &mut Target, options: &Options) -> Outcome<'a> {
+    let played = play(&check.transcript, target);
+    let mut verdict = judge(&check.transcript, &played);
+    if ended_oddly(&played)
+        && !verdict.is_stuck()
+        && let Some(last_words) = target.death()
+    {
+        verdict.failure = Some(Failure::died(&last_words));
+    }
+    if target.is_command() && verdict.is_stuck() {
+        target.stop();
+    }
+    if options.strict && verdict.failure.is_none() && !verdict.notes.is_empty() {
+        verdict.failure = Some(Failure::noted(verdict.notes.remove(0)));
+    }
+    let counts = options.strict || matches!(&*check.transcript.group, "core" | "exercise");
+    Outcome {
+        check,
+        played,
+        verdict,
+        counts,
+    }
+}
+
+/// Whether this may have been the end of the server.
+fn ended_oddly(played: &Played) -> bool {
+    played
+        .connections
+        .iter()
+        .any(|connection| connection.end != End::Closed || connection.received.is_empty())
+}
+
+fn prints(transcript: &Transcript) -> bool {
+    matches!(transcript.steps.last(), Some(Step::Prints(_)))
+}
+
+fn nobody_there(played: &Played) -> bool {
+    played
+        .connections
+        .iter()
+        .any(|connection| connection.end == End::Refused)
+}

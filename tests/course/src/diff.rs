@@ -1,0 +1,281 @@
+//! `cargo course diff`: what changes from one chapter to another.
+
+use std::env;
+
+use anstream::{eprintln, println};
+use anyhow::{Context, bail};
+use harness::transcript::{Step, Transcript};
+use similar::{ChangeTag, TextDiff};
+
+use crate::chapters::{Chapter, Course, read};
+use crate::report::{BOLD, GREEN, RED};
+
+const MY_SERVER: &str = "my-server";
+/// The fewest columns in which two sides next to each other can be read.
+const WIDE_ENOUGH: usize = 120;
+
+/// How differences are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    Unified,
+    SideBySide,
+    Numbers,
+}
+
+/// Shows what changes from one chapter to another, or to it where only one is
+/// named.
+pub fn diff(course: &Course, from: &str, to: Option<&str>, layout: Layout) -> anyhow::Result<()> {
+    let layout = if layout == Layout::SideBySide && columns() < WIDE_ENOUGH {
+        eprintln!(
+            "The terminal has {} columns, and two sides need {WIDE_ENOUGH}: \
+             here they are in one.\n",
+            columns()
+        );
+        Layout::Unified
+    } else {
+        layout
+    };
+    let (old, new) = match to {
+        None => {
+            let new = course.chapter(from)?;
+            let Some(old) = course.base_of(new) else {
+                bail!(
+                    "{} is the first chapter; name another one to compare it with",
+                    new.name
+                );
+            };
+            (old, new)
+        }
+        Some(MY_SERVER) => {
+            let old = course.chapter(from)?;
+            return show_main(course, &old.name, MY_SERVER, layout)
+                .context("cargo course start makes it");
+        }
+        Some(to) => (course.chapter(from)?, course.chapter(to)?),
+    };
+    println!(
+        "{BOLD}{} to {}{BOLD:#}: {}\n",
+        old.name, new.name, new.lesson
+    );
+    show_main(course, &old.name, &new.name, layout)?;
+    show_modules(course, old, new, layout)?;
+    show_wire(course, old, new, layout)
+}
+
+/// The columns of the terminal; where there is none, `COLUMNS` may say it.
+fn columns() -> usize {
+    let from_terminal = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    let from_environment = || env::var("COLUMNS").ok()?.parse().ok();
+    from_terminal.or_else(from_environment).unwrap_or(80)
+}
+
+fn show_main(course: &Course, old: &str, new: &str, layout: Layout) -> anyhow::Result<()> {
+    let path = |name: &str| format!("chapters/{name}/src/main.rs");
+    let (old_text, new_text) = (course.main_of(old)?, course.main_of(new)?);
+    show(&path(old), &old_text, &path(new), &new_text, layout);
+    Ok(())
+}
+
+/// Shows the modules that came into `common` after the old chapter and that the
+/// new one uses.
+fn show_modules(
+    course: &Course,
+    old: &Chapter,
+    new: &Chapter,
+    layout: Layout,
+) -> anyhow::Result<()> {
+    let place = |feature: &str| {
+        course
+            .chapters
+            .iter()
+            .position(|chapter| chapter.short_name() == feature)
+    };
+    let known = place(old.short_name());
+    let used = place(&feature_of(course, new)?);
+    let came_in: Vec<(String, String)> = modules(course)?
+        .into_iter()
+        .filter(|(feature, _)| place(feature) > known && place(feature) <= used)
+        .collect();
+    if came_in.is_empty() {
+        println!("\n{BOLD}Nothing new comes into common.{BOLD:#}");
+        return Ok(());
+    }
+    println!("\n{BOLD}What comes into common{BOLD:#}");
+    for (_, module) in came_in {
+        let path = format!("common/src/{module}.rs");
+        let text = read(&course.root.join(&path))?;
+        let code = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+        if layout != Layout::Numbers {
+            println!();
+        }
+        show(
+            "/dev/null",
+            "",
+            &path,
+            &format!("{}\n", code.trim_end()),
+            layout,
+        );
+    }
+    Ok(())
+}
+
+/// The feature of `common` that a chapter asks for.
+fn feature_of(course: &Course, chapter: &Chapter) -> anyhow::Result<String> {
+    let manifest = read(
+        &course
+            .root
+            .join("chapters")
+            .join(&chapter.name)
+            .join("Cargo.toml"),
+    )?;
+    manifest
+        .lines()
+        .find(|line| line.starts_with("common"))
+        .and_then(|line| line.split('"').nth(1))
+        .map(str::to_owned)
+        .with_context(|| format!("{} asks for no feature of common", chapter.name))
+}
+
+/// The modules of `common`, each behind the feature that it came with.
+fn modules(course: &Course) -> anyhow::Result<Vec<(String, String)>> {
+    let table = read(&course.root.join("common/src/lib.rs"))?;
+    let mut modules = Vec::new();
+    let mut feature = "";
+    for line in table.lines() {
+        if let Some(name) = line.strip_prefix("#[cfg(feature = \"") {
+            feature = name.trim_end_matches("\")]");
+        } else if let Some(name) = line.strip_prefix("pub mod ") {
+            modules.push((feature.to_owned(), name.trim_end_matches(';').to_owned()));
+        }
+    }
+    Ok(modules)
+}
+
+/// Shows which requests get another answer, and which ones are new.
+fn show_wire(course: &Course, old: &Chapter, new: &Chapter, layout: Layout) -> anyhow::Result<()> {
+    let before = course.checks_of(old)?;
+    let mut same = 0;
+    let mut changed = Vec::new();
+    let mut added = Vec::new();
+    for check in course.checks_of(new)? {
+        let transcript = check.transcript;
+        if transcript.group == "exercise" {
+            continue;
+        }
+        let old_check = before.iter().find(|old| {
+            old.transcript.group != "exercise" && asks_the_same(&old.transcript, &transcript)
+        });
+        match old_check {
+            None => added.push(transcript),
+            Some(old) if old.transcript.steps == transcript.steps => same += 1,
+            Some(old) => changed.push((old.transcript.clone(), transcript)),
+        }
+    }
+    println!("\n{BOLD}On the wire{BOLD:#}");
+    println!(
+        "Of the requests in the snapshots, {same} get the same answer, {} get another one, \
+         and {} are new.",
+        changed.len(),
+        added.len()
+    );
+    if layout == Layout::Numbers {
+        return Ok(());
+    }
+    for (old_transcript, transcript) in &changed {
+        println!();
+        let (old_text, new_text) = (old_transcript.to_string(), transcript.to_string());
+        show(&old.name, &old_text, &new.name, &new_text, layout);
+    }
+    if !added.is_empty() {
+        println!("\nNew:");
+        for transcript in added {
+            println!("  {}: {}", transcript.group, transcript.title);
+        }
+    }
+    Ok(())
+}
+
+fn asks_the_same(a: &Transcript, b: &Transcript) -> bool {
+    let asks = |step: &&Step| {
+        !matches!(
+            step,
+            Step::Receive(_) | Step::Closes | Step::Resets | Step::Prints(_)
+        )
+    };
+    a.steps.iter().filter(asks).eq(b.steps.iter().filter(asks))
+}
+
+/// Shows the difference between two texts.
+fn show(old_name: &str, old: &str, new_name: &str, new: &str, layout: Layout) {
+    let diff = TextDiff::from_lines(old, new);
+    match layout {
+        Layout::Numbers => {
+            let count = |tag| {
+                diff.iter_all_changes()
+                    .filter(|change| change.tag() == tag)
+                    .count()
+            };
+            let (added, removed) = (count(ChangeTag::Insert), count(ChangeTag::Delete));
+            println!("{new_name}: {added} lines added, {removed} removed");
+        }
+        Layout::Unified => {
+            let unified = diff.unified_diff().header(old_name, new_name).to_string();
+            for line in unified.lines() {
+                let style = match line.as_bytes() {
+                    [b'+', b'+', b'+', ..] | [b'-', b'-', b'-', ..] => BOLD,
+                    [b'+', ..] => GREEN,
+                    [b'-', ..] => RED,
+                    _ => anstyle::Style::new(),
+                };
+                println!("{style}{line}{style:#}");
+            }
+        }
+        Layout::SideBySide => side_by_side(&diff, old_name, new_name),
+    }
+}
+
+fn side_by_side(diff: &TextDiff<'_, '_, str>, old_name: &str, new_name: &str) {
+    let width = (columns() - 3) / 2;
+    println!("{BOLD}{old_name:width$}   {new_name}{BOLD:#}");
+    for op in diff.ops() {
+        let side = |tag| {
+            diff.iter_changes(op)
+                .filter(move |change| change.tag() == tag || change.tag() == ChangeTag::Equal)
+                .flat_map(move |change| folded(change.value().trim_end_matches('\n'), width))
+                .collect::<Vec<String>>()
+        };
+        let (left, right) = (side(ChangeTag::Delete), side(ChangeTag::Insert));
+        let is_equal = op.tag() == similar::DiffTag::Equal;
+        for row in 0..left.len().max(right.len()) {
+            let (left, right) = (left.get(row), right.get(row));
+            let mark = match (is_equal, left, right) {
+                (true, ..) => ' ',
+                (_, Some(_), Some(_)) => '|',
+                (_, Some(_), None) => '<',
+                _ => '>',
+            };
+            let text = |side: Option<&String>| side.cloned().unwrap_or_default();
+            let (old_style, new_style) = if is_equal {
+                Default::default()
+            } else {
+                (RED, GREEN)
+            };
+            let (left, right) = (text(left), text(right));
+            println!(
+                "{old_style}{left:width$}{old_style:#} {mark} {new_style}{right}{new_style:#}"
+            );
+        }
+    }
+}
+
+/// A line in pieces that are no wider than that.
+fn folded(line: &str, width: usize) -> Vec<String> {
+    let characters: Vec<char> = line.chars().collect();
+    if characters.is_empty() {
+        return vec![String::new()];
+    }
+    characters
+        .chunks(width)
+        .map(|piece| piece.iter().collect())
+        .collect()
+}

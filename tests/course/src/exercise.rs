@@ -1,0 +1,85 @@
+//! The exercises: their texts and hints.
+
+use anstream::println;
+use anyhow::{Context, bail};
+
+use crate::chapters::{Chapter, Course, read};
+
+/// One chapter's exercise, as its file in `tests/course/exercises/` has it.
+pub struct Exercise {
+    pub title: String,
+    pub text: String,
+    pub hints: Vec<String>,
+}
+
+impl Exercise {
+    pub fn of(course: &Course, chapter: &Chapter) -> anyhow::Result<Self> {
+        let file = format!("{}.md", chapter.short_name());
+        let path = course.root.join("tests/course/exercises").join(file);
+        let text = read(&path)?;
+        Self::parse(&text).with_context(|| format!("{} is no exercise", path.display()))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (title, rest) = text.strip_prefix("# ")?.split_once('\n')?;
+        let mut parts = rest.split("\n## Hint ");
+        let text = parts.next()?.trim().to_owned();
+        let hints: Vec<String> = parts
+            .filter_map(|part| Some(part.split_once('\n')?.1.trim().to_owned()))
+            .collect();
+        Some(Self {
+            title: title.to_owned(),
+            text,
+            hints,
+        })
+    }
+}
+
+/// Shows a chapter's exercise, and one of its hints.
+pub fn hint(course: &Course, chapter: &Chapter, number: Option<u8>) -> anyhow::Result<()> {
+    let exercise = Exercise::of(course, chapter)?;
+    println!("{}, exercise: {}\n", chapter.name, exercise.title);
+    let Some(number) = number else {
+        println!("{}\n", exercise.text);
+        println!("A hint:       cargo course hint {} 1", chapter.number);
+        println!(
+            "Check yours:  cargo course check {} --exercise -- COMMAND",
+            chapter.number
+        );
+        return Ok(());
+    };
+    let Some(hint) = exercise.hints.get(usize::from(number) - 1) else {
+        bail!("the exercise of {} has no hint {number}", chapter.name);
+    };
+    println!("Hint {number} of {}\n\n{hint}\n", exercise.hints.len());
+    if usize::from(number) < exercise.hints.len() {
+        println!(
+            "A plainer one:  cargo course hint {} {}",
+            chapter.number,
+            number + 1
+        );
+    } else {
+        println!(
+            "A solution:  chapters/{}/examples/{}-solution.rs",
+            chapter.name,
+            chapter.short_name()
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_chapter_has_an_exercise_with_three_hints() {
+        let course = Course::find().unwrap();
+        assert_eq!(course.chapters.len(), 9);
+        for chapter in &course.chapters {
+            let exercise = Exercise::of(&course, chapter).unwrap();
+            assert_eq!(exercise.hints.len(), 3, "{}", chapter.name);
+            assert!(!exercise.text.is_empty(), "{}", chapter.name);
+        }
+    }
+}

@@ -1,0 +1,285 @@
+//! `cargo course`: the course's own command, for what cargo cannot do.
+//!
+//!     cargo course
+
+mod bench;
+mod book;
+mod by_hand;
+mod chapters;
+mod check;
+mod diff;
+mod exercise;
+mod judge;
+mod list;
+mod play;
+mod report;
+mod results;
+mod start;
+mod target;
+
+use std::env;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anstream::{ColorChoice, eprintln};
+use anyhow::{Context, bail};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::chapters::Course;
+
+/// Checks any server against the chapters, shows what changes from one to the
+/// next, and gives the exercises.
+#[derive(Parser)]
+#[command(
+    name = "cargo course",
+    bin_name = "cargo course",
+    disable_help_subcommand = true,
+    max_term_width = 80
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// When to use colours; without it, where a terminal shows them and
+    /// NO_COLOR is not set
+    #[arg(long, global = true, value_name = "WHEN")]
+    color: Option<Color>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Color {
+    Always,
+    Never,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Lists the chapters, and says what to do next
+    List,
+    /// Plays a chapter's exchanges against a server
+    Check(CheckArguments),
+    /// Shows what changes from one chapter to another
+    Diff(DiffArguments),
+    /// Makes chapters/my-server, a crate of your own to work in
+    Start(StartArguments),
+    /// Shows a chapter's exercise, and a hint
+    Hint(HintArguments),
+    /// Measures what threads are worth
+    Bench(BenchArguments),
+    /// Rewrites the blocks of BOOK.md from their sources, or checks them
+    Book(BookArguments),
+}
+
+#[derive(Args)]
+struct CheckArguments {
+    /// The chapter: ch04-routing, ch04 or 4
+    chapter: String,
+
+    /// A running server, such as 127.0.0.1:8080; without it, and without a
+    /// command, the chapter's own binary is checked
+    #[arg(conflicts_with = "command")]
+    address: Option<String>,
+
+    /// Checks the chapter's exercise
+    #[arg(long)]
+    exercise: bool,
+
+    /// Plays one exchange alone: the name that stands before a failure's details
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+
+    /// Lets the robust checks and the notes count too
+    #[arg(long)]
+    strict: bool,
+
+    /// Shows every failure in full, and not only the first
+    #[arg(long)]
+    all: bool,
+
+    /// Prints one JSON object for each check, and nothing else
+    #[arg(long)]
+    json: bool,
+
+    /// The port of the server that the command starts, where it does not print
+    /// `Listening on port N...`; 8080 without it
+    #[arg(long, requires = "command")]
+    port: Option<u16>,
+
+    /// A command that starts the server, such as `-- python3 my_server.py`
+    #[arg(last = true)]
+    command: Vec<String>,
+}
+
+#[derive(Args)]
+struct DiffArguments {
+    /// The chapter to start from, or the one to look at
+    #[arg(value_name = "A")]
+    from: String,
+
+    /// The chapter to go to, or my-server; without it, A is compared with the
+    /// chapter it builds on
+    #[arg(value_name = "B")]
+    to: Option<String>,
+
+    /// Shows both sides next to each other, where the terminal is wide enough
+    #[arg(long, conflicts_with = "stat")]
+    side_by_side: bool,
+
+    /// Shows the numbers alone
+    #[arg(long)]
+    stat: bool,
+}
+
+#[derive(Args)]
+struct StartArguments {
+    /// The chapter to begin with; without it, a main that says where to begin
+    #[arg(long, value_name = "CHAPTER")]
+    from: Option<String>,
+}
+
+#[derive(Args)]
+struct HintArguments {
+    /// The chapter: ch04-routing, ch04 or 4
+    chapter: String,
+
+    /// How plain the hint may be; without it, the exercise alone is shown
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=3))]
+    hint: Option<u8>,
+}
+
+#[derive(Args)]
+struct BenchArguments {
+    /// Prints one JSON object for each line of the table
+    #[arg(long)]
+    json: bool,
+
+    /// Writes the figures as a drawing too
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct BookArguments {
+    /// The book; BOOK.md without it
+    file: Option<PathBuf>,
+
+    /// Writes nothing, and fails where a block is not as its source is
+    #[arg(long)]
+    check: bool,
+
+    /// Does not run the commands in the book
+    #[arg(long)]
+    no_run: bool,
+}
+
+/// The exit code for checks that failed.
+const FAILED: u8 = 1;
+/// The exit code for wrong usage, which clap uses too.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.color {
+        Some(Color::Always) => ColorChoice::Always.write_global(),
+        Some(Color::Never) => ColorChoice::Never.write_global(),
+        None => {}
+    }
+    match run(cli.command.unwrap_or(Command::List)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            match error.downcast_ref::<CannotCheck>() {
+                Some(_) => ExitCode::from(FAILED),
+                None => ExitCode::from(USAGE),
+            }
+        }
+    }
+}
+
+/// Why a server could not be checked at all.
+#[derive(Debug)]
+struct CannotCheck(String);
+
+impl std::fmt::Display for CannotCheck {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CannotCheck {}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let course = Course::find()?;
+    target::stop_on_ctrl_c()?;
+    match command {
+        Command::List => list::list(&course)?,
+        Command::Check(arguments) => {
+            let chapter = course.chapter(&arguments.chapter)?;
+            let options = check::Options {
+                exercise: arguments.exercise,
+                only: arguments.only,
+                strict: arguments.strict,
+                all: arguments.all,
+                json: arguments.json,
+            };
+            let target = if let Some(address) = arguments.address {
+                target::Kind::Running(resolve(&address)?)
+            } else if arguments.command.is_empty() {
+                target::Kind::own(chapter)
+            } else {
+                target::Kind::Command {
+                    words: arguments.command,
+                    port: arguments.port,
+                }
+            };
+            if !check::check(&course, chapter, target, &options)? {
+                return Ok(ExitCode::from(FAILED));
+            }
+        }
+        Command::Diff(arguments) => {
+            let layout = match arguments {
+                DiffArguments { stat: true, .. } => diff::Layout::Numbers,
+                DiffArguments {
+                    side_by_side: true, ..
+                } => diff::Layout::SideBySide,
+                _ => diff::Layout::Unified,
+            };
+            diff::diff(&course, &arguments.from, arguments.to.as_deref(), layout)?;
+        }
+        Command::Start(arguments) => start::start(&course, arguments.from.as_deref())?,
+        Command::Hint(arguments) => {
+            let chapter = course.chapter(&arguments.chapter)?;
+            exercise::hint(&course, chapter, arguments.hint)?;
+        }
+        Command::Bench(arguments) => {
+            bench::bench(&course, arguments.json, arguments.svg.as_deref())?;
+        }
+        Command::Book(arguments) => {
+            let options = book::Options {
+                check: arguments.check,
+                no_run: arguments.no_run,
+            };
+            if !book::book(&course, arguments.file.as_deref(), options)? {
+                return Ok(ExitCode::from(FAILED));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The cargo that runs this, or the one that a shell would find.
+fn cargo() -> String {
+    env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
+}
+
+fn resolve(address: &str) -> anyhow::Result<SocketAddr> {
+    let help = "write a host, a colon and a port, such as 127.0.0.1:8080";
+    let mut addresses = address
+        .to_socket_addrs()
+        .with_context(|| format!("{address:?} is not an address; {help}"))?;
+    match addresses.next() {
+        Some(address) => Ok(address),
+        None => bail!("{address:?} names no address; {help}"),
+    }
+}

@@ -1,0 +1,246 @@
+//! What a check says: a line for each exchange, and for a failure all that
+//! helps to mend it.
+
+use std::net::SocketAddr;
+
+use anstream::println;
+use anstyle::{AnsiColor, Style};
+use harness::transcript::Step;
+use harness::wire;
+use serde_json::json;
+
+use crate::by_hand;
+use crate::chapters::Chapter;
+use crate::check::{Options, Outcome};
+use crate::judge::{Failure, bytes_received};
+
+pub const BOLD: Style = Style::new().bold();
+pub const DIM: Style = Style::new().dimmed();
+pub const GREEN: Style = AnsiColor::Green.on_default();
+pub const RED: Style = AnsiColor::Red.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+
+/// How many lines of what was sent, or of what came back, are shown.
+const LINES: usize = 16;
+/// How many characters of a line are shown.
+const COLUMNS: usize = 72;
+
+/// Prints the outcomes of one run.
+pub struct Report<'a> {
+    chapter: &'a Chapter,
+    options: &'a Options,
+}
+
+impl<'a> Report<'a> {
+    pub fn new(chapter: &'a Chapter, options: &'a Options) -> Self {
+        Self { chapter, options }
+    }
+
+    pub fn heading(&self, heading: &str) {
+        if !self.options.json {
+            println!("{BOLD}{}{BOLD:#}: {heading}", self.chapter.name);
+        }
+    }
+
+    /// Prints the line of one outcome, under the heading of its group where it
+    /// is the first of it.
+    pub fn line(&self, outcome: &Outcome, before: Option<&Outcome>) {
+        if self.options.json {
+            println!("{}", self.json(outcome));
+            return;
+        }
+        let group = group_name(outcome);
+        if before.map(group_name) != Some(group) {
+            println!("\n{group}");
+        }
+        let transcript = &outcome.check.transcript;
+        let title = match group {
+            ROBUST => format!("{}: {}", transcript.group, transcript.title),
+            _ => transcript.title.clone(),
+        };
+        match (outcome.passed(), outcome.counts) {
+            (true, _) => println!("  {GREEN}passed{GREEN:#}  {title}"),
+            (false, true) => println!("  {RED}FAILED{RED:#}  {title}"),
+            (false, false) => println!("  {YELLOW}missed{YELLOW:#}  {title}"),
+        }
+        if let Some(failure) = &outcome.verdict.failure {
+            wrapped("          ", &failure.problem);
+        }
+        for note in &outcome.verdict.notes {
+            wrapped(
+                "    note  ",
+                &format!("{}: {}", note.difference(), note.sentence()),
+            );
+        }
+    }
+
+    fn json(&self, outcome: &Outcome) -> serde_json::Value {
+        let notes = outcome.verdict.notes.iter();
+        let notes = notes.map(|note| format!("{}: {}", note.difference(), note.sentence()));
+        let problem = outcome
+            .verdict
+            .failure
+            .as_ref()
+            .map(|failure| failure.problem.clone());
+        let note: Vec<String> = problem.into_iter().chain(notes).collect();
+        json!({
+            "chapter": self.chapter.name,
+            "name": outcome.check.name,
+            "group": if outcome.check.transcript.group == "core" { "core" }
+                else if outcome.check.transcript.group == "exercise" { "exercise" }
+                else { "robust" },
+            "passed": outcome.passed(),
+            "note": note.join("; "),
+        })
+    }
+
+    /// Prints the failures and the numbers, and gives whether all that counts
+    /// has passed.
+    pub fn summary(&self, outcomes: &[Outcome], address: SocketAddr) -> bool {
+        let counted = || outcomes.iter().filter(|outcome| outcome.counts);
+        let passed = counted().filter(|outcome| outcome.passed()).count();
+        let failed = counted().count() - passed;
+        if self.options.json {
+            return failed == 0;
+        }
+        let failures = outcomes
+            .iter()
+            .filter(|outcome| !outcome.passed() && (outcome.counts || self.options.all));
+        let shown = if self.options.all { usize::MAX } else { 1 };
+        for outcome in failures.clone().take(shown) {
+            if let Some(failure) = &outcome.verdict.failure {
+                explain(outcome, failure, address);
+            }
+        }
+        println!();
+        if failures.count() > shown {
+            println!("--all shows the other failures in full too.");
+        }
+        let missed = outcomes
+            .iter()
+            .filter(|outcome| !outcome.passed() && !outcome.counts)
+            .count();
+        if missed > 0 {
+            println!("Robust checks missed: {missed}; with --strict they count.");
+        }
+        println!("{passed} passed, {failed} failed");
+        failed == 0
+    }
+}
+
+const ROBUST: &str = "robust: what this workspace adds";
+
+fn group_name(outcome: &Outcome) -> &'static str {
+    match &*outcome.check.transcript.group {
+        "core" => "core: what the tutorial's listing does too",
+        "exercise" => "exercise: what its text asks for",
+        _ => ROBUST,
+    }
+}
+
+fn explain(outcome: &Outcome, failure: &Failure, address: SocketAddr) {
+    let transcript = &outcome.check.transcript;
+    println!(
+        "\n{BOLD}{}: {}{BOLD:#}",
+        outcome.check.name, transcript.title
+    );
+    let Some(steps) = transcript
+        .steps
+        .split(|step| *step == Step::Another)
+        .nth(failure.connection)
+    else {
+        return;
+    };
+    let received = outcome.played.connections.get(failure.connection);
+    let received = received.map_or(&[][..], |connection| &connection.received);
+
+    println!("\n  sent");
+    let sends = |step: &Step| matches!(step, Step::Send(_) | Step::SendOneByOne(_));
+    if !steps.iter().any(sends) {
+        println!("    (nothing)");
+    }
+    for step in steps {
+        match step {
+            Step::Older(count) => println!("    (after {count} connections that stay silent)"),
+            Step::Send(bytes) | Step::SendOneByOne(bytes) => {
+                lines('>', bytes, None);
+            }
+            Step::HalfClose => println!("    (and the end of what the client sends)"),
+            _ => {}
+        }
+    }
+    println!("  came back");
+    lines('<', received, failure.position);
+    println!("  expected");
+    lines('<', &bytes_received(steps), failure.position);
+    if let Some(Step::Prints(expected)) = transcript.steps.last() {
+        println!("  printed");
+        lines('=', &outcome.played.printed, None);
+        println!("  expected to be printed");
+        lines('=', expected, None);
+    }
+    if let Some(position) = failure.position {
+        println!("  They part at byte {position} of what came back.");
+    }
+    println!("\n  what is wrong");
+    wrapped("    ", &failure.problem);
+    println!("  what to try next");
+    wrapped("    ", &failure.advice);
+    println!("  the same by hand");
+    println!("    {}", by_hand::command(steps, address));
+}
+
+/// Prints bytes with their line ends, and of many lines those around a position.
+fn lines(mark: char, bytes: &[u8], position: Option<usize>) {
+    let lines = wire::show(bytes);
+    if lines.is_empty() {
+        println!("    (nothing)");
+    }
+    let before = &bytes[..position.unwrap_or(1).saturating_sub(1).min(bytes.len())];
+    let line_of_position = before.iter().filter(|&&byte| byte == b'\n').count();
+    let first = line_of_position
+        .saturating_sub(LINES / 2)
+        .min(lines.len().saturating_sub(LINES));
+    if first > 0 {
+        println!("    {DIM}({first} lines before){DIM:#}");
+    }
+    for line in lines.iter().skip(first).take(LINES) {
+        if line.chars().count() > COLUMNS {
+            let cut: String = line.chars().take(COLUMNS - 4).collect();
+            println!("    {mark} {cut} ...");
+        } else {
+            println!("    {mark} {line}");
+        }
+    }
+    if lines.len() > first + LINES {
+        println!(
+            "    {DIM}({} lines more){DIM:#}",
+            lines.len() - first - LINES
+        );
+    }
+}
+
+/// Prints text in lines of 79 characters, each behind an indent as wide as the
+/// first one's.
+fn wrapped(indent: &str, text: &str) {
+    let mut prefix = indent.to_owned();
+    let mut line = String::new();
+    for paragraph in text.lines() {
+        for word in paragraph.split(' ') {
+            if !line.is_empty()
+                && prefix.len() + line.chars().count() + 1 + word.chars().count() > 79
+            {
+                println!("{prefix}{line}");
+                prefix = " ".repeat(indent.len());
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        println!("{prefix}{line}");
+        prefix = " ".repeat(indent.len());
+        line.clear();
+    }
+}

@@ -1,0 +1,374 @@
+//! The server that is checked: one that runs, or one that a command starts.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::{Command, Stdio, exit};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use process_wrap::std::{ChildWrapper, CommandWrap};
+
+use crate::chapters::Chapter;
+use crate::{CannotCheck, cargo};
+
+/// How long a command may take until it listens: it may be `cargo run` on a
+/// slow machine.
+const START_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long one attempt to connect may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a server that has closed a connection may take to die of it.
+const DEATH_TIMEOUT: Duration = Duration::from_millis(300);
+/// How often is looked whether something has happened.
+const TICK: Duration = Duration::from_millis(10);
+/// The port of a server that does not say where it listens.
+const DEFAULT_PORT: u16 = 8080;
+
+/// What is to be checked.
+pub enum Kind {
+    /// A server that runs already.
+    Running(SocketAddr),
+    /// A command that starts a server, and the port where it does not print it.
+    Command {
+        words: Vec<String>,
+        port: Option<u16>,
+    },
+}
+
+impl Kind {
+    /// A chapter's own binary, on a free port.
+    pub fn own(chapter: &Chapter) -> Self {
+        let words = [
+            &cargo(),
+            "run",
+            "--quiet",
+            "--package",
+            &chapter.name,
+            "--",
+            "127.0.0.1:0",
+        ];
+        Self::Command {
+            words: words.map(str::to_owned).into(),
+            port: None,
+        }
+    }
+}
+
+/// What was started and runs. There is one at a time, and it stands here so that
+/// Ctrl-C can stop it too.
+static PROCESS: Mutex<Option<Process>> = Mutex::new(None);
+
+/// Makes Ctrl-C stop what was started. A command gets a process group of its own,
+/// so that all of it can be stopped, and what the terminal sends does not reach
+/// that group by itself.
+pub fn stop_on_ctrl_c() -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(|| {
+        drop(lock(&PROCESS).take());
+        exit(130);
+    })
+}
+
+/// The server that is checked. What was started is stopped, with its children,
+/// when this is dropped.
+pub struct Target {
+    kind: Kind,
+    address: SocketAddr,
+    /// A connection that showed that the server listens, kept for the first use.
+    first: Option<TcpStream>,
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+struct Process {
+    child: Box<dyn ChildWrapper>,
+    output: Collected,
+    errors: Collected,
+}
+
+impl Process {
+    fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    fn stop(&mut self) {
+        // A group whose leader has ended may have members that have not.
+        let _ = self.child.start_kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Target {
+    /// Gets ready what is to be checked; a command is started by
+    /// [`Target::ensure_running`].
+    pub fn new(kind: Kind) -> Self {
+        let address = match &kind {
+            Kind::Running(address) => *address,
+            Kind::Command { port, .. } => {
+                (Ipv4Addr::LOCALHOST, port.unwrap_or(DEFAULT_PORT)).into()
+            }
+        };
+        Self {
+            kind,
+            address,
+            first: None,
+        }
+    }
+
+    /// Where the server listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Whether a command is checked, which can be started again.
+    pub fn is_command(&self) -> bool {
+        matches!(self.kind, Kind::Command { .. })
+    }
+
+    /// Starts the command where it does not run (any more).
+    pub fn ensure_running(&mut self) -> Result<(), CannotCheck> {
+        let Kind::Command { words, port } = &self.kind else {
+            return Ok(());
+        };
+        let mut process = lock(&PROCESS);
+        if process.as_mut().is_some_and(|process| !process.has_ended()) {
+            return Ok(());
+        }
+        // The old one is stopped before the new one wants its port.
+        drop(process.take());
+        let expected: SocketAddr = (Ipv4Addr::LOCALHOST, port.unwrap_or(DEFAULT_PORT)).into();
+        let taken = TcpStream::connect_timeout(&expected, CONNECT_TIMEOUT).is_ok();
+        if taken && port.is_some() {
+            return Err(CannotCheck(format!(
+                "port {} is taken by another program; stop that, or use another port",
+                expected.port()
+            )));
+        }
+        *process = Some(spawn(words)?);
+        drop(process);
+        self.wait_until_it_listens(expected, taken)
+    }
+
+    /// Stops the command, so that the next check gets a new one.
+    pub fn stop(&mut self) {
+        self.first = None;
+        drop(lock(&PROCESS).take());
+    }
+
+    fn wait_until_it_listens(
+        &mut self,
+        expected: SocketAddr,
+        taken: bool,
+    ) -> Result<(), CannotCheck> {
+        let Kind::Command { words, port } = &self.kind else {
+            return Ok(());
+        };
+        let deadline = Instant::now() + START_TIMEOUT;
+        loop {
+            let mut guard = lock(&PROCESS);
+            let Some(process) = guard.as_mut() else {
+                return Err(CannotCheck("the command was stopped".to_owned()));
+            };
+            if let (None, Some(port)) = (port, process.output.port()) {
+                self.address = (Ipv4Addr::LOCALHOST, port).into();
+                return Ok(());
+            }
+            if process.has_ended() {
+                let last_words = process.errors.last_lines(12);
+                return Err(CannotCheck(format!(
+                    "`{}` ended before it listened{last_words}",
+                    words.join(" ")
+                )));
+            }
+            if !taken && let Ok(stream) = TcpStream::connect_timeout(&expected, CONNECT_TIMEOUT) {
+                self.address = expected;
+                // Hanging up on it could be the end of a server that cannot
+                // bear a client without a word.
+                self.first = Some(stream);
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(CannotCheck(format!(
+                    "`{}` did not listen within {} s; it should print \
+                     `Listening on port N...`, or name its port with --port",
+                    words.join(" "),
+                    START_TIMEOUT.as_secs()
+                )));
+            }
+            drop(guard);
+            thread::sleep(TICK);
+        }
+    }
+
+    /// Opens a connection.
+    pub fn connect(&mut self) -> io::Result<TcpStream> {
+        if let Some(stream) = self.first.take() {
+            return Ok(stream);
+        }
+        TcpStream::connect_timeout(&self.address, CONNECT_TIMEOUT)
+    }
+
+    /// Stops the command and gives all that it has printed to standard output.
+    pub fn stop_and_log(&mut self) -> String {
+        let Some(mut process) = lock(&PROCESS).take() else {
+            return String::new();
+        };
+        process.stop();
+        process.output.all()
+    }
+
+    /// Whether the command has ended, and if so, how, and what it said last. A server
+    /// that dies of a request closes the connection first, so this waits for a
+    /// moment.
+    pub fn death(&mut self) -> Option<String> {
+        let deadline = Instant::now() + DEATH_TIMEOUT;
+        let mut process = lock(&PROCESS);
+        let process = process.as_mut()?;
+        while !process.has_ended() {
+            if Instant::now() > deadline {
+                return None;
+            }
+            thread::sleep(TICK);
+        }
+        let status = process.child.try_wait().ok().flatten();
+        let status = status.map_or_else(String::new, |status| format!(" ({status})"));
+        Some(status + &process.errors.last_lines(3))
+    }
+
+    /// How much the command has printed so far, in bytes; the line that names
+    /// the port does not count.
+    pub fn printed_length(&self) -> usize {
+        self.printed_since(0).len()
+    }
+
+    /// What the command has printed since it had printed so much.
+    pub fn printed_since(&self, length: usize) -> Vec<u8> {
+        let process = lock(&PROCESS);
+        let Some(process) = process.as_ref() else {
+            return Vec::new();
+        };
+        process.output.after_listening().split_off(length)
+    }
+}
+
+fn spawn(words: &[String]) -> Result<Process, CannotCheck> {
+    let (program, arguments) = words
+        .split_first()
+        .ok_or_else(|| CannotCheck("there is no command after --".to_owned()))?;
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        // Python holds back what it prints into a pipe, and with it the port.
+        .env("PYTHONUNBUFFERED", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut command = CommandWrap::from(command);
+    #[cfg(unix)]
+    command.wrap(process_wrap::std::ProcessGroup::leader());
+    #[cfg(windows)]
+    command.wrap(process_wrap::std::JobObject);
+    let mut child = command
+        .spawn()
+        .map_err(|error| CannotCheck(format!("cannot start `{program}`: {error}")))?;
+    let output = Collected::new(child.stdout().take());
+    let errors = Collected::new(child.stderr().take());
+    Ok(Process {
+        child,
+        output,
+        errors,
+    })
+}
+
+/// What a command prints, read as it comes so that the command never has to
+/// wait for a reader.
+#[derive(Clone)]
+struct Collected {
+    shared: Arc<(Mutex<Printed>, Condvar)>,
+}
+
+#[derive(Default)]
+struct Printed {
+    bytes: Vec<u8>,
+    at_its_end: bool,
+}
+
+impl Collected {
+    fn new(pipe: Option<impl Read + Send + 'static>) -> Self {
+        let shared = Arc::new((Mutex::new(Printed::default()), Condvar::new()));
+        let collected = Self {
+            shared: Arc::clone(&shared),
+        };
+        thread::spawn(move || {
+            let (printed, ended) = &*shared;
+            if let Some(pipe) = pipe {
+                let mut reader = BufReader::new(pipe);
+                while let Ok(chunk @ [_, ..]) = reader.fill_buf() {
+                    let length = chunk.len();
+                    lock(printed).bytes.extend(chunk);
+                    reader.consume(length);
+                }
+            }
+            lock(printed).at_its_end = true;
+            ended.notify_all();
+        });
+        collected
+    }
+
+    /// The port in the first line that names one.
+    fn port(&self) -> Option<u16> {
+        let bytes = &lock(&self.shared.0).bytes;
+        let text = String::from_utf8_lossy(bytes);
+        let (_, rest) = text.split_once("Listening on port ")?;
+        let (port, _) = rest.split_once(|character: char| !character.is_ascii_digit())?;
+        port.parse().ok()
+    }
+
+    /// All that was printed by a command that has ended.
+    fn all(&self) -> String {
+        let (printed, ended) = &*self.shared;
+        let (printed, _) = ended
+            .wait_timeout_while(lock(printed), DEATH_TIMEOUT, |printed| !printed.at_its_end)
+            .unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&printed.bytes).into_owned()
+    }
+
+    fn after_listening(&self) -> Vec<u8> {
+        let bytes = &lock(&self.shared.0).bytes;
+        match bytes.iter().position(|&byte| byte == b'\n') {
+            Some(end) if bytes.starts_with(b"Listening on port ") => bytes[end + 1..].to_vec(),
+            _ => bytes.clone(),
+        }
+    }
+
+    /// The last lines of a command that has ended, as the end of a sentence.
+    fn last_lines(&self, count: usize) -> String {
+        let text = self.all();
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.trim().is_empty())
+            .collect();
+        if lines.is_empty() {
+            return String::new();
+        }
+        let last: Vec<String> = lines[lines.len().saturating_sub(count)..]
+            .iter()
+            .map(|line| format!("\n    {line}"))
+            .collect();
+        format!("; its last words:{}", last.concat())
+    }
+}
+
+/// A thread that panicked while it held the lock has left nothing half-done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

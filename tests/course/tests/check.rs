@@ -1,0 +1,363 @@
+//! What `cargo course check` says of our own servers, and of broken ones.
+
+use std::fs;
+use std::net::TcpListener;
+
+use assert_cmd::Command;
+use insta::assert_snapshot;
+use tempfile::TempDir;
+
+const BROKEN: &str = env!("CARGO_BIN_EXE_broken");
+
+/// The command, with a folder of its own for the scores that it keeps.
+struct Course {
+    target: TempDir,
+}
+
+impl Course {
+    fn new() -> Self {
+        Self {
+            target: tempfile::tempdir().expect("a temporary folder"),
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_course"));
+        command
+            .args(arguments)
+            .env("CARGO_TARGET_DIR", self.target.path());
+        command
+    }
+
+    /// What the command prints, with its exit code first and ports replaced.
+    fn run(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().expect("the course runs");
+        let text = format!(
+            "exit code {}\n{}{}",
+            output.status.code().expect("an exit code"),
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        hide(&text)
+    }
+}
+
+fn hide(text: &str) -> String {
+    let mut hidden = String::new();
+    for (number, part) in text
+        .replace(BROKEN, "broken")
+        .split("127.0.0.1:")
+        .enumerate()
+    {
+        if number > 0 {
+            hidden += "127.0.0.1:[port]";
+        }
+        hidden += if number > 0 {
+            part.trim_start_matches(|c: char| c.is_ascii_digit())
+        } else {
+            part
+        };
+    }
+    hidden
+}
+
+/// Checks the server that is broken in that way.
+fn check_broken(chapter: &str, mode: &str, options: &[&str]) -> String {
+    let mut arguments = vec!["check", chapter];
+    arguments.extend(options);
+    arguments.extend(["--", BROKEN, mode, "127.0.0.1:0"]);
+    Course::new().run(&arguments)
+}
+
+/// A chapter's own binary is built by cargo in the workspace's target folder.
+fn check_own(chapter: &str, options: &[&str]) -> String {
+    let mut arguments = vec!["check", chapter];
+    arguments.extend(options);
+    let output = Command::new(env!("CARGO_BIN_EXE_course"))
+        .args(arguments)
+        .output()
+        .expect("the course runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    format!(
+        "exit code {}\n{text}",
+        output.status.code().expect("an exit code")
+    )
+}
+
+#[test]
+fn our_own_servers_pass_all_there_is() {
+    for chapter in ["1", "2", "3", "4", "5a", "5b", "6", "7", "8"] {
+        let strict = check_own(chapter, &["--strict"]);
+        assert!(strict.starts_with("exit code 0\n"), "{strict}");
+        assert!(strict.ends_with(" passed, 0 failed\n"), "{strict}");
+        assert!(!strict.contains("note"), "{strict}");
+    }
+}
+
+#[test]
+fn own_routing() {
+    assert_snapshot!(check_own("ch04-routing", &[]));
+}
+
+#[test]
+fn own_threads_as_json() {
+    assert_snapshot!(check_own("5b", &["--json"]));
+}
+
+#[test]
+fn closed_without_an_answer() {
+    assert_snapshot!(check_broken(
+        "3",
+        "closed-without-an-answer",
+        &["--only", "page"]
+    ));
+}
+
+#[test]
+fn line_feeds_only() {
+    assert_snapshot!(check_broken("3", "line-feeds-only", &["--only", "page"]));
+}
+
+#[test]
+fn line_feeds_only_strictly() {
+    assert_snapshot!(check_broken(
+        "3",
+        "line-feeds-only",
+        &["--only", "page", "--strict"]
+    ));
+}
+
+#[test]
+fn line_feeds_only_as_json() {
+    assert_snapshot!(check_broken(
+        "3",
+        "line-feeds-only",
+        &["--only", "page", "--json"]
+    ));
+}
+
+#[test]
+fn no_blank_line() {
+    assert_snapshot!(check_broken("3", "no-blank-line", &["--only", "page"]));
+}
+
+#[test]
+fn no_status_line() {
+    assert_snapshot!(check_broken("3", "no-status-line", &["--only", "page"]));
+}
+
+#[test]
+fn wrong_status() {
+    assert_snapshot!(check_broken("3", "wrong-status", &["--only", "page"]));
+}
+
+#[test]
+fn wrong_page() {
+    assert_snapshot!(check_broken("3", "wrong-page", &["--only", "page"]));
+}
+
+#[test]
+fn wrong_type() {
+    assert_snapshot!(check_broken("3", "wrong-type", &["--only", "page"]));
+}
+
+#[test]
+fn no_type() {
+    assert_snapshot!(check_broken("3", "no-type", &["--only", "page"]));
+}
+
+#[test]
+fn never_answers() {
+    assert_snapshot!(check_broken("3", "never-answers", &["--only", "page"]));
+}
+
+#[test]
+fn never_closes() {
+    assert_snapshot!(check_broken("3", "never-closes", &["--only", "page"]));
+}
+
+/// It is started again for the check after the one that it died of.
+#[test]
+fn dies_at_the_second_request() {
+    assert_snapshot!(check_broken("4", "dies-at-the-second-request", &["--all"]));
+}
+
+#[test]
+fn dies_on_an_empty_request() {
+    let options = &["--only", "d3_nothing_sent_is_closed", "--strict"];
+    assert_snapshot!(check_broken("4", "dies-on-empty", options));
+}
+
+#[test]
+fn serves_one_at_a_time() {
+    let name = "the_newest_of_several_connections_is_answered_first";
+    assert_snapshot!(check_broken("5b", "one-at-a-time", &["--only", name]));
+}
+
+#[test]
+fn echoes_unescaped() {
+    let options = &["--only", "d4_markup_is_escaped", "--strict"];
+    assert_snapshot!(check_broken("6", "echoes-unescaped", options));
+}
+
+#[test]
+fn leaves_dots_open() {
+    let options = &["--only", "d6_dot_segments", "--strict"];
+    assert_snapshot!(check_broken("7", "leaves-dots-open", options));
+}
+
+#[test]
+fn reads_one_segment() {
+    let options = &["--only", "d5_a_body_in_pieces", "--strict"];
+    assert_snapshot!(check_broken("6", "reads-one-segment", options));
+}
+
+#[test]
+fn prints_no_port() {
+    let port = free_port();
+    let address = format!("127.0.0.1:{port}");
+    let text = Course::new().run(&[
+        "check",
+        "3",
+        "--only",
+        "page",
+        "--port",
+        &port.to_string(),
+        "--",
+        BROKEN,
+        "prints-no-port",
+        &address,
+    ]);
+    assert_snapshot!(text);
+}
+
+/// A port that nobody had a moment ago.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("a bound port").port()
+}
+
+#[test]
+fn a_running_server() {
+    let port = free_port();
+    let address = format!("127.0.0.1:{port}");
+    let mut server = std::process::Command::new(BROKEN)
+        .args(["right", &address])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("the server starts");
+    while std::net::TcpStream::connect(&address).is_err() {
+        std::thread::yield_now();
+    }
+    let text = Course::new().run(&["check", "3", &address]);
+    server
+        .kill()
+        .and_then(|()| server.wait())
+        .expect("the server is stopped");
+    assert_snapshot!(text);
+}
+
+#[test]
+fn what_cannot_be_checked_is_said_in_one_sentence() {
+    let course = Course::new();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let taken = taken.local_addr().expect("a bound port").port().to_string();
+    let refused = format!("127.0.0.1:{}", free_port());
+    let sentences = [
+        course.run(&["check", "9"]),
+        course.run(&["check", "3", "--only", "nonsense"]),
+        course.run(&["check", "3", "nonsense"]),
+        course.run(&["check", "3", &refused]),
+        course
+            .run(&["check", "3", "--port", &taken, "--", "no-such-command"])
+            .replace(&taken, "[port]"),
+        course.run(&["check", "2", "--exercise", &refused]),
+        course.run(&["diff", "1"]),
+        course.run(&["diff", "3", "ch99"]),
+    ];
+    assert_snapshot!(sentences.join("\n"));
+
+    // Here each system has words of its own.
+    let sentence = course.run(&["check", "3", "--", "no-such-command"]);
+    assert!(sentence.starts_with("exit code 1\nError: cannot start `no-such-command`: "));
+    assert_eq!(sentence.lines().count(), 2, "{sentence}");
+}
+
+#[test]
+fn the_scores_are_kept_for_the_list() {
+    let course = Course::new();
+    let before = course.run(&["list"]);
+    assert!(!before.contains("passed"), "{before}");
+    course.run(&["check", "3", "--", BROKEN, "right", "127.0.0.1:0"]);
+    let after = course.run(&[]);
+    assert!(
+        after.contains("checks: 8 of 8 passed, exercise: not run yet"),
+        "{after}"
+    );
+    fs::write(course.target.path().join("course-results.json"), "nonsense").expect("a write");
+    assert_eq!(course.run(&["list"]), before);
+}
+
+#[test]
+fn colours_are_for_those_who_ask() {
+    let course = Course::new();
+    let is_coloured = |arguments: &[&str], no_color: Option<&str>| {
+        let mut command = course.command(arguments);
+        command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");
+        if let Some(value) = no_color {
+            command.env("NO_COLOR", value);
+        }
+        let output = command.output().expect("the course runs").stdout;
+        output.contains(&b'\x1b')
+    };
+    assert!(!is_coloured(&["list"], None), "a pipe gets none");
+    assert!(!is_coloured(&["list"], Some("1")));
+    assert!(is_coloured(&["list", "--color", "always"], None));
+    assert!(is_coloured(&["list", "--color", "always"], Some("1")));
+    assert!(!is_coloured(&["list", "--color", "never"], None));
+}
+
+#[test]
+fn help() {
+    let course = Course::new();
+    assert_snapshot!(course.run(&["check", "--help"]));
+}
+
+/// Neither the server nor the servers that it started outlive the course.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_the_server() {
+    use std::net::TcpStream;
+    use std::process::{self, Stdio};
+    use std::thread::yield_now;
+
+    let port = free_port();
+    let address = format!("127.0.0.1:{port}");
+    let script = format!("{} never-answers {address}; true", BROKEN);
+    let mut course = process::Command::new(env!("CARGO_BIN_EXE_course"))
+        .args([
+            "check",
+            "3",
+            "--port",
+            &port.to_string(),
+            "--",
+            "sh",
+            "-c",
+            &script,
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the course starts");
+    while TcpStream::connect(&address).is_err() {
+        yield_now();
+    }
+    let interrupted = process::Command::new("kill")
+        .args(["-INT", &course.id().to_string()])
+        .status();
+    assert!(interrupted.expect("kill runs").success());
+    assert_eq!(course.wait().expect("the course ends").code(), Some(130));
+    while TcpStream::connect(&address).is_ok() {
+        yield_now();
+    }
+}
