@@ -62,7 +62,8 @@ fn expects_continue(request_line: &RequestLine, fields: &Fields) -> bool {
     request_line.version != "HTTP/1.0"
         && fields
             .values("Expect")
-            .any(|value| value.eq_ignore_ascii_case("100-continue"))
+            .flat_map(|value| value.split(','))
+            .any(|expectation| expectation.trim().eq_ignore_ascii_case("100-continue"))
 }
 
 /// Reads the body that belongs to a head, of as many bytes as [`body_length`]
@@ -185,6 +186,10 @@ mod tests {
             ),
             (
                 "POST / HTTP/1.1\r\nContent-Length: 1\r\nexpect: 100-Continue\r\n\r\n",
+                true,
+            ),
+            (
+                "POST / HTTP/1.1\r\nContent-Length: 1\r\nExpect: a miracle, 100-continue\r\n\r\n",
                 true,
             ),
             (

@@ -27,7 +27,11 @@ pub fn close(stream: &TcpStream, head: &[u8]) {
 
 /// Half-closes the connection (the client sees the end of the answer) and reads
 /// off what still comes until the client closes too, for a second at the most.
-pub(crate) fn linger(stream: &TcpStream) {
+///
+/// That is the careful way to close, and [`close`] takes it where it has to. It
+/// has to be taken too where the answer is long: what was written may then still
+/// be on its way, and a single byte that comes later would destroy it.
+pub fn linger(stream: &TcpStream) {
     let deadline = Instant::now() + MOMENT;
     if stream.shutdown(Shutdown::Write).is_err() {
         return;

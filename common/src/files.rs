@@ -1,9 +1,10 @@
 //! From a request target to a file below `pages/`, or to nothing.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::percent;
+use crate::{RequestError, percent};
 
 /// A file to send.
 #[derive(Debug)]
@@ -18,22 +19,31 @@ pub struct Page {
 /// `/pages/NAME` is `pages/NAME`. `pages/` is the current directory's, or,
 /// where it has none, the one this workspace came with.
 ///
-/// Nothing comes of a target that leads out of `pages/` in whatever way, and of
-/// one that is not a regular file: a folder, a pipe, a device.
+/// Nothing comes of a target that leads out of `pages/` in whatever way, of one
+/// that is not a regular file (a folder, a pipe, a device), and of a file that
+/// the server may not read.
 ///
 /// ```
-/// let page = common::open_page("/pages/style.css").unwrap();
+/// let page = common::open_page("/pages/style.css")?.unwrap();
 /// assert_eq!(page.content_type, "text/css");
-/// assert!(common::open_page("/pages/../Cargo.toml").is_none());
+/// assert!(common::open_page("/pages/../Cargo.toml")?.is_none());
+/// # Ok::<(), common::RequestError>(())
 /// ```
-pub fn open_page(target: &str) -> Option<Page> {
+///
+/// # Errors
+/// 500 where the file is there and cannot be opened all the same, as when the
+/// process has no file descriptor left.
+pub fn open_page(target: &str) -> Result<Option<Page>, RequestError> {
     let beside_us = Path::new("pages");
     let root = if beside_us.is_dir() {
         beside_us
     } else {
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../pages"))
     };
-    open_below(root, &path_of_target(target)?)
+    match path_of_target(target).and_then(|path| real_path_below(root, &path)) {
+        Some(path) => open(&path),
+        None => Ok(None),
+    }
 }
 
 /// The path below `pages/` that a target names. Only names come out of it: each
@@ -41,16 +51,11 @@ pub fn open_page(target: &str) -> Option<Page> {
 /// says, without a look at the disk.
 fn path_of_target(target: &str) -> Option<PathBuf> {
     let path = target.split('?').next().unwrap_or_default();
-    if path == "/" {
-        return Some("index.html".into());
-    }
-    // With a slash at its end it names a folder.
-    if path.ends_with('/') {
-        return None;
-    }
     let mut names = Vec::new();
+    let mut names_a_folder = false;
     for segment in path.strip_prefix('/')?.split('/') {
         let name = String::from_utf8(percent::decode(segment)).ok()?;
+        names_a_folder = matches!(name.as_str(), "" | "." | "..");
         match name.as_str() {
             "" | "." => {}
             ".." => drop(names.pop()),
@@ -60,23 +65,38 @@ fn path_of_target(target: &str) -> Option<PathBuf> {
         }
     }
     match names.as_slice() {
-        [folder, names @ ..] if folder == "pages" => Some(names.iter().collect()),
+        [] => Some("index.html".into()),
+        [folder, names @ ..] if folder == "pages" && !names_a_folder => {
+            Some(names.iter().collect())
+        }
         _ => None,
     }
 }
 
-/// The path alone does not tell where a link leads, so the file's real path is
-/// what must lie below the real path of `root`. That it is a regular file is
-/// asked before it is opened: opening a pipe would wait for its other end.
-fn open_below(root: &Path, path: &Path) -> Option<Page> {
+/// The real path of a regular file. The path alone does not tell where a link
+/// leads, so what must lie below the real path of `root` is the file's. What it
+/// is is asked before it is opened: opening a pipe would wait for its other end.
+fn real_path_below(root: &Path, path: &Path) -> Option<PathBuf> {
     let root = fs::canonicalize(root).ok()?;
     let path = fs::canonicalize(root.join(path)).ok()?;
-    if !path.starts_with(&root) || !fs::metadata(&path).ok()?.is_file() {
-        return None;
+    let is_file = fs::metadata(&path).ok()?.is_file();
+    (is_file && path.starts_with(root)).then_some(path)
+}
+
+fn open(path: &Path) -> Result<Option<Page>, RequestError> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(Page {
+            file,
+            content_type: content_type(path),
+        })),
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::PermissionDenied => Ok(None),
+            _ => Err(RequestError::new(
+                "500 Internal Server Error",
+                "the file cannot be opened",
+            )),
+        },
     }
-    let content_type = content_type(&path);
-    let file = File::open(path).ok()?;
-    Some(Page { file, content_type })
 }
 
 fn content_type(path: &Path) -> &'static str {
@@ -114,6 +134,10 @@ mod tests {
         for (target, path) in [
             ("/", "index.html"),
             ("/?a=b", "index.html"),
+            ("//", "index.html"),
+            ("/.", "index.html"),
+            ("/pages/..", "index.html"),
+            ("/a/../..", "index.html"),
             ("/pages/style.css", "style.css"),
             ("/pages/style.css?v=1", "style.css"),
             ("/pages/a/b.txt", "a/b.txt"),
@@ -132,7 +156,6 @@ mod tests {
             ("/pages/a+b.txt", "a+b.txt"),
             ("/pages/...", "..."),
             ("/pages", ""),
-            ("/pages/.", ""),
         ] {
             assert_eq!(
                 path_of_target(target),
@@ -154,8 +177,10 @@ mod tests {
             "/pagesb.txt",
             "/PAGES/b.txt",
             "/pages/",
+            "/pages/.",
             "/pages/b.txt/",
-            "/pages/..",
+            "/pages/b.txt/.",
+            "/pages/b.txt/a/..",
             "/pages/../Cargo.toml",
             "/pages/../../../../etc/passwd",
             "/pages/%2e%2e/Cargo.toml",
@@ -179,7 +204,8 @@ mod tests {
     #[test]
     fn paths_that_lead_to_a_file_or_not() {
         let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
-        assert!(open_below(root, Path::new("files.rs")).is_some());
+        let real_path = real_path_below(root, Path::new("files.rs")).unwrap();
+        assert!(open(&real_path).unwrap().is_some());
         for path in [
             "",
             ".",
@@ -188,11 +214,15 @@ mod tests {
             "files.rs/x",
             "../Cargo.toml",
         ] {
-            assert!(open_below(root, Path::new(path)).is_none(), "{path}");
+            assert_eq!(real_path_below(root, Path::new(path)), None, "{path}");
         }
         let absolute = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-        assert!(open_below(root, &absolute).is_none());
-        assert!(open_below(Path::new("missing"), Path::new("files.rs")).is_none());
+        assert_eq!(real_path_below(root, &absolute), None);
+        assert_eq!(
+            real_path_below(Path::new("missing"), Path::new("files.rs")),
+            None
+        );
+        assert!(open(Path::new("missing.rs")).unwrap().is_none());
     }
 
     #[test]

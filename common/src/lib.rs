@@ -26,7 +26,7 @@ pub use {
 #[cfg(feature = "ch03")]
 pub mod close;
 #[cfg(feature = "ch03")]
-pub use close::close;
+pub use close::{close, linger};
 
 #[cfg(feature = "ch04")]
 pub mod request_line;
@@ -56,7 +56,12 @@ pub mod files;
 #[cfg(feature = "ch07")]
 pub mod percent;
 #[cfg(feature = "ch07")]
-pub use files::{Page, open_page};
+pub mod writer;
+#[cfg(feature = "ch07")]
+pub use {
+    files::{Page, open_page},
+    writer::writer,
+};
 
 #[cfg(feature = "ch08")]
 pub mod query;

@@ -14,7 +14,7 @@ use anyhow::anyhow;
 /// would spend all its time on saying so.
 const REST: Duration = Duration::from_millis(50);
 
-/// How long a client may leave an answer untaken before the write fails.
+/// How long a write waits for a client to make room for it.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The address to listen on: the program's one argument, such as
@@ -105,8 +105,8 @@ pub fn listen() -> anyhow::Result<TcpListener> {
 ///
 /// An accept that fails (no file descriptor left; a client that hung up while
 /// it waited) is written to standard error, and the wait goes on: no client may
-/// end the server. A write to the connection fails after 10 s in which the
-/// client takes nothing.
+/// end the server. A write to the connection fails when it has waited for 10 s;
+/// a short answer never waits.
 pub fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         let accepted = listener.accept().and_then(|(stream, address)| {

@@ -3,25 +3,43 @@
 use std::fmt::Write;
 
 /// What the client sent, as text for the log: bytes that are not UTF-8 become
-/// `U+FFFD`, and control characters but CR, LF and TAB are shown escaped. A
-/// terminal obeys control characters: it would clear the screen or change its
-/// title for a client that sends the right ones.
+/// `U+FFFD`, and what could change how the log looks is shown escaped. A terminal
+/// obeys control characters: it would clear the screen or change its title for a
+/// client that sends the right ones. Of these, tabs and the ends of lines stay; a
+/// CR alone would let a line be written over by what follows it, and goes.
 ///
 /// ```
 /// assert_eq!(common::printable(b"GET / HTTP/1.1\r\n"), "GET / HTTP/1.1\r\n");
 /// assert_eq!(common::printable(b"\x1b[2J"), r"\u{1b}[2J");
+/// assert_eq!(common::printable(b"GET /bad\rGET /good"), r"GET /bad\rGET /good");
 /// ```
 pub fn printable(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
-    for character in String::from_utf8_lossy(bytes).chars() {
-        if character.is_control() && !matches!(character, '\r' | '\n' | '\t') {
+    let sent = String::from_utf8_lossy(bytes);
+    let mut characters = sent.chars().peekable();
+    while let Some(character) = characters.next() {
+        let stays = match character {
+            '\n' | '\t' => true,
+            '\r' => characters.peek() == Some(&'\n'),
+            _ => !character.is_control() && !turns_text_around(character),
+        };
+        if stays {
+            text.push(character);
+        } else {
             // Writing to a String cannot fail.
             let _ = write!(text, "{}", character.escape_default());
-        } else {
-            text.push(character);
         }
     }
     text
+}
+
+/// Whether this character changes the direction or the line of the text around
+/// it, so that it would be read in another order than it was sent in.
+fn turns_text_around(character: char) -> bool {
+    matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
 }
 
 #[cfg(test)]
@@ -29,12 +47,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_control_character_but_three_gets_through() {
+    fn no_control_character_gets_through_but_tabs_and_line_ends() {
         for byte in 0..=0x7f_u8 {
             let shown = printable(&[byte]);
-            let plain = matches!(byte, b'\r' | b'\n' | b'\t' | b' '..=b'~');
+            let plain = matches!(byte, b'\n' | b'\t' | b' '..=b'~');
             assert_eq!(shown == char::from(byte).to_string(), plain, "{byte:#x}");
         }
+        assert_eq!(printable(b"a\r\n\r\n\r"), "a\r\n\r\n\\r");
     }
 
     #[test]
@@ -43,6 +62,7 @@ mod tests {
             ("grüße".as_bytes(), "grüße"),
             (b"\xff\xfe", "\u{fffd}\u{fffd}"),
             ("\u{9b}2J".as_bytes(), r"\u{9b}2J"),
+            ("\u{202e}dab/ TEG".as_bytes(), r"\u{202e}dab/ TEG"),
         ] {
             assert_eq!(printable(bytes), shown);
         }

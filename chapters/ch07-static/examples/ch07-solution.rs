@@ -35,7 +35,7 @@ fn handle_request(mut stream: &TcpStream) -> anyhow::Result<()> {
     let fields = common::parse_fields(&head)?;
     common::read_body(&mut reader, stream, &request_line, &fields)?;
 
-    let page = common::open_page(request_line.target);
+    let page = common::open_page(request_line.target)?;
     let date = page.as_ref().and_then(|page| date_of(&page.file));
     let last_modified = match &date {
         Some(date) => format!("Last-Modified: {date}\r\n"),
@@ -48,7 +48,7 @@ fn handle_request(mut stream: &TcpStream) -> anyhow::Result<()> {
              \r\n"
         );
         stream.write_all(response.as_bytes())?;
-        common::close(stream, &head);
+        common::linger(stream);
         return Ok(());
     }
 
@@ -61,7 +61,7 @@ fn handle_request(mut stream: &TcpStream) -> anyhow::Result<()> {
         ),
     };
     // A small file leaves in one write with its head, a big one in many.
-    let mut response = BufWriter::with_capacity(64 * 1024, stream);
+    let mut response = BufWriter::with_capacity(64 * 1024, common::writer(stream)?);
     write!(
         response,
         "HTTP/1.1 {status}\r\n\
@@ -71,7 +71,7 @@ fn handle_request(mut stream: &TcpStream) -> anyhow::Result<()> {
     )?;
     io::copy(&mut body, &mut response)?;
     response.flush()?;
-    common::close(stream, &head);
+    common::linger(stream);
     Ok(())
 }
 

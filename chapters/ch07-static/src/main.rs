@@ -33,7 +33,7 @@ fn handle_request(stream: &TcpStream) -> anyhow::Result<()> {
     common::read_body(&mut reader, stream, &request_line, &fields)?;
 
     let (status, content_type, mut body): (_, _, Box<dyn Read>) =
-        match common::open_page(request_line.target) {
+        match common::open_page(request_line.target)? {
             Some(page) => ("200 OK", page.content_type, Box::new(page.file)),
             None => (
                 "404 Not Found",
@@ -42,7 +42,7 @@ fn handle_request(stream: &TcpStream) -> anyhow::Result<()> {
             ),
         };
     // A small file leaves in one write with its head, a big one in many.
-    let mut response = BufWriter::with_capacity(64 * 1024, stream);
+    let mut response = BufWriter::with_capacity(64 * 1024, common::writer(stream)?);
     write!(
         response,
         "HTTP/1.1 {status}\r\n\
@@ -51,6 +51,6 @@ fn handle_request(stream: &TcpStream) -> anyhow::Result<()> {
     )?;
     io::copy(&mut body, &mut response)?;
     response.flush()?;
-    common::close(stream, &head);
+    common::linger(stream);
     Ok(())
 }

@@ -28,9 +28,23 @@ impl Server {
 
     /// Starts a program on a free port, in a folder.
     pub fn start_in(program: &str, folder: &Path) -> Self {
-        let mut child = Command::new(program)
-            .arg("127.0.0.1:0")
-            .current_dir(folder)
+        let mut command = Command::new(program);
+        command.arg("127.0.0.1:0").current_dir(folder);
+        Self::spawn(command, program)
+    }
+
+    /// Starts a program on a free port that can have no more files open than
+    /// that, the three standard ones and its sockets included.
+    #[cfg(unix)]
+    pub fn start_with_open_files(program: &str, limit: usize) -> Self {
+        let mut command = Command::new("sh");
+        let script = format!("ulimit -n {limit} && exec \"$0\" 127.0.0.1:0");
+        command.args(["-c", &script, program]);
+        Self::spawn(command, program)
+    }
+
+    fn spawn(mut command: Command, program: &str) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser as Markdown, Tag, TagEnd};
 
 use super::Problem;
@@ -142,6 +143,7 @@ fn check_name(course: &Course, code: &str, tests: &[String]) -> Result<(), Strin
 
 /// Checks a command of cargo: its package, its example, its subcommand.
 fn check_command(course: &Course, command: &str) -> Result<(), String> {
+    let command = command.split(" #").next().unwrap_or_default().trim();
     let words: Vec<&str> = command.split_whitespace().collect();
     let after = |flag: &str| {
         words
@@ -156,8 +158,13 @@ fn check_command(course: &Course, command: &str) -> Result<(), String> {
             let arguments = ["cargo course"]
                 .into_iter()
                 .chain(words[2..].iter().copied());
-            Cli::try_parse_from(arguments)
-                .map_err(|_| format!("`{command}` is no command of the course"))?;
+            match Cli::try_parse_from(arguments) {
+                // The text may speak of a command without its arguments.
+                Err(error) if error.kind() != ErrorKind::MissingRequiredArgument => {
+                    return Err(format!("`{command}` is no command of the course"));
+                }
+                _ => {}
+            }
             if let ["check" | "hint" | "diff", chapter, ..] = words[2..]
                 && of_a_chapter(&chapter)
                 && !chapter.starts_with('-')
