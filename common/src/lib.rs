@@ -2,8 +2,8 @@
 //! take from here.
 //!
 //! Each module is named after what it takes care of and came with one chapter.
-//! The parsers are pure: bytes or text in, a value or a [`RequestError`] out.
-//! [`reader`] is the one thin layer that reads from a connection.
+//! The parsers are pure: bytes or text in, a value or a `RequestError` out. The
+//! module `reader` is the one thin layer that reads from a connection.
 
 #[cfg(feature = "ch01")]
 pub mod listen;

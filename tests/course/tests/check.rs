@@ -44,6 +44,8 @@ impl Course {
 
 fn hide(text: &str) -> String {
     let mut hidden = String::new();
+    // Windows calls it a code.
+    let text = text.replace("(exit code: ", "(exit status: ");
     for (number, part) in text
         .replace(BROKEN, "broken")
         .split("127.0.0.1:")

@@ -35,7 +35,7 @@ impl Server {
 
     /// Starts a program on a free port that can have no more files open than
     /// that, the three standard ones and its sockets included.
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     pub fn start_with_open_files(program: &str, limit: usize) -> Self {
         let mut command = Command::new("sh");
         let script = format!("ulimit -n {limit} && exec \"$0\" 127.0.0.1:0");
