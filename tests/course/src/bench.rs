@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anstream::println;
 use anyhow::{Context, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -94,7 +93,7 @@ pub fn bench(course: &Course, as_json: bool, svg: Option<&Path>) -> anyhow::Resu
     ensure!(base > 0.0, "{} answered nobody", measured[0].chapter);
     if as_json {
         for one in &measured {
-            println!(
+            say!(
                 "{}",
                 json!({
                     "chapter": one.chapter,
@@ -106,14 +105,14 @@ pub fn bench(course: &Course, as_json: bool, svg: Option<&Path>) -> anyhow::Resu
             );
         }
     } else {
-        println!(
+        say!(
             "Release builds, {CLIENTS} clients at once, {ROUNDS} rounds of {} s each,",
             TURN.as_secs()
         );
-        println!("medians; the ratio is to the first line.\n");
-        println!("{:<36} {:>12} {:>7}", "", "requests/s", "ratio");
+        say!("medians; the ratio is to the first line.\n");
+        say!("{:<36} {:>12} {:>7}", "", "requests/s", "ratio");
         for one in &measured {
-            println!(
+            say!(
                 "{:<36} {:>12.0} {:>7.2}",
                 one.name(),
                 one.median(),

@@ -9,7 +9,6 @@ mod source;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anstream::println;
 use anyhow::Context;
 
 use crate::chapters::{Course, read};
@@ -50,10 +49,10 @@ pub fn book(course: &Course, file: Option<&Path>, options: Options) -> anyhow::R
         is_well &= report(&readme, names::check(course, &read(&readme)?, &readme));
     }
     if is_well {
-        println!("{} blocks are as their sources are", rewritten.blocks);
+        say!("{} blocks are as their sources are", rewritten.blocks);
     }
     if rewritten.skipped > 0 {
-        println!(
+        say!(
             "{} blocks of commands were not run: that takes curl and a Unix shell",
             rewritten.skipped
         );
@@ -65,7 +64,7 @@ fn report(path: &Path, mut problems: Vec<Problem>) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     problems.sort_by_key(|problem| problem.line);
     for problem in &problems {
-        println!("{name}:{}: {}", problem.line, problem.text);
+        say!("{name}:{}: {}", problem.line, problem.text);
     }
     problems.is_empty()
 }

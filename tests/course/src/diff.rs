@@ -2,7 +2,7 @@
 
 use std::env;
 
-use anstream::{eprintln, println};
+use anstream::eprintln;
 use anyhow::{Context, bail};
 use harness::transcript::{Step, Transcript};
 use similar::{ChangeTag, TextDiff};
@@ -53,9 +53,11 @@ pub fn diff(course: &Course, from: &str, to: Option<&str>, layout: Layout) -> an
         }
         Some(to) => (course.chapter(from)?, course.chapter(to)?),
     };
-    println!(
+    say!(
         "{BOLD}{} to {}{BOLD:#}: {}\n",
-        old.name, new.name, new.lesson
+        old.name,
+        new.name,
+        new.lesson
     );
     show_main(course, &old.name, &new.name, layout)?;
     show_modules(course, old, new, layout)?;
@@ -97,16 +99,16 @@ fn show_modules(
         .filter(|(feature, _)| place(feature) > known && place(feature) <= used)
         .collect();
     if came_in.is_empty() {
-        println!("\n{BOLD}Nothing new comes into common.{BOLD:#}");
+        say!("\n{BOLD}Nothing new comes into common.{BOLD:#}");
         return Ok(());
     }
-    println!("\n{BOLD}What comes into common{BOLD:#}");
+    say!("\n{BOLD}What comes into common{BOLD:#}");
     for (_, module) in came_in {
         let path = format!("common/src/{module}.rs");
         let text = read(&course.root.join(&path))?;
         let code = text.split("\n#[cfg(test)]").next().unwrap_or_default();
         if layout != Layout::Numbers {
-            println!();
+            say!();
         }
         show(
             "/dev/null",
@@ -171,8 +173,8 @@ fn show_wire(course: &Course, old: &Chapter, new: &Chapter, layout: Layout) -> a
             Some(old) => changed.push((old.transcript.clone(), transcript)),
         }
     }
-    println!("\n{BOLD}On the wire{BOLD:#}");
-    println!(
+    say!("\n{BOLD}On the wire{BOLD:#}");
+    say!(
         "Of the requests in the snapshots, {same} get the same answer, {} get another one, \
          and {} are new.",
         changed.len(),
@@ -182,14 +184,14 @@ fn show_wire(course: &Course, old: &Chapter, new: &Chapter, layout: Layout) -> a
         return Ok(());
     }
     for (old_transcript, transcript) in &changed {
-        println!();
+        say!();
         let (old_text, new_text) = (old_transcript.to_string(), transcript.to_string());
         show(&old.name, &old_text, &new.name, &new_text, layout);
     }
     if !added.is_empty() {
-        println!("\nNew:");
+        say!("\nNew:");
         for transcript in added {
-            println!("  {}: {}", transcript.group, transcript.title);
+            say!("  {}: {}", transcript.group, transcript.title);
         }
     }
     Ok(())
@@ -216,7 +218,7 @@ fn show(old_name: &str, old: &str, new_name: &str, new: &str, layout: Layout) {
                     .count()
             };
             let (added, removed) = (count(ChangeTag::Insert), count(ChangeTag::Delete));
-            println!("{new_name}: {added} lines added, {removed} removed");
+            say!("{new_name}: {added} lines added, {removed} removed");
         }
         Layout::Unified => {
             let unified = diff.unified_diff().header(old_name, new_name).to_string();
@@ -227,7 +229,7 @@ fn show(old_name: &str, old: &str, new_name: &str, new: &str, layout: Layout) {
                     [b'-', ..] => RED,
                     _ => anstyle::Style::new(),
                 };
-                println!("{style}{line}{style:#}");
+                say!("{style}{line}{style:#}");
             }
         }
         Layout::SideBySide => side_by_side(&diff, old_name, new_name),
@@ -236,7 +238,7 @@ fn show(old_name: &str, old: &str, new_name: &str, new: &str, layout: Layout) {
 
 fn side_by_side(diff: &TextDiff<'_, '_, str>, old_name: &str, new_name: &str) {
     let width = (columns() - 3) / 2;
-    println!("{BOLD}{old_name:width$}   {new_name}{BOLD:#}");
+    say!("{BOLD}{old_name:width$}   {new_name}{BOLD:#}");
     for op in diff.ops() {
         let side = |tag| {
             diff.iter_changes(op)
@@ -261,9 +263,7 @@ fn side_by_side(diff: &TextDiff<'_, '_, str>, old_name: &str, new_name: &str) {
                 (RED, GREEN)
             };
             let (left, right) = (text(left), text(right));
-            println!(
-                "{old_style}{left:width$}{old_style:#} {mark} {new_style}{right}{new_style:#}"
-            );
+            say!("{old_style}{left:width$}{old_style:#} {mark} {new_style}{right}{new_style:#}");
         }
     }
 }

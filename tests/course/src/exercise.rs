@@ -1,6 +1,5 @@
 //! The exercises: their texts and hints.
 
-use anstream::println;
 use anyhow::{Context, bail};
 
 use crate::chapters::{Chapter, Course, read};
@@ -38,11 +37,11 @@ impl Exercise {
 /// Shows a chapter's exercise, and one of its hints.
 pub fn hint(course: &Course, chapter: &Chapter, number: Option<u8>) -> anyhow::Result<()> {
     let exercise = Exercise::of(course, chapter)?;
-    println!("{}, exercise: {}\n", chapter.name, exercise.title);
+    say!("{}, exercise: {}\n", chapter.name, exercise.title);
     let Some(number) = number else {
-        println!("{}\n", exercise.text);
-        println!("A hint:       cargo course hint {} 1", chapter.number);
-        println!(
+        say!("{}\n", exercise.text);
+        say!("A hint:       cargo course hint {} 1", chapter.number);
+        say!(
             "Check yours:  cargo course check {} --exercise -- COMMAND",
             chapter.number
         );
@@ -51,15 +50,15 @@ pub fn hint(course: &Course, chapter: &Chapter, number: Option<u8>) -> anyhow::R
     let Some(hint) = exercise.hints.get(usize::from(number) - 1) else {
         bail!("the exercise of {} has no hint {number}", chapter.name);
     };
-    println!("Hint {number} of {}\n\n{hint}\n", exercise.hints.len());
+    say!("Hint {number} of {}\n\n{hint}\n", exercise.hints.len());
     if usize::from(number) < exercise.hints.len() {
-        println!(
+        say!(
             "A plainer one:  cargo course hint {} {}",
             chapter.number,
             number + 1
         );
     } else {
-        println!(
+        say!(
             "A solution:  chapters/{}/examples/{}-solution.rs",
             chapter.name,
             chapter.short_name()

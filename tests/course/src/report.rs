@@ -3,7 +3,6 @@
 
 use std::net::SocketAddr;
 
-use anstream::println;
 use anstyle::{AnsiColor, Style};
 use harness::transcript::Step;
 use harness::wire;
@@ -38,7 +37,7 @@ impl<'a> Report<'a> {
 
     pub fn heading(&self, heading: &str) {
         if !self.options.json {
-            println!("{BOLD}{}{BOLD:#}: {heading}", self.chapter.name);
+            say!("{BOLD}{}{BOLD:#}: {heading}", self.chapter.name);
         }
     }
 
@@ -46,12 +45,12 @@ impl<'a> Report<'a> {
     /// is the first of it.
     pub fn line(&self, outcome: &Outcome, before: Option<&Outcome>) {
         if self.options.json {
-            println!("{}", self.json(outcome));
+            say!("{}", self.json(outcome));
             return;
         }
         let group = group_name(outcome);
         if before.map(group_name) != Some(group) {
-            println!("\n{group}");
+            say!("\n{group}");
         }
         let transcript = &outcome.check.transcript;
         let title = match group {
@@ -59,9 +58,9 @@ impl<'a> Report<'a> {
             _ => transcript.title.clone(),
         };
         match (outcome.passed(), outcome.counts) {
-            (true, _) => println!("  {GREEN}passed{GREEN:#}  {title}"),
-            (false, true) => println!("  {RED}FAILED{RED:#}  {title}"),
-            (false, false) => println!("  {YELLOW}missed{YELLOW:#}  {title}"),
+            (true, _) => say!("  {GREEN}passed{GREEN:#}  {title}"),
+            (false, true) => say!("  {RED}FAILED{RED:#}  {title}"),
+            (false, false) => say!("  {YELLOW}missed{YELLOW:#}  {title}"),
         }
         if let Some(failure) = &outcome.verdict.failure {
             wrapped("          ", &failure.problem);
@@ -112,18 +111,18 @@ impl<'a> Report<'a> {
                 explain(outcome, failure, address);
             }
         }
-        println!();
+        say!();
         if failures.count() > shown {
-            println!("--all shows the other failures in full too.");
+            say!("--all shows the other failures in full too.");
         }
         let missed = outcomes
             .iter()
             .filter(|outcome| !outcome.passed() && !outcome.counts)
             .count();
         if missed > 0 {
-            println!("Robust checks missed: {missed}; with --strict they count.");
+            say!("Robust checks missed: {missed}; with --strict they count.");
         }
-        println!("{passed} passed, {failed} failed");
+        say!("{passed} passed, {failed} failed");
         failed == 0
     }
 }
@@ -140,9 +139,10 @@ fn group_name(outcome: &Outcome) -> &'static str {
 
 fn explain(outcome: &Outcome, failure: &Failure, address: SocketAddr) {
     let transcript = &outcome.check.transcript;
-    println!(
+    say!(
         "\n{BOLD}{}: {}{BOLD:#}",
-        outcome.check.name, transcript.title
+        outcome.check.name,
+        transcript.title
     );
     let Some(steps) = transcript
         .steps
@@ -154,47 +154,47 @@ fn explain(outcome: &Outcome, failure: &Failure, address: SocketAddr) {
     let received = outcome.played.connections.get(failure.connection);
     let received = received.map_or(&[][..], |connection| &connection.received);
 
-    println!("\n  sent");
+    say!("\n  sent");
     let sends = |step: &Step| matches!(step, Step::Send(_) | Step::SendOneByOne(_));
     if !steps.iter().any(sends) {
-        println!("    (nothing)");
+        say!("    (nothing)");
     }
     for step in steps {
         match step {
-            Step::Older(count) => println!("    (after {count} connections that stay silent)"),
+            Step::Older(count) => say!("    (after {count} connections that stay silent)"),
             Step::Send(bytes) | Step::SendOneByOne(bytes) => {
                 lines('>', bytes, None);
             }
-            Step::HalfClose => println!("    (and the end of what the client sends)"),
+            Step::HalfClose => say!("    (and the end of what the client sends)"),
             _ => {}
         }
     }
-    println!("  came back");
+    say!("  came back");
     lines('<', received, failure.position);
-    println!("  expected");
+    say!("  expected");
     lines('<', &bytes_received(steps), failure.position);
     if let Some(Step::Prints(expected)) = transcript.steps.last() {
-        println!("  printed");
+        say!("  printed");
         lines('=', &outcome.played.printed, None);
-        println!("  expected to be printed");
+        say!("  expected to be printed");
         lines('=', expected, None);
     }
     if let Some(position) = failure.position {
-        println!("  They part at byte {position} of what came back.");
+        say!("  They part at byte {position} of what came back.");
     }
-    println!("\n  what is wrong");
+    say!("\n  what is wrong");
     wrapped("    ", &failure.problem);
-    println!("  what to try next");
+    say!("  what to try next");
     wrapped("    ", &failure.advice);
-    println!("  the same by hand");
-    println!("    {}", by_hand::command(steps, address));
+    say!("  the same by hand");
+    say!("    {}", by_hand::command(steps, address));
 }
 
 /// Prints bytes with their line ends, and of many lines those around a position.
 fn lines(mark: char, bytes: &[u8], position: Option<usize>) {
     let lines = wire::show(bytes);
     if lines.is_empty() {
-        println!("    (nothing)");
+        say!("    (nothing)");
     }
     let before = &bytes[..position.unwrap_or(1).saturating_sub(1).min(bytes.len())];
     let line_of_position = before.iter().filter(|&&byte| byte == b'\n').count();
@@ -202,18 +202,18 @@ fn lines(mark: char, bytes: &[u8], position: Option<usize>) {
         .saturating_sub(LINES / 2)
         .min(lines.len().saturating_sub(LINES));
     if first > 0 {
-        println!("    {DIM}({first} lines before){DIM:#}");
+        say!("    {DIM}({first} lines before){DIM:#}");
     }
     for line in lines.iter().skip(first).take(LINES) {
         if line.chars().count() > COLUMNS {
             let cut: String = line.chars().take(COLUMNS - 4).collect();
-            println!("    {mark} {cut} ...");
+            say!("    {mark} {cut} ...");
         } else {
-            println!("    {mark} {line}");
+            say!("    {mark} {line}");
         }
     }
     if lines.len() > first + LINES {
-        println!(
+        say!(
             "    {DIM}({} lines more){DIM:#}",
             lines.len() - first - LINES
         );
@@ -230,7 +230,7 @@ fn wrapped(indent: &str, text: &str) {
             if !line.is_empty()
                 && prefix.len() + line.chars().count() + 1 + word.chars().count() > 79
             {
-                println!("{prefix}{line}");
+                say!("{prefix}{line}");
                 prefix = " ".repeat(indent.len());
                 line.clear();
             }
@@ -239,7 +239,7 @@ fn wrapped(indent: &str, text: &str) {
             }
             line.push_str(word);
         }
-        println!("{prefix}{line}");
+        say!("{prefix}{line}");
         prefix = " ".repeat(indent.len());
         line.clear();
     }

@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use anstream::println;
 use anyhow::{Context, bail};
 
 use crate::chapters::Course;
@@ -64,20 +63,20 @@ pub fn start(course: &Course, from: Option<&str>) -> anyhow::Result<()> {
     fs::write(folder.join("Cargo.toml"), MANIFEST).with_context(cannot_write)?;
     fs::write(folder.join("src/main.rs"), main).with_context(cannot_write)?;
 
-    println!("Made chapters/{NAME}. It is yours: git ignores it, and nothing overwrites it.\n");
-    println!("  write it:   chapters/{NAME}/src/main.rs");
-    println!("  run it:     cargo run -p {NAME}");
+    say!("Made chapters/{NAME}. It is yours: git ignores it, and nothing overwrites it.\n");
+    say!("  write it:   chapters/{NAME}/src/main.rs");
+    say!("  run it:     cargo run -p {NAME}");
     match from.map(|called| course.chapter(called)).transpose()? {
         Some(chapter) => {
-            println!(
+            say!(
                 "  check it:   cargo course check {} -- cargo run -p {NAME}",
                 chapter.number
             );
-            println!("  compare it: cargo course diff {} {NAME}", chapter.number);
+            say!("  compare it: cargo course diff {} {NAME}", chapter.number);
         }
         None => {
-            println!("  check it:   cargo course check 1 -- cargo run -p {NAME}");
-            println!("  compare it: cargo course diff 1 {NAME}");
+            say!("  check it:   cargo course check 1 -- cargo run -p {NAME}");
+            say!("  compare it: cargo course diff 1 {NAME}");
         }
     }
     Ok(())
