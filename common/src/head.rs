@@ -11,7 +11,7 @@ pub const MAX_HEAD: usize = 8 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestError {
     /// The status code that answers it and its reason phrase (RFC 9110 §15.5,
-    /// §15.6); chapter 5a is the first to send it.
+    /// §15.6; RFC 6585 §5); chapter 5a is the first to send it.
     pub status: &'static str,
     /// What is wrong with the request, as a sentence for the log. It never
     /// holds what the client sent.

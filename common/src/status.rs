@@ -1,4 +1,5 @@
-//! The answer to a request that gets no page (RFC 9110 §15.5, §15.6).
+//! The answer to a request that gets no page (RFC 9110 §15.5, §15.6; RFC
+//! 6585 §5).
 
 use std::io::Write;
 use std::net::TcpStream;

@@ -186,7 +186,8 @@ fn show_wire(course: &Course, old: &Chapter, new: &Chapter, layout: Layout) -> a
     for (old_transcript, transcript) in &changed {
         say!();
         let (old_text, new_text) = (old_transcript.to_string(), transcript.to_string());
-        show(&old.name, &old_text, &new.name, &new_text, layout);
+        let heading = |chapter: &Chapter| format!("{}: {}", chapter.name, transcript.title);
+        show(&heading(old), &old_text, &heading(new), &new_text, layout);
     }
     if !added.is_empty() {
         say!("\nNew:");

@@ -1,6 +1,6 @@
 //! The chapters in their order, and what to do next.
 
-use crate::chapters::Course;
+use crate::chapters::{Chapter, Course};
 use crate::report::{BOLD, DIM};
 use crate::results::{Results, Score};
 
@@ -14,31 +14,36 @@ pub fn list(course: &Course) -> anyhow::Result<()> {
         say!("{BOLD}{}{BOLD:#}  {}", chapter.name, chapter.lesson);
         say!("    cargo run -p {}", chapter.name);
         say!(
-            "    {DIM}checks: {}, exercise: {}{DIM:#}",
+            "    {DIM}your checks: {}, exercise: {}{DIM:#}",
             show(checks),
             show(exercise)
         );
     }
-    let started = course.root.join("chapters/my-server").exists();
+    let has_passed = |chapter: &&Chapter| {
+        let score = results.get(chapter, false);
+        score.is_some_and(|score| score.done)
+    };
+    let next = course.chapters.iter().find(|chapter| !has_passed(chapter));
+    let number = next.map_or("1", |chapter| &chapter.number);
     say!("\nNext:");
-    if started {
-        say!("  type a chapter into chapters/my-server/src/main.rs, then check it, here");
-        say!("  against chapter 3:    cargo course check 3 -- cargo run -p my-server");
-        say!("  what is different:    cargo course diff 3 my-server");
+    if course.root.join("chapters/my-server").exists() {
+        say!("  write it:          chapters/my-server/src/main.rs");
+        say!("  check it:          cargo course check {number} -- cargo run -p my-server");
+        say!("  compare it:        cargo course diff {number} my-server");
     } else {
-        say!("  run a chapter:        cargo run -p ch01-socket");
-        say!("  begin your own:       cargo course start");
+        say!("  run a chapter:     cargo run -p ch01-socket");
+        say!("  begin your own:    cargo course start");
+        say!("  check a chapter:   cargo course check {number}");
     }
-    say!("  check a chapter:      cargo course check 1");
-    say!("  what it changes:      cargo course diff 2");
-    say!("  its exercise:         cargo course hint 1");
-    say!("  all the rest:         cargo course --help");
+    say!("  what comes next:   cargo course diff 2");
+    say!("  its exercise:      cargo course hint {number}");
+    say!("  all the rest:      cargo course --help");
     Ok(())
 }
 
 fn show(score: Option<Score>) -> String {
     match score {
         None => "not run yet".to_owned(),
-        Some(Score { passed, of }) => format!("{passed} of {of} passed"),
+        Some(Score { passed, of, .. }) => format!("{passed} of {of} passed"),
     }
 }

@@ -113,11 +113,12 @@ fn try_connection(
                 let _ = stream.write_all(&placeholders.fill_in(bytes));
             }
             Step::SendOneByOne(bytes) => {
+                // Bytes sent without a rest may arrive together.
+                thread::sleep(REST);
                 for (position, byte) in bytes.iter().enumerate() {
                     if stream.write_all(&[*byte]).is_err() {
                         break;
                     }
-                    // Bytes sent without a rest may arrive together.
                     if position == 0 || position == bytes.len() / 2 {
                         thread::sleep(REST);
                     }

@@ -13,6 +13,8 @@ use crate::chapters::{Chapter, Course};
 pub struct Score {
     pub passed: usize,
     pub of: usize,
+    /// Whether all that counts passed.
+    pub done: bool,
 }
 
 /// The scores of all chapters. They are kept in the target folder: they are the
@@ -38,16 +40,18 @@ impl Results {
     pub fn get(&self, chapter: &Chapter, exercise: bool) -> Option<Score> {
         let score = self.scores.get(&key(chapter, exercise))?;
         let number = |name: &str| usize::try_from(score.get(name)?.as_u64()?).ok();
+        let done = score.get("done")?.as_bool()?;
         Some(Score {
             passed: number("passed")?,
             of: number("of")?,
+            done,
         })
     }
 
     /// Keeps a score. A disk that is full or read-only is no reason to fail a
     /// check, so a failure to write is not reported.
     pub fn set(&mut self, chapter: &Chapter, exercise: bool, score: Score) {
-        let value = json!({ "passed": score.passed, "of": score.of });
+        let value = json!({ "passed": score.passed, "of": score.of, "done": score.done });
         self.scores.insert(key(chapter, exercise), value);
         let text = Value::Object(self.scores.clone()).to_string();
         let _ = fs::write(&self.path, text);

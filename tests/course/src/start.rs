@@ -63,7 +63,10 @@ pub fn start(course: &Course, from: Option<&str>) -> anyhow::Result<()> {
     fs::write(folder.join("Cargo.toml"), MANIFEST).with_context(cannot_write)?;
     fs::write(folder.join("src/main.rs"), main).with_context(cannot_write)?;
 
-    say!("Made chapters/{NAME}. It is yours: git ignores it, and nothing overwrites it.\n");
+    say!(
+        "Made chapters/{NAME}. It is yours: git ignores it, and nothing overwrites it.\n\
+         (Cargo.lock names it now, as it does every crate of the workspace.)\n"
+    );
     say!("  write it:   chapters/{NAME}/src/main.rs");
     say!("  run it:     cargo run -p {NAME}");
     match from.map(|called| course.chapter(called)).transpose()? {

@@ -269,6 +269,8 @@ fn spawn(words: &[String]) -> Result<Process, CannotCheck> {
         .args(arguments)
         // Python holds back what it prints into a pipe, and with it the port.
         .env("PYTHONUNBUFFERED", "1")
+        // Last words are few lines, and should not be those of a backtrace.
+        .env("RUST_BACKTRACE", "0")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

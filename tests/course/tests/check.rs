@@ -293,7 +293,7 @@ fn the_scores_are_kept_for_the_list() {
     course.run(&["check", "3", "--", BROKEN, "right", "127.0.0.1:0"]);
     let after = course.run(&[]);
     assert!(
-        after.contains("checks: 8 of 8 passed, exercise: not run yet"),
+        after.contains("your checks: 8 of 8 passed, exercise: not run yet"),
         "{after}"
     );
     fs::write(course.target.path().join("course-results.json"), "nonsense").expect("a write");
