@@ -9,7 +9,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a single write may wait. A system wakes a writer that waits only
 /// once a good part of its send buffer is free, and that may be megabytes: to a
-/// slow client a write that waits longer would look like one to nobody.
+/// slow client a longer write could not be told from one to a client that is gone.
 const TURN: Duration = Duration::from_secs(1);
 
 /// A connection that can be written to for as long as the client goes on taking
@@ -20,7 +20,7 @@ pub struct PatientStream<'a> {
 }
 
 /// Writes to a client that may be slow. A write fails once the client has taken
-/// nothing for 10 s, however much that is of the answer.
+/// nothing for 10 s, however much of the answer it has taken before.
 ///
 /// # Errors
 /// The connection takes no time limit, which means that it is broken.

@@ -17,6 +17,9 @@ use crate::{CannotCheck, cargo};
 const START_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long one attempt to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a command may take to say where it listens when something answers
+/// where it is expected: that may be another program, whoever started it.
+const GRACE: Duration = Duration::from_secs(2);
 /// How long a server that has closed a connection may take to die of it.
 const DEATH_TIMEOUT: Duration = Duration::from_millis(300);
 /// How often is looked whether something has happened.
@@ -173,6 +176,7 @@ impl Target {
             return Ok(());
         };
         let deadline = Instant::now() + START_TIMEOUT;
+        let mut answered: Option<(TcpStream, Instant)> = None;
         loop {
             let mut guard = lock(&PROCESS);
             let Some(process) = guard.as_mut() else {
@@ -189,13 +193,20 @@ impl Target {
                     words.join(" ")
                 )));
             }
-            if !taken && let Ok(stream) = TcpStream::connect_timeout(&expected, CONNECT_TIMEOUT) {
-                self.address = expected;
-                // Hanging up on it could be the end of a server that cannot
-                // bear a client without a word.
-                self.first = Some(stream);
-                return Ok(());
+            if answered.is_none() && !taken {
+                let stream = TcpStream::connect_timeout(&expected, CONNECT_TIMEOUT);
+                answered = stream.ok().map(|stream| (stream, Instant::now()));
             }
+            answered = match answered {
+                Some((stream, since)) if port.is_some() || since.elapsed() > GRACE => {
+                    self.address = expected;
+                    // Hanging up on it could be the end of a server that cannot
+                    // bear a client without a word.
+                    self.first = Some(stream);
+                    return Ok(());
+                }
+                not_yet => not_yet,
+            };
             if Instant::now() > deadline {
                 return Err(CannotCheck(format!(
                     "`{}` did not listen within {} s; it should print \
