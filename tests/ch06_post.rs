@@ -327,9 +327,13 @@ fn hostile_clients() {
 #[test]
 fn a_body_that_is_announced_and_held_back() {
     let server = Server::start(CHAPTER);
-    let _held_back = server
-        .begin("held")
-        .send(post("Content-Length: 1048576\r\n", "b"));
+    // Four, so that a server with one thread would be too late for a test's patience.
+    let _held_back: Vec<_> = (0..4)
+        .map(|_| {
+            let held_back = post("Content-Length: 1048576\r\n", "b");
+            server.begin("held back").send(held_back)
+        })
+        .collect();
     the_page_is_served(&server);
 }
 

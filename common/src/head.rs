@@ -82,7 +82,10 @@ pub fn read_head(mut reader: impl BufRead) -> anyhow::Result<Option<Vec<u8>>> {
 
 fn too_long(in_request_line: bool) -> RequestError {
     if in_request_line {
-        RequestError::new("414 URI Too Long", "the request line is longer than 8 KiB")
+        RequestError::new(
+            "414 URI Too Long",
+            "the request line does not end within 8 KiB",
+        )
     } else {
         RequestError::new(
             "431 Request Header Fields Too Large",

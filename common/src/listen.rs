@@ -23,7 +23,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Wrong usage ends the process with a sentence and exit code 2; `--help`
 /// prints the usage and ends it with 0.
 pub fn address() -> String {
-    let mut arguments = env::args();
+    let mut arguments = env::args_os().map(|argument| argument.to_string_lossy().into_owned());
     let program = arguments.next().unwrap_or_default();
     let program = Path::new(&program).file_stem().unwrap_or_default();
     match parse_arguments(&program.to_string_lossy(), arguments) {

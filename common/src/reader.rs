@@ -37,7 +37,12 @@ impl Read for TimedStream<'_> {
         if left.is_zero() {
             return Err(ErrorKind::TimedOut.into());
         }
-        self.stream.set_read_timeout(Some(left))?;
+        match self.stream.set_read_timeout(Some(left)) {
+            // macOS takes no time limit for a connection that both sides have
+            // ended; nor does reading from it have to wait.
+            Err(error) if error.kind() != ErrorKind::InvalidInput => return Err(error),
+            _ => {}
+        }
         self.stream
             .read(buffer)
             .map_err(|error| match error.kind() {

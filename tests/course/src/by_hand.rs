@@ -14,7 +14,7 @@ pub fn command(steps: &[Step], address: SocketAddr) -> String {
             Step::Send(bytes) | Step::SendOneByOne(bytes) => sent.extend(bytes),
             Step::Older(count) => {
                 before = format!(
-                    "for i in $(seq {count}); do sleep 9 | curl -sN telnet://{address} & done; "
+                    "for i in $(seq {count}); do sleep 9 | curl -sN telnet://{address} & done; sleep 1; "
                 );
             }
             _ => {}

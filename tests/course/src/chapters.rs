@@ -66,6 +66,9 @@ impl Course {
         if let Some(chapter) = self.chapters.iter().find(found) {
             return Ok(chapter);
         }
+        if number == "5" {
+            bail!("chapter 5 is two: 5a and 5b");
+        }
         let numbers: Vec<&str> = self
             .chapters
             .iter()

@@ -7,7 +7,7 @@ use crate::CannotCheck;
 use crate::chapters::{Chapter, Check, Course};
 use crate::exercise::Exercise;
 use crate::judge::{Failure, Verdict, judge};
-use crate::play::{End, Played, play};
+use crate::play::{Connection, End, Played, play};
 use crate::report::Report;
 use crate::results::{Results, Score};
 use crate::target::{Kind, Target};
@@ -48,9 +48,14 @@ pub fn check(
     let mut checks = course.checks_of(chapter)?;
     checks.retain(|check| (check.transcript.group == "exercise") == options.exercise);
     if let Some(name) = &options.only {
+        let names: Vec<&str> = checks.iter().map(|check| check.name.as_str()).collect();
+        let names = names.join(", ");
         checks.retain(|check| check.name == *name);
         if checks.is_empty() {
-            bail!("{} has no exchange called {name:?}", chapter.name);
+            bail!(
+                "{} has no exchange called {name:?} here; it has {names}",
+                chapter.name
+            );
         }
     }
     let heading = if options.exercise {
@@ -104,9 +109,9 @@ pub fn check(
 fn run<'a>(check: &'a Check, target: &mut Target, options: &Options) -> Outcome<'a> {
     let played = play(&check.transcript, target);
     let mut verdict = judge(&check.transcript, &played);
-    if ended_oddly(&played)
-        && !verdict.is_stuck()
-        && let Some(last_words) = target.death()
+    let timed_out = |connection: &Connection| connection.end == End::TimedOut;
+    if !played.connections.iter().any(timed_out)
+        && let Some(last_words) = target.death(ended_oddly(&played))
     {
         verdict.failure = Some(Failure::died(&last_words));
     }

@@ -49,7 +49,7 @@ pub fn diff(course: &Course, from: &str, to: Option<&str>, layout: Layout) -> an
         Some(MY_SERVER) => {
             let old = course.chapter(from)?;
             return show_main(course, &old.name, MY_SERVER, layout)
-                .context("cargo course start makes it");
+                .context("there is no server of your own yet; `cargo course start` makes it");
         }
         Some(to) => (course.chapter(from)?, course.chapter(to)?),
     };

@@ -116,10 +116,26 @@ fn find_failure(
 ) -> Option<Failure> {
     let expected = transcript.steps.split(|step| *step == Step::Another);
     for (number, (steps, connection)) in expected.zip(&played.connections).enumerate() {
-        if let Err(mut failure) = compare_connection(&bytes_received(steps), connection, notes) {
+        let asks = steps
+            .iter()
+            .any(|step| matches!(step, Step::Send(_) | Step::SendOneByOne(_)));
+        if let Err(mut failure) =
+            compare_connection(&bytes_received(steps), asks, connection, notes)
+        {
             failure.connection = number;
             return Some(failure);
         }
+    }
+    let connections = 1 + transcript
+        .steps
+        .iter()
+        .filter(|step| **step == Step::Another)
+        .count();
+    if played.connections.len() < connections {
+        return Some(Failure::new(
+            "the server did not get to the end of this exchange",
+            "It takes several connections, one after the other.",
+        ));
     }
     if let Some(Step::Prints(expected)) = transcript.steps.last() {
         return compare_printed(expected, &played.printed).err();
@@ -187,6 +203,7 @@ impl Failure {
 
 fn compare_connection(
     expected: &[u8],
+    asks: bool,
     connection: &Connection,
     notes: &mut Vec<Note>,
 ) -> Result<(), Failure> {
@@ -198,8 +215,15 @@ fn compare_connection(
         )
         .stuck());
     }
+    if connection.end == End::Endless {
+        return Err(Failure::new(
+            "the answer does not end",
+            "Close the connection when the answer has been written.",
+        )
+        .stuck());
+    }
     if expected.is_empty() {
-        return compare_with_silence(received, connection.end);
+        return compare_with_silence(received, asks, connection.end);
     }
     if received.is_empty() {
         return Err(no_answer(connection.end));
@@ -246,13 +270,20 @@ fn compare_bytes(expected: &[u8], received: &[u8]) -> Result<(), Failure> {
     .at(first_difference(expected, received)))
 }
 
-fn compare_with_silence(received: &[u8], end: End) -> Result<(), Failure> {
+fn compare_with_silence(received: &[u8], asks: bool, end: End) -> Result<(), Failure> {
     if !received.is_empty() {
         return Err(Failure::new(
             "the server answered, where nothing was expected but the end of the connection",
             "Close the connection without writing to it.",
         )
         .at(0));
+    }
+    if asks && end == End::Reset {
+        return Err(Failure::new(
+            "the connection was closed before the request had been read",
+            "Read the request to its blank line, and close then: bytes that are left unread make \
+             the close a reset.",
+        ));
     }
     if end == End::TimedOut {
         return Err(Failure::new(
@@ -342,7 +373,12 @@ impl<'a> Response<'a> {
         loop {
             let rest = &received[head_at..];
             let Some(head_length) = head_length(rest) else {
-                return Err(no_whole_head(rest).at(received.len()));
+                let at = if rest.starts_with(b"HTTP/") {
+                    received.len()
+                } else {
+                    head_at
+                };
+                return Err(no_whole_head(rest).at(at));
             };
             let head = String::from_utf8_lossy(&rest[..head_length]);
             let status = parse_status(&head).ok_or_else(|| not_http().at(head_at))?;
@@ -355,7 +391,7 @@ impl<'a> Response<'a> {
                 interim,
                 status,
                 status_at: head_at + "HTTP/1.1 ".len(),
-                fields: parse_fields(&head, head_at),
+                fields: parse_fields(&head, head_at)?,
                 body: &rest[head_length..],
                 body_at: head_at + head_length,
                 ends_in_line_feeds: head.lines().count() > head.matches("\r\n").count(),
@@ -415,11 +451,37 @@ impl<'a> Response<'a> {
                 .at(field.value_at));
             }
         }
+        response.check_framing(!self.body.is_empty())?;
         self.compare_body(response, notes)?;
         if response.ends_in_line_feeds {
             notes.push(Note::LineFeeds);
         }
         Ok(())
+    }
+
+    /// Whether the head says the truth about the body, where there is to be one.
+    fn check_framing(&self, has_body: bool) -> Result<(), Failure> {
+        if self.field("transfer-encoding").is_some() {
+            return Err(Failure::new(
+                "the body comes in a transfer coding",
+                "These checks read none: send Content-Length, or let the end of the connection be \
+                 that of the body (RFC 9112 section 6.3).",
+            ));
+        }
+        let is_length = |field: &&Field| field.name.eq_ignore_ascii_case("content-length");
+        let length = self.body.len();
+        let is_wrong = |field: &&Field| field.value != length.to_string();
+        match self.fields.iter().filter(is_length).find(is_wrong) {
+            Some(field) if has_body => Err(Failure::new(
+                format!(
+                    "Content-Length is {:?}, and the body has {length} bytes",
+                    field.value
+                ),
+                "Count the bytes of the body, and nothing else (RFC 9110 section 8.6).",
+            )
+            .at(field.value_at)),
+            _ => Ok(()),
+        }
     }
 
     fn compare_body(&self, response: &Response, notes: &mut Vec<Note>) -> Result<(), Failure> {
@@ -514,7 +576,10 @@ fn not_http() -> Failure {
 
 fn parse_status(head: &str) -> Option<u16> {
     let rest = head.strip_prefix("HTTP/1.")?;
-    let (_minor, rest) = rest.split_once(' ')?;
+    let (minor, rest) = rest.split_once(' ')?;
+    if minor.len() != 1 || !minor.starts_with(|digit: char| digit.is_ascii_digit()) {
+        return None;
+    }
     let code = rest.get(..3)?;
     let follows = rest[3..].chars().next();
     if !matches!(follows, Some(' ' | '\r' | '\n')) {
@@ -523,24 +588,32 @@ fn parse_status(head: &str) -> Option<u16> {
     code.parse().ok()
 }
 
-fn parse_fields(head: &str, head_at: usize) -> Vec<Field> {
+fn parse_fields(head: &str, head_at: usize) -> Result<Vec<Field>, Failure> {
     let mut fields = Vec::new();
     let mut line_at = head_at;
     for line in head.split_inclusive('\n') {
-        if let Some((name, value)) = line.split_once(':')
-            && line_at > head_at
-        {
-            let value_at = line_at + name.len() + 1 + (value.len() - value.trim_start().len());
-            let (name, value) = (name.to_owned(), value.trim().to_owned());
-            fields.push(Field {
-                name,
-                value,
-                value_at,
-            });
-        }
+        let is_first = line_at == head_at;
+        let start = line_at;
         line_at += line.len();
+        if is_first || line.trim_end().is_empty() {
+            continue;
+        }
+        let Some((name, value)) = line.split_once(':') else {
+            return Err(Failure::new(
+                "a line of the head is no field",
+                "Between the status line and the blank line each line is a name, a colon and a \
+                 value (RFC 9112 section 5).",
+            )
+            .at(start));
+        };
+        let value_at = start + name.len() + 1 + (value.len() - value.trim_start().len());
+        fields.push(Field {
+            name: name.to_owned(),
+            value: value.trim().to_owned(),
+            value_at,
+        });
     }
-    fields
+    Ok(fields)
 }
 
 #[cfg(test)]
@@ -556,7 +629,7 @@ mod tests {
             received: received.into(),
             end,
         };
-        match compare_connection(WANTED.as_bytes(), &connection, &mut notes) {
+        match compare_connection(WANTED.as_bytes(), true, &connection, &mut notes) {
             Ok(()) => Ok(notes),
             Err(failure) => Err((failure.problem, failure.position)),
         }
@@ -595,7 +668,7 @@ mod tests {
             (
                 "<h1>A</h1>",
                 "what came back does not begin with a status line",
-                Some(11),
+                Some(1),
             ),
             (
                 "HTTP/1.1 OK\r\n\r\n",

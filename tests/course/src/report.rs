@@ -186,7 +186,7 @@ fn explain(outcome: &Outcome, failure: &Failure, address: SocketAddr) {
     wrapped("    ", &failure.problem);
     say!("  what to try next");
     wrapped("    ", &failure.advice);
-    say!("  the same by hand");
+    say!("  the same by hand, while the server runs");
     say!("    {}", by_hand::command(steps, address));
 }
 

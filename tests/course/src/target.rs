@@ -1,12 +1,13 @@
 //! The server that is checked: one that runs, or one that a command starts.
 
-use std::io::{self, BufRead, BufReader, Read};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio, exit};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anstream::eprintln;
 use process_wrap::std::{ChildWrapper, CommandWrap};
 
 use crate::chapters::Chapter;
@@ -20,8 +21,15 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a command may take to say where it listens when something answers
 /// where it is expected: that may be another program, whoever started it.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long a server that has closed a connection may take to die of it.
+/// How long a server that has closed a connection without an answer may take to
+/// die of it.
 const DEATH_TIMEOUT: Duration = Duration::from_millis(300);
+/// The same for one that has answered.
+const QUICK_DEATH_TIMEOUT: Duration = Duration::from_millis(50);
+/// How long a server that has said where it listens may take to do so.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
+/// After how long a wait the reason for it is told.
+const TOLD_AFTER: Duration = Duration::from_secs(5);
 /// How often is looked whether something has happened.
 const TICK: Duration = Duration::from_millis(10);
 /// The port of a server that does not say where it listens.
@@ -36,6 +44,8 @@ pub enum Kind {
         words: Vec<String>,
         port: Option<u16>,
     },
+    /// A chapter's own binary, which always prints its port.
+    Own { words: Vec<String> },
 }
 
 impl Kind {
@@ -50,9 +60,8 @@ impl Kind {
             "--",
             "127.0.0.1:0",
         ];
-        Self::Command {
+        Self::Own {
             words: words.map(str::to_owned).into(),
-            port: None,
         }
     }
 }
@@ -119,6 +128,7 @@ impl Target {
             Kind::Command { port, .. } => {
                 (Ipv4Addr::LOCALHOST, port.unwrap_or(DEFAULT_PORT)).into()
             }
+            Kind::Own { .. } => (Ipv4Addr::LOCALHOST, 0).into(),
         };
         Self {
             kind,
@@ -134,13 +144,15 @@ impl Target {
 
     /// Whether a command is checked, which can be started again.
     pub fn is_command(&self) -> bool {
-        matches!(self.kind, Kind::Command { .. })
+        !matches!(self.kind, Kind::Running(_))
     }
 
     /// Starts the command where it does not run (any more).
     pub fn ensure_running(&mut self) -> Result<(), CannotCheck> {
-        let Kind::Command { words, port } = &self.kind else {
-            return Ok(());
+        let (words, port, is_own) = match &self.kind {
+            Kind::Running(_) => return Ok(()),
+            Kind::Command { words, port } => (words, *port, false),
+            Kind::Own { words } => (words, None, true),
         };
         let mut process = lock(&PROCESS);
         if process.as_mut().is_some_and(|process| !process.has_ended()) {
@@ -149,7 +161,8 @@ impl Target {
         // The old one is stopped before the new one wants its port.
         drop(process.take());
         let expected: SocketAddr = (Ipv4Addr::LOCALHOST, port.unwrap_or(DEFAULT_PORT)).into();
-        let taken = TcpStream::connect_timeout(&expected, CONNECT_TIMEOUT).is_ok();
+        // Binding it tells without a word to whoever has it.
+        let taken = TcpListener::bind(expected).is_err();
         if taken && port.is_some() {
             return Err(CannotCheck(format!(
                 "port {} is taken by another program; stop that, or use another port",
@@ -158,7 +171,7 @@ impl Target {
         }
         *process = Some(spawn(words)?);
         drop(process);
-        self.wait_until_it_listens(expected, taken)
+        self.wait_until_it_listens(expected, taken || is_own)
     }
 
     /// Stops the command, so that the next check gets a new one.
@@ -167,15 +180,21 @@ impl Target {
         drop(lock(&PROCESS).take());
     }
 
+    /// Waits until the command says where it listens, or, unless that is for
+    /// somebody else to answer, until it answers where it is expected.
     fn wait_until_it_listens(
         &mut self,
         expected: SocketAddr,
-        taken: bool,
+        only_what_it_says: bool,
     ) -> Result<(), CannotCheck> {
-        let Kind::Command { words, port } = &self.kind else {
-            return Ok(());
+        let (words, port) = match &self.kind {
+            Kind::Running(_) => return Ok(()),
+            Kind::Command { words, port } => (words, *port),
+            Kind::Own { words } => (words, None),
         };
-        let deadline = Instant::now() + START_TIMEOUT;
+        let started = Instant::now();
+        let deadline = started + START_TIMEOUT;
+        let mut is_told = false;
         let mut answered: Option<(TcpStream, Instant)> = None;
         loop {
             let mut guard = lock(&PROCESS);
@@ -193,7 +212,7 @@ impl Target {
                     words.join(" ")
                 )));
             }
-            if answered.is_none() && !taken {
+            if answered.is_none() && !only_what_it_says {
                 let stream = TcpStream::connect_timeout(&expected, CONNECT_TIMEOUT);
                 answered = stream.ok().map(|stream| (stream, Instant::now()));
             }
@@ -207,6 +226,13 @@ impl Target {
                 }
                 not_yet => not_yet,
             };
+            if !is_told && started.elapsed() > TOLD_AFTER {
+                is_told = true;
+                eprintln!(
+                    "Waiting for `{}` to print `Listening on port N...` or to answer on {expected}",
+                    words.join(" ")
+                );
+            }
             if Instant::now() > deadline {
                 return Err(CannotCheck(format!(
                     "`{}` did not listen within {} s; it should print \
@@ -225,7 +251,26 @@ impl Target {
         if let Some(stream) = self.first.take() {
             return Ok(stream);
         }
-        TcpStream::connect_timeout(&self.address, CONNECT_TIMEOUT)
+        let deadline = Instant::now() + REFUSAL_TIMEOUT;
+        loop {
+            match TcpStream::connect_timeout(&self.address, CONNECT_TIMEOUT) {
+                // It has said that it listens, and may be about to.
+                Err(error)
+                    if error.kind() == ErrorKind::ConnectionRefused
+                        && self.is_command()
+                        && Instant::now() < deadline
+                        && self.is_alive() =>
+                {
+                    thread::sleep(TICK);
+                }
+                connected => return connected,
+            }
+        }
+    }
+
+    fn is_alive(&self) -> bool {
+        let mut process = lock(&PROCESS);
+        process.as_mut().is_some_and(|process| !process.has_ended())
     }
 
     /// Stops the command and gives all that it has printed to standard output.
@@ -239,9 +284,14 @@ impl Target {
 
     /// Whether the command has ended, and if so, how, and what it said last. A server
     /// that dies of a request closes the connection first, so this waits for a
-    /// moment.
-    pub fn death(&mut self) -> Option<String> {
-        let deadline = Instant::now() + DEATH_TIMEOUT;
+    /// moment, and for a longer one where there is reason to suspect it.
+    pub fn death(&mut self, is_suspect: bool) -> Option<String> {
+        let patience = if is_suspect {
+            DEATH_TIMEOUT
+        } else {
+            QUICK_DEATH_TIMEOUT
+        };
+        let deadline = Instant::now() + patience;
         let mut process = lock(&PROCESS);
         let process = process.as_mut()?;
         while !process.has_ended() {
@@ -251,7 +301,12 @@ impl Target {
             thread::sleep(TICK);
         }
         let status = process.child.try_wait().ok().flatten();
-        let status = status.map_or_else(String::new, |status| format!(" ({status})"));
+        // Each system has words of its own for this.
+        let status = match status.map(|status| status.code()) {
+            Some(Some(code)) => format!(" (exit code {code})"),
+            Some(None) => " (by a signal)".to_owned(),
+            None => String::new(),
+        };
         Some(status + &process.errors.last_lines(3))
     }
 
@@ -267,7 +322,8 @@ impl Target {
         let Some(process) = process.as_ref() else {
             return Vec::new();
         };
-        process.output.after_listening().split_off(length)
+        let printed = process.output.after_listening();
+        printed.get(length..).unwrap_or_default().to_vec()
     }
 }
 
@@ -342,7 +398,8 @@ impl Collected {
         let bytes = &lock(&self.shared.0).bytes;
         let text = String::from_utf8_lossy(bytes);
         let (_, rest) = text.split_once("Listening on port ")?;
-        let (port, _) = rest.split_once(|character: char| !character.is_ascii_digit())?;
+        let (line, _) = rest.split_once('\n')?;
+        let (port, _) = line.split_once(|character: char| !character.is_ascii_digit())?;
         port.parse().ok()
     }
 

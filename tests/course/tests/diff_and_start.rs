@@ -140,7 +140,7 @@ fn my_server_is_not_there_before_it_was_started() {
     let copy = copy_of_the_workspace();
     let error = course(copy.path(), &["diff", "3", "my-server"], 80);
     assert!(
-        error.starts_with("exit code 2\nError: cargo course start makes it: "),
+        error.starts_with("exit code 2\nError: there is no server of your own yet; `cargo course start` makes it: "),
         "{error}"
     );
     assert!(course(copy.path(), &["list"], 80).contains("cargo course start"));
