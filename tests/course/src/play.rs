@@ -128,6 +128,7 @@ fn try_connection(
                     if position == 0 || position == bytes.len() / 2 {
                         thread::sleep(REST);
                         if has_closed(&stream)? {
+                            spare_the_port(&stream);
                             return Err(ErrorKind::ConnectionReset.into());
                         }
                     }
@@ -144,11 +145,15 @@ fn try_connection(
         }
     }
     receive(&mut stream, received, deadline, 65536, response_is_complete)?;
-    // The side that closes first keeps the port for a minute (TIME_WAIT), and a
-    // server that is started again may not get it then. A reset, which can do no
-    // harm any more, spares it that.
-    let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    spare_the_port(&stream);
     Ok(())
+}
+
+/// The side that closes first keeps the port for a minute (TIME_WAIT), and a
+/// server that is started again may not get it then. A reset by the other side,
+/// which can do no harm any more, spares it that.
+fn spare_the_port(stream: &TcpStream) {
+    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
 /// Whether the server has closed before all was sent, without an answer.

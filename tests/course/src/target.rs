@@ -163,7 +163,10 @@ impl Target {
         let expected: SocketAddr = (Ipv4Addr::LOCALHOST, port.unwrap_or(DEFAULT_PORT)).into();
         // Binding it tells without a word to whoever has it.
         let taken = TcpListener::bind(expected).is_err();
-        if taken && port.is_some() {
+        // It may also be kept for a minute after a server that has ended; then
+        // the command says so itself.
+        let answers = || TcpStream::connect_timeout(&expected, CONNECT_TIMEOUT).is_ok();
+        if taken && port.is_some() && answers() {
             return Err(CannotCheck(format!(
                 "port {} is taken by another program; stop that, or use another port",
                 expected.port()
@@ -171,7 +174,7 @@ impl Target {
         }
         *process = Some(spawn(words)?);
         drop(process);
-        self.wait_until_it_listens(expected, taken || is_own)
+        self.wait_until_it_listens(expected, is_own || taken && port.is_none())
     }
 
     /// Stops the command, so that the next check gets a new one.
