@@ -138,17 +138,13 @@ impl Server {
     fn start(course: &Course, chapter: &Chapter) -> anyhow::Result<Self> {
         // Built first and started directly: what cargo starts would not stop
         // with it.
-        let build = || {
-            let mut command = Command::new(cargo());
-            command.args(["build", "--quiet", "--release", "--package", &chapter.name]);
-            command.current_dir(&course.root);
-            command
-        };
-        ensure!(build().status()?.success(), "cannot build {}", chapter.name);
-        let output = build()
-            .arg("--message-format=json")
-            .stderr(Stdio::null())
+        let output = Command::new(cargo())
+            .args(["build", "--quiet", "--release", "--package", &chapter.name])
+            .arg("--message-format=json-render-diagnostics")
+            .current_dir(&course.root)
+            .stderr(Stdio::inherit())
             .output()?;
+        ensure!(output.status.success(), "cannot build {}", chapter.name);
         let program = String::from_utf8_lossy(&output.stdout)
             .lines()
             .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())

@@ -106,10 +106,8 @@ impl Course {
             else {
                 continue;
             };
-            let text = read(&folder.join(&file))?;
-            let content = text.splitn(3, "---\n").nth(2).unwrap_or_default();
             // A snapshot of a log is no exchange.
-            if let Some(transcript) = Transcript::parse(content) {
+            if let Some(transcript) = transcript_in(&read(&folder.join(&file))?) {
                 checks.push(Check {
                     name: name.to_owned(),
                     transcript,
@@ -165,6 +163,17 @@ fn read_folder(folder: &Path) -> anyhow::Result<Vec<String>> {
         .with_context(|| format!("cannot read {}", folder.display()))?;
     names.sort();
     Ok(names)
+}
+
+/// The exchange that a snapshot file holds, below what insta writes about it.
+pub fn transcript_in(snapshot: &str) -> Option<Transcript> {
+    Transcript::parse(snapshot.splitn(3, "---\n").nth(2)?)
+}
+
+/// A source file up to its unit tests.
+pub fn without_tests(source: &str) -> &str {
+    let code = source.split("\n#[cfg(test)]").next();
+    code.unwrap_or_default().trim_end()
 }
 
 /// The text of a file, or an error that names it.

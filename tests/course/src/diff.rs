@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use harness::transcript::{Step, Transcript};
 use similar::{ChangeTag, TextDiff};
 
-use crate::chapters::{Chapter, Course, read};
+use crate::chapters::{Chapter, Course, read, without_tests};
 use crate::report::{BOLD, GREEN, RED};
 
 const MY_SERVER: &str = "my-server";
@@ -106,7 +106,6 @@ fn show_modules(
     for (_, module) in came_in {
         let path = format!("common/src/{module}.rs");
         let text = read(&course.root.join(&path))?;
-        let code = text.split("\n#[cfg(test)]").next().unwrap_or_default();
         if layout != Layout::Numbers {
             say!();
         }
@@ -114,7 +113,7 @@ fn show_modules(
             "/dev/null",
             "",
             &path,
-            &format!("{}\n", code.trim_end()),
+            &format!("{}\n", without_tests(&text)),
             layout,
         );
     }

@@ -6,7 +6,7 @@ use harness::transcript::Transcript;
 use similar::TextDiff;
 
 use super::console::Console;
-use crate::chapters::{Chapter, Course, read};
+use crate::chapters::{Chapter, Course, read, transcript_in, without_tests};
 use crate::exercise::Exercise;
 
 /// A source, as a comment names it: `code: common/src/head.rs`.
@@ -107,14 +107,7 @@ impl<'a> Source<'a> {
         };
         let content = match self {
             Self::File(path) => text(path)?,
-            Self::Code(path) => {
-                let text = text(path)?;
-                text.split("\n#[cfg(test)]")
-                    .next()
-                    .unwrap_or_default()
-                    .trim_end()
-                    .to_owned()
-            }
+            Self::Code(path) => without_tests(&text(path)?).to_owned(),
             Self::Tests(path) => {
                 let text = text(path)?;
                 let start = text.find("#[cfg(test)]");
@@ -163,8 +156,7 @@ fn snapshot(course: &Course, name: &str) -> Result<Transcript, String> {
         .join("tests/snapshots")
         .join(format!("{name}.snap"));
     let text = fs::read_to_string(&path).map_err(|_| format!("there is no snapshot {name}"))?;
-    let content = text.splitn(3, "---\n").nth(2).unwrap_or_default();
-    Transcript::parse(content).ok_or_else(|| format!("the snapshot {name} holds no exchange"))
+    transcript_in(&text).ok_or_else(|| format!("the snapshot {name} holds no exchange"))
 }
 
 fn unified(old_name: &str, old: &str, new_name: &str, new: &str) -> String {
