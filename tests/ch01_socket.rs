@@ -38,6 +38,11 @@ fn hostile_clients() {
     hostile::try_each(&Server::start(CHAPTER), a_connection_is_closed);
 }
 
+#[test]
+fn a_log_that_nobody_reads_costs_no_answer() {
+    hostile::nobody_reads_the_log(CHAPTER, a_connection_is_closed);
+}
+
 fn solution() -> Server {
     Server::start_solution(CHAPTER, "ch01-solution")
 }

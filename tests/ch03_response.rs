@@ -127,6 +127,11 @@ fn hostile_clients() {
 }
 
 #[test]
+fn a_log_that_nobody_reads_costs_no_answer() {
+    hostile::nobody_reads_the_log(CHAPTER, the_page_is_served);
+}
+
+#[test]
 #[ignore = "waits for the 10 s that a client is given"]
 fn a_silent_client_is_let_go() {
     let server = Server::start(CHAPTER);

@@ -81,6 +81,15 @@ fn d3_a_request_line_of_two_words_is_closed() {
 }
 
 #[test]
+fn d3_a_target_that_is_none_is_closed() {
+    let exchange = Server::start(CHAPTER).exchange(
+        "D3: a target that is neither a path, nor an address, nor * is closed",
+        "GET hello HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
 fn d3_nothing_sent_is_closed() {
     let exchange = Server::start(CHAPTER)
         .begin("D3: a client that sends nothing gets no answer")
@@ -139,6 +148,11 @@ fn command_line() {
 #[test]
 fn hostile_clients() {
     hostile::try_each(&Server::start(CHAPTER), the_page_is_served);
+}
+
+#[test]
+fn a_log_that_nobody_reads_costs_no_answer() {
+    hostile::nobody_reads_the_log(CHAPTER, the_page_is_served);
 }
 
 #[test]

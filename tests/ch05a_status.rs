@@ -97,6 +97,15 @@ fn d3_a_head_cut_off() {
 }
 
 #[test]
+fn d3_a_target_that_is_none() {
+    let exchange = Server::start(CHAPTER).exchange(
+        "D3: a target that is neither a path, nor an address, nor * is a bad request",
+        "GET hello HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
 fn d3_nothing_sent() {
     let exchange = Server::start(CHAPTER)
         .begin("D3: a client that sends nothing is no error")
@@ -185,6 +194,11 @@ fn command_line() {
 #[test]
 fn hostile_clients() {
     hostile::try_each(&Server::start(CHAPTER), the_page_is_served);
+}
+
+#[test]
+fn a_log_that_nobody_reads_costs_no_answer() {
+    hostile::nobody_reads_the_log(CHAPTER, the_page_is_served);
 }
 
 #[test]

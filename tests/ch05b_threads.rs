@@ -111,6 +111,11 @@ fn hostile_clients() {
 }
 
 #[test]
+fn a_log_that_nobody_reads_costs_no_answer() {
+    hostile::nobody_reads_the_log(CHAPTER, the_page_is_served);
+}
+
+#[test]
 fn a_silent_crowd() {
     hostile::a_silent_crowd(&Server::start(CHAPTER), the_page_is_served);
 }

@@ -232,6 +232,70 @@ fn d5_a_transfer_coding() {
 }
 
 #[test]
+fn d5_a_transfer_coding_without_an_end() {
+    let exchange = Server::start(CHAPTER).exchange(
+        "D5: a transfer coding that does not end in chunked is a bad request",
+        post("Transfer-Encoding: identity\r\n", "name=Ada"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn d5_a_length_beyond_all_numbers() {
+    let exchange = Server::start(CHAPTER).exchange(
+        "D5: a length too big for any number is too much too",
+        post("Content-Length: 99999999999999999999\r\n", ""),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn d5_an_expectation_in_quotation_marks() {
+    let exchange = Server::start(CHAPTER).exchange(
+        "D5: what stands between quotation marks is not expected",
+        post(
+            "Content-Length: 8\r\nExpect: a=\"x, 100-continue, y\"\r\n",
+            "name=Ada",
+        ),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn a_field_name_in_small_letters() {
+    let exchange = Server::start(CHAPTER).exchange(
+        "core: case does not matter in the name of a field",
+        post("content-length: 8\r\n", "name=Ada"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn d3_a_hundred_fields_and_one() {
+    let exchange = Server::start(CHAPTER).exchange(
+        "D3: more than a hundred fields are too many",
+        post(&"X: 1\r\n".repeat(100), ""),
+    );
+    assert_snapshot!(exchange);
+}
+
+/// At this pace the body takes longer than a head may, and less than a body may.
+#[test]
+#[ignore = "sends slowly for 13 s"]
+fn a_client_that_sends_slowly_is_served() {
+    let server = Server::start(CHAPTER);
+    let mut exchange = server
+        .begin("slow")
+        .send(post("Content-Length: 1048576\r\n", ""));
+    for _ in 0..128 {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        exchange = exchange.send("b".repeat(8192));
+    }
+    let exchange = exchange.finish();
+    assert!(exchange.contains("< HTTP/1.1 200 OK"), "{exchange}");
+}
+
+#[test]
 fn d5_a_transfer_coding_and_a_length() {
     let exchange = Server::start(CHAPTER).exchange(
         "D5: a transfer coding beside a length is a bad request",
@@ -322,6 +386,11 @@ fn command_line() {
 #[test]
 fn hostile_clients() {
     hostile::try_each(&Server::start(CHAPTER), the_page_is_served);
+}
+
+#[test]
+fn a_log_that_nobody_reads_costs_no_answer() {
+    hostile::nobody_reads_the_log(CHAPTER, the_page_is_served);
 }
 
 #[test]

@@ -219,7 +219,17 @@ fn d6_no_traversal_reaches_the_canary() {
     for target in targets {
         let exchange = server.exchange(&target, get(&target));
         assert!(!exchange.contains(CANARY), "{exchange}");
-        assert!(exchange.contains("< HTTP/1.1 404 Not Found"), "{exchange}");
+        // What is no target at all is refused before anything is looked for.
+        let is_path = target.starts_with('/') || target.contains("://") || target == "*";
+        let status = if is_path {
+            "404 Not Found"
+        } else {
+            "400 Bad Request"
+        };
+        assert!(
+            exchange.contains(&format!("< HTTP/1.1 {status}")),
+            "{exchange}"
+        );
     }
     // The list would be worth nothing if the canary could not be found at all.
     fs::copy(canary, folder.path().join("pages/canary.txt")).unwrap();
@@ -242,7 +252,7 @@ fn d6_links_that_lead_out_and_what_is_no_file() {
     symlink("..", pages.join("up")).unwrap();
     symlink("/dev/zero", pages.join("zero")).unwrap();
     symlink("loop", pages.join("loop")).unwrap();
-    symlink("index.html", pages.join("inside.html")).unwrap();
+    symlink("index.html", pages.join("inside.css")).unwrap();
     let made = Command::new("mkfifo").arg(pages.join("pipe.txt")).status();
     assert!(made.unwrap().success());
     let _socket = UnixListener::bind(pages.join("socket.txt")).unwrap();
@@ -266,8 +276,13 @@ fn d6_links_that_lead_out_and_what_is_no_file() {
         let exchange = server.exchange(name, get(&format!("/pages/{name}")));
         assert!(exchange.contains("< HTTP/1.1 404 Not Found"), "{exchange}");
     }
-    let exchange = server.exchange("a link that stays inside", get("/pages/inside.html"));
+    let exchange = server.exchange("a link that stays inside", get("/pages/inside.css"));
     assert!(exchange.contains("< <h1>Served</h1>"), "{exchange}");
+    // The client knows the name that it asked for, and not what it leads to.
+    assert!(
+        exchange.contains("< Content-Type: text/css\\r\\n"),
+        "{exchange}"
+    );
 }
 
 /// A folder that is itself reached over a link is a folder like any other.
@@ -483,6 +498,11 @@ fn command_line() {
 #[test]
 fn hostile_clients() {
     hostile::try_each(&Server::start(CHAPTER), the_page_is_served);
+}
+
+#[test]
+fn a_log_that_nobody_reads_costs_no_answer() {
+    hostile::nobody_reads_the_log(CHAPTER, the_page_is_served);
 }
 
 #[test]

@@ -1,8 +1,13 @@
 //! The body: as many bytes as the header section says (RFC 9112 §6).
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufReader, ErrorKind, Read, Write};
 
-use crate::{Fields, RequestError, RequestLine};
+use anyhow::Context;
+
+use crate::error::RequestError;
+use crate::fields::Fields;
+use crate::request_line::RequestLine;
+use crate::stream::TimedStream;
 
 /// The longest body that is read, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -21,17 +26,23 @@ pub const MAX_BODY: usize = 1024 * 1024;
 /// 400 where the length is no number, is given twice, or stands beside a
 /// `Transfer-Encoding`: whoever forwards such a request may read another length
 /// than we do, and what one takes for the body the other takes for the next
-/// request (request smuggling, RFC 9112 §11.2). 501 for every transfer coding,
-/// as we know none; 413 for more than [`MAX_BODY`].
+/// request (request smuggling, RFC 9112 §11.2). 400 too for a transfer coding
+/// that does not end in `chunked`, as nobody can tell where such a body ends
+/// (§6.3), and 501 for one that does, as we know none; 413 for more than
+/// [`MAX_BODY`].
 pub fn body_length(fields: &Fields) -> Result<usize, RequestError> {
     let bad = |problem| RequestError::new("400 Bad Request", problem);
 
     let mut lengths = fields.values("Content-Length");
     let (length, second_length) = (lengths.next(), lengths.next());
     if fields.values("Transfer-Encoding").next().is_some() {
-        return Err(match length {
-            None => RequestError::new("501 Not Implemented", "the transfer coding is unknown"),
-            Some(_) => bad("Transfer-Encoding and Content-Length contradict each other"),
+        let last_coding = fields.elements("Transfer-Encoding").last();
+        return Err(match (length, last_coding) {
+            (Some(_), _) => bad("Transfer-Encoding and Content-Length contradict each other"),
+            (None, Some(coding)) if coding.eq_ignore_ascii_case("chunked") => {
+                RequestError::new("501 Not Implemented", "the transfer coding is unknown")
+            }
+            (None, _) => bad("the transfer coding does not end in chunked"),
         });
     }
     if second_length.is_some() {
@@ -41,14 +52,12 @@ pub fn body_length(fields: &Fields) -> Result<usize, RequestError> {
         return Ok(0);
     };
     // `parse` alone would take a sign too.
-    if !length.bytes().all(|byte| byte.is_ascii_digit()) {
+    if length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(bad("Content-Length is no number"));
     }
-    let length: u64 = length
-        .parse()
-        .map_err(|_| bad("Content-Length is no number of 64 bits"))?;
-    match usize::try_from(length) {
+    match length.parse() {
         Ok(length) if length <= MAX_BODY => Ok(length),
+        // Also where it is too big for a number of the machine.
         _ => Err(RequestError::new(
             "413 Content Too Large",
             "the body is longer than 1 MiB",
@@ -61,30 +70,30 @@ pub fn body_length(fields: &Fields) -> Result<usize, RequestError> {
 fn expects_continue(request_line: &RequestLine, fields: &Fields) -> bool {
     request_line.version != "HTTP/1.0"
         && fields
-            .values("Expect")
-            .flat_map(|value| value.split(','))
-            .any(|expectation| expectation.trim().eq_ignore_ascii_case("100-continue"))
+            .elements("Expect")
+            .any(|expectation| expectation.eq_ignore_ascii_case("100-continue"))
 }
 
 /// Reads the body that belongs to a head, of as many bytes as [`body_length`]
-/// says, and first tells a client to continue that waits for it. What follows
-/// the body stays in the reader.
-///
-/// ```
-/// let head = b"POST / HTTP/1.1\r\nContent-Length: 8\r\nExpect: 100-continue\r\n\r\n";
-/// let line = common::parse_request_line(head)?;
-/// let fields = common::parse_fields(head)?;
-/// let (received, mut sent) = (&b"name=Ada and more"[..], Vec::new());
-/// assert_eq!(common::read_body(received, &mut sent, &line, &fields)?, b"name=Ada");
-/// assert_eq!(sent, b"HTTP/1.1 100 Continue\r\n\r\n");
-/// # anyhow::Ok(())
-/// ```
+/// says, and first tells a client to continue that waits for it. From here on the
+/// client has [the time for a body](TimedStream::expect_body). What follows the
+/// body stays in the reader.
 ///
 /// # Errors
 /// What [`body_length`] refuses; 400 where the client ends the body early
 /// (RFC 9112 §8), 408 where it runs out of time; else what the connection
 /// reports.
 pub fn read_body(
+    reader: &mut BufReader<TimedStream>,
+    stream: impl Write,
+    request_line: &RequestLine,
+    fields: &Fields,
+) -> anyhow::Result<Vec<u8>> {
+    reader.get_mut().expect_body();
+    receive_body(reader, stream, request_line, fields)
+}
+
+fn receive_body(
     reader: impl Read,
     mut stream: impl Write,
     request_line: &RequestLine,
@@ -105,7 +114,7 @@ pub fn read_body(
         Err(error) if error.kind() == ErrorKind::TimedOut => {
             Err(RequestError::new("408 Request Timeout", "the body did not arrive in time").into())
         }
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error).context("the connection broke within a body"),
     }
 }
 
@@ -114,6 +123,8 @@ mod tests {
     use super::*;
     use crate::{parse_fields, parse_request_line};
     use std::io;
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
 
     fn length(lines: &str) -> Result<usize, RequestError> {
         body_length(&parse_fields(
@@ -148,11 +159,21 @@ mod tests {
             ("Content-Length: ５\r\n", "400"),
             ("Content-Length: 5\r\nContent-Length: 6\r\n", "400"),
             ("Content-Length: 5\r\ncontent-length: 5\r\n", "400"),
-            ("Content-Length: 18446744073709551616\r\n", "400"),
+            ("Content-Length: 18446744073709551616\r\n", "413"),
             ("Content-Length: 18446744073709551615\r\n", "413"),
             ("Content-Length: 1048577\r\n", "413"),
             ("Transfer-Encoding: chunked\r\n", "501"),
-            ("Transfer-Encoding: identity\r\n", "501"),
+            ("Transfer-Encoding: gzip, Chunked \r\n", "501"),
+            (
+                "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+                "501",
+            ),
+            ("Transfer-Encoding:\r\n", "400"),
+            ("Transfer-Encoding: identity\r\n", "400"),
+            ("Transfer-Encoding: gzip\r\n", "400"),
+            ("Transfer-Encoding: chunked, identity\r\n", "400"),
+            ("Transfer-Encoding: xchunked\r\n", "400"),
+            ("Transfer-Encoding: \u{b}chunked\r\n", "400"),
             ("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", "400"),
             (
                 "Content-Length: 5\r\nTransfer-Encoding: xchunked\r\n",
@@ -169,7 +190,7 @@ mod tests {
         let line = parse_request_line(head.as_bytes())?;
         let fields = parse_fields(head.as_bytes())?;
         let mut told = Vec::new();
-        let body = read_body(sent, &mut told, &line, &fields)?;
+        let body = receive_body(sent, &mut told, &line, &fields)?;
         Ok((body, told))
     }
 
@@ -194,6 +215,14 @@ mod tests {
             ),
             (
                 "POST / HTTP/1.1\r\nContent-Length: 1\r\nExpect: a miracle\r\n\r\n",
+                false,
+            ),
+            (
+                "POST / HTTP/1.1\r\nContent-Length: 1\r\nExpect: a=\"x, 100-continue, y\"\r\n\r\n",
+                false,
+            ),
+            (
+                "POST / HTTP/1.1\r\nContent-Length: 1\r\nExpect: \u{85}100-continue\r\n\r\n",
                 false,
             ),
             ("POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n", false),
@@ -227,21 +256,28 @@ mod tests {
         }
     }
 
+    /// What a client in silence gives, or one that is gone.
+    struct Failing(ErrorKind);
+
+    impl Read for Failing {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+    }
+
     #[test]
     fn bodies_that_do_not_come_whole() {
-        struct Silence;
-        impl Read for Silence {
-            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-                Err(ErrorKind::TimedOut.into())
-            }
-        }
         let head = "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n";
         for sent in [&b""[..], b"1234"] {
             assert_eq!(refused(head, sent).status, "400 Bad Request");
+            let silence = Failing(ErrorKind::TimedOut);
             assert_eq!(
-                refused(head, sent.chain(Silence)).status,
+                refused(head, sent.chain(silence)).status,
                 "408 Request Timeout"
             );
+            let reset = Failing(ErrorKind::ConnectionReset);
+            let error = exchange(head, sent.chain(reset)).unwrap_err();
+            assert!(error.downcast_ref::<RequestError>().is_none(), "{error:#}");
         }
     }
 
@@ -249,5 +285,21 @@ mod tests {
     fn a_body_that_is_too_long_is_refused_without_a_word_before() {
         let head = "POST / HTTP/1.1\r\nContent-Length: 1048577\r\nExpect: 100-continue\r\n\r\n";
         assert_eq!(refused(head, io::empty()).status, "413 Content Too Large");
+    }
+
+    /// The time for the head is over, and the client sends on.
+    #[test]
+    fn a_body_has_a_time_of_its_own() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        client.write_all(b"name=Ada and more").unwrap();
+        let head = b"POST / HTTP/1.1\r\nContent-Length: 8\r\n\r\n";
+        let line = parse_request_line(head).unwrap();
+        let fields = parse_fields(head).unwrap();
+
+        let mut reader = BufReader::new(TimedStream::new(&server, Duration::ZERO));
+        let body = read_body(&mut reader, io::sink(), &line, &fields).unwrap();
+        assert_eq!(body, b"name=Ada");
     }
 }

@@ -1,13 +1,9 @@
 //! How to end a connection so that the answer arrives (RFC 9112 §9.6).
 
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
-use std::time::{Duration, Instant};
 
-use crate::reader::reader_until;
-
-/// How long a client may go on sending after its answer.
-const MOMENT: Duration = Duration::from_secs(1);
+use crate::stream::{LINGER_TIME, TimedStream};
 
 /// Ends the connection of an answered request once the client can have read
 /// the answer; dropping the stream closes it.
@@ -32,12 +28,10 @@ pub fn close(stream: &TcpStream, head: &[u8]) {
 /// has to be taken too where the answer is long: what was written may then still
 /// be on its way, and a single byte that comes later would destroy it.
 pub fn linger(stream: &TcpStream) {
-    let deadline = Instant::now() + MOMENT;
-    if stream.shutdown(Shutdown::Write).is_err() {
-        return;
+    let mut rest = TimedStream::new(stream, LINGER_TIME);
+    if stream.shutdown(Shutdown::Write).is_ok() {
+        let _ = io::copy(&mut rest, &mut io::sink());
     }
-    let mut rest = reader_until(stream, deadline);
-    let _ = std::io::copy(&mut rest, &mut std::io::sink());
 }
 
 fn something_is_unread(mut stream: &TcpStream) -> bool {
@@ -103,6 +97,18 @@ mod tests {
         let mut received = Vec::new();
         client.read_to_end(&mut received).unwrap();
         received
+    }
+
+    /// A client that is neither done nor sending: who lingered would wait for it.
+    #[test]
+    fn there_is_no_wait_where_nothing_is_left_unread() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        close(&server, b"GET / HTTP/1.1\r\n\r\n");
+        // Lingering half-closes, and then nothing more could be written.
+        (&server).write_all(b"not half-closed").unwrap();
+        client.read_exact(&mut [0; 15]).unwrap();
     }
 
     #[test]

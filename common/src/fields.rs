@@ -1,7 +1,12 @@
 //! The header section: one field a line, a name and a value (RFC 9112 §5).
 
-use crate::RequestError;
+use crate::error::RequestError;
 use crate::request_line::is_token;
+
+/// The most fields that are read, as other servers have it. Each is kept with
+/// two pieces of text, so a head full of the shortest ones would take many times
+/// its own length of memory.
+pub const MAX_FIELDS: usize = 100;
 
 /// The fields of a header section, in the order they came in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,6 +23,33 @@ impl Fields {
             .filter(move |(line_name, _)| line_name.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
     }
+
+    /// The elements of all fields of that name whose value is a list, such as
+    /// `Expect` (RFC 9110 §5.6.1). A comma between quotation marks separates
+    /// nothing (§5.6.4), and an empty element is none.
+    pub fn elements(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.values(name)
+            .flat_map(|value| {
+                let (mut is_quoted, mut is_escaped) = (false, false);
+                value.split(move |character| {
+                    match character {
+                        _ if is_escaped => is_escaped = false,
+                        '\\' if is_quoted => is_escaped = true,
+                        '"' => is_quoted = !is_quoted,
+                        _ => return character == ',' && !is_quoted,
+                    }
+                    false
+                })
+            })
+            .map(trim)
+            .filter(|element| !element.is_empty())
+    }
+}
+
+/// Without the white space around it, which HTTP takes to be spaces and tabs and
+/// nothing else (RFC 9110 §5.6.3).
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
 }
 
 /// Reads the lines between a head's request line and its blank line. White
@@ -36,7 +68,7 @@ impl Fields {
 /// 400 for a line without a colon, for a name that is no token (so also where
 /// white space stands before the colon, RFC 9112 §5.1), for a line that
 /// continues the one before (§5.2), and for control characters in a value
-/// (RFC 9110 §5.5). Two servers that read such lines differently can be played
+/// (RFC 9110 §5.5); 431 for more than [`MAX_FIELDS`]. Two servers that read such lines differently can be played
 /// off against each other.
 pub fn parse_fields(head: &[u8]) -> Result<Fields, RequestError> {
     let bad = |problem| RequestError::new("400 Bad Request", problem);
@@ -57,9 +89,15 @@ pub fn parse_fields(head: &[u8]) -> Result<Fields, RequestError> {
         if !is_token(name) {
             return Err(bad("a field name is no token"));
         }
-        let value = value.trim_matches([' ', '\t']);
+        let value = trim(value);
         if value.contains(|character: char| character.is_ascii_control() && character != '\t') {
             return Err(bad("a field value holds a control character"));
+        }
+        if fields.lines.len() == MAX_FIELDS {
+            return Err(RequestError::new(
+                "431 Request Header Fields Too Large",
+                "there are more than 100 fields",
+            ));
         }
         fields.lines.push((name.to_owned(), value.to_owned()));
     }
@@ -124,6 +162,37 @@ mod tests {
         ] {
             let error = parse(lines).unwrap_err();
             assert!(error.status.starts_with("400"), "{lines:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn not_more_than_a_hundred() {
+        assert!(parse(&"A: 1\r\n".repeat(MAX_FIELDS)).is_ok());
+        let error = parse(&"A: 1\r\n".repeat(MAX_FIELDS + 1)).unwrap_err();
+        assert_eq!(error.status, "431 Request Header Fields Too Large");
+    }
+
+    #[test]
+    fn elements_of_lists() {
+        for (lines, elements) in [
+            ("Other: 1\r\n", &[][..]),
+            ("A: \r\n", &[]),
+            ("A: 1\r\n", &["1"]),
+            ("A: 1,2 ,\t3\r\n", &["1", "2", "3"]),
+            ("A: , 1,,2,\r\n", &["1", "2"]),
+            ("A: 1, 2\r\nA: 3\r\n", &["1", "2", "3"]),
+            ("A: x=\"1, 2\", 3\r\n", &["x=\"1, 2\"", "3"]),
+            ("A: \"\\\", 1\", 2\r\n", &["\"\\\", 1\"", "2"]),
+            ("A: \\\"1, 2\r\n", &["\\\"1, 2"]),
+            ("A: \"1, 2\r\nA: 3\r\n", &["\"1, 2", "3"]),
+            ("A: \u{85}1\r\n", &["\u{85}1"]),
+        ] {
+            let fields = parse(lines).unwrap();
+            assert_eq!(
+                fields.elements("a").collect::<Vec<_>>(),
+                elements,
+                "{lines:?}"
+            );
         }
     }
 }

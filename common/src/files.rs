@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::{RequestError, percent};
+use crate::error::RequestError;
+use crate::percent;
 
 /// A file to send.
 #[derive(Debug)]
@@ -21,7 +22,8 @@ pub struct Page {
 ///
 /// Nothing comes of a target that leads out of `pages/` in whatever way, of one
 /// that is not a regular file (a folder, a pipe, a device), and of a file that
-/// the server may not read.
+/// the server may not read. Who may write below `pages/` is trusted: between the
+/// look at a path and its opening they could put a link there that leads out.
 ///
 /// ```
 /// let page = common::open_page("/pages/style.css")?.unwrap();
@@ -40,8 +42,12 @@ pub fn open_page(target: &str) -> Result<Option<Page>, RequestError> {
     } else {
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../pages"))
     };
-    match path_of_target(target).and_then(|path| real_path_below(root, &path)) {
-        Some(path) => open(&path),
+    let Some(path) = path_of_target(target) else {
+        return Ok(None);
+    };
+    match real_path_below(root, &path) {
+        // A link has the type of the name that was asked for.
+        Some(real_path) => open(&real_path, content_type(&path)),
         None => Ok(None),
     }
 }
@@ -83,12 +89,9 @@ fn real_path_below(root: &Path, path: &Path) -> Option<PathBuf> {
     (is_file && path.starts_with(root)).then_some(path)
 }
 
-fn open(path: &Path) -> Result<Option<Page>, RequestError> {
+fn open(path: &Path, content_type: &'static str) -> Result<Option<Page>, RequestError> {
     match File::open(path) {
-        Ok(file) => Ok(Some(Page {
-            file,
-            content_type: content_type(path),
-        })),
+        Ok(file) => Ok(Some(Page { file, content_type })),
         Err(error) => match error.kind() {
             ErrorKind::NotFound | ErrorKind::PermissionDenied => Ok(None),
             _ => Err(RequestError::new(
@@ -205,7 +208,7 @@ mod tests {
     fn paths_that_lead_to_a_file_or_not() {
         let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
         let real_path = real_path_below(root, Path::new("files.rs")).unwrap();
-        assert!(open(&real_path).unwrap().is_some());
+        assert!(open(&real_path, "").unwrap().is_some());
         for path in ["", ".", "missing.rs", "files.rs/x", "../Cargo.toml"] {
             assert_eq!(real_path_below(root, Path::new(path)), None, "{path}");
         }
@@ -215,7 +218,7 @@ mod tests {
             real_path_below(Path::new("missing"), Path::new("files.rs")),
             None
         );
-        assert!(open(Path::new("missing.rs")).unwrap().is_none());
+        assert!(open(Path::new("missing.rs"), "").unwrap().is_none());
     }
 
     #[test]

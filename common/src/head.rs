@@ -1,44 +1,56 @@
 //! The head of a request: the request line, the header section and the blank
 //! line that ends them (RFC 9112 §2.1).
 
-use std::fmt;
-use std::io::{BufRead, ErrorKind, Read};
+use std::io::{BufRead, ErrorKind};
+use std::ops::Range;
+
+use anyhow::Context;
+
+use crate::error::RequestError;
 
 /// The longest head that is read, in bytes, as most servers have it.
 pub const MAX_HEAD: usize = 8 * 1024;
 
-/// Why a request gets no page.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestError {
-    /// The status code that answers it and its reason phrase (RFC 9110 §15.5,
-    /// §15.6; RFC 6585 §5); chapter 5a is the first to send it.
-    pub status: &'static str,
-    /// What is wrong with the request, as a sentence for the log. It never
-    /// holds what the client sent.
-    pub problem: &'static str,
-}
-
-impl RequestError {
-    /// An error that is answered with `status`, such as `"400 Bad Request"`.
-    pub fn new(status: &'static str, problem: &'static str) -> Self {
-        Self { status, problem }
-    }
-}
-
-impl fmt::Display for RequestError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.status, self.problem)
-    }
-}
-
-impl std::error::Error for RequestError {}
-
-/// Reads one head, up to and with the blank line that ends it. What follows
-/// stays in the reader. `None` is a client that left, or ran out of time,
-/// without sending anything: no request, and no error.
+/// Finds the first head in what was received: where it begins, and where it ends
+/// with its blank line. `None` is a head that is not whole yet.
 ///
 /// Empty lines before the request line are skipped, and a bare LF ends a line
 /// as CRLF does (RFC 9112 §2.2 allows both).
+///
+/// ```
+/// let received = b"\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\nthe body";
+/// assert_eq!(common::find_head(received)?, Some(2..37));
+/// assert_eq!(common::find_head(&received[..30])?, None);
+/// # Ok::<(), common::RequestError>(())
+/// ```
+///
+/// # Errors
+/// 414 or 431 where the head, with the empty lines before it, does not end within
+/// [`MAX_HEAD`].
+pub fn find_head(received: &[u8]) -> Result<Option<Range<usize>>, RequestError> {
+    let searched = &received[..received.len().min(MAX_HEAD)];
+    let mut start = 0;
+    let mut line_start = 0;
+    for line in searched.split_inclusive(|&byte| byte == b'\n') {
+        let line_end = line_start + line.len();
+        match line {
+            b"\r\n" | b"\n" if line_start == start => start = line_end,
+            b"\r\n" | b"\n" => return Ok(Some(start..line_end)),
+            _ if line.ends_with(b"\n") => {}
+            _ => break,
+        }
+        line_start = line_end;
+    }
+    if received.len() < MAX_HEAD {
+        Ok(None)
+    } else {
+        Err(too_long(line_start == start))
+    }
+}
+
+/// Reads one head, up to and with the blank line that ends it, as [`find_head`]
+/// finds it. What follows stays in the reader. `None` is a client that left, or
+/// ran out of time, without sending anything: no request, and no error.
 ///
 /// ```
 /// let mut sent = &b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\nthe body"[..];
@@ -53,29 +65,35 @@ impl std::error::Error for RequestError {}
 /// client ends it or runs out of time before the blank line; else what the
 /// connection reports.
 pub fn read_head(mut reader: impl BufRead) -> anyhow::Result<Option<Vec<u8>>> {
-    let mut head = Vec::new();
-    let mut room = MAX_HEAD;
+    let mut received = Vec::new();
     loop {
-        let line_start = head.len();
-        let mut line = reader.by_ref().take(room as u64);
-        match line.read_until(b'\n', &mut head) {
-            Ok(length) => room -= length,
+        let says_nothing = received.iter().all(|byte| b"\r\n".contains(byte));
+        let chunk = match reader.fill_buf() {
+            Ok([]) if says_nothing => return Ok(None),
+            Ok([]) => return Err(cut_off().into()),
+            Ok(chunk) => chunk,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) if error.kind() == ErrorKind::TimedOut => {
-                return if head.is_empty() {
+                return if says_nothing {
                     Ok(None)
                 } else {
                     Err(too_slow().into())
                 };
             }
-            Err(error) => return Err(error.into()),
-        }
-        match &head[line_start..] {
-            b"\r\n" | b"\n" if line_start == 0 => head.clear(),
-            b"\r\n" | b"\n" => return Ok(Some(head)),
-            line if line.ends_with(b"\n") => {}
-            _ if room == 0 => return Err(too_long(line_start == 0).into()),
-            _ if head.is_empty() => return Ok(None),
-            _ => return Err(cut_off().into()),
+            Err(error) if says_nothing => {
+                return Err(error).context("the connection broke before a request came");
+            }
+            Err(error) => return Err(error).context("the connection broke within a head"),
+        };
+        // To the end of a line and no further: what is behind the head stays.
+        let line_end = chunk.iter().position(|&byte| byte == b'\n');
+        let length = line_end.map_or(chunk.len(), |end| end + 1);
+        received.extend(&chunk[..length]);
+        reader.consume(length);
+        if (line_end.is_some() || received.len() >= MAX_HEAD)
+            && let Some(head) = find_head(&received)?
+        {
+            return Ok(Some(received.drain(head).collect()));
         }
     }
 }
@@ -105,7 +123,7 @@ fn too_slow() -> RequestError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{self, BufReader};
+    use std::io::{self, BufReader, Read};
 
     fn read(mut sent: &[u8]) -> Result<Option<Vec<u8>>, RequestError> {
         read_head(&mut sent).map_err(|error| error.downcast().unwrap())
@@ -180,13 +198,13 @@ mod tests {
         assert!((1 << 40) - endless.limit() <= 2 * MAX_HEAD as u64);
     }
 
-    /// Gives what it holds, and then what a client in silence gives.
-    struct ThenSilence<'a>(&'a [u8]);
+    /// Gives what it holds, and then fails in that way.
+    struct Then<'a>(&'a [u8], ErrorKind);
 
-    impl Read for ThenSilence<'_> {
+    impl Read for Then<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             match self.0.read(buffer)? {
-                0 => Err(ErrorKind::TimedOut.into()),
+                0 => Err(self.1.into()),
                 length => Ok(length),
             }
         }
@@ -194,11 +212,59 @@ mod tests {
 
     #[test]
     fn silence() {
-        let read = |sent| read_head(BufReader::new(ThenSilence(sent)));
+        let read = |sent| read_head(BufReader::new(Then(sent, ErrorKind::TimedOut)));
         assert_eq!(read(b"").unwrap(), None);
+        assert_eq!(read(b"\r\n").unwrap(), None);
         for sent in [&b"G"[..], b"GET / HTTP/1.1\r\n"] {
             let error: RequestError = read(sent).unwrap_err().downcast().unwrap();
             assert_eq!(error, too_slow());
+        }
+    }
+
+    #[test]
+    fn a_connection_that_breaks_is_no_request_and_says_where_it_broke() {
+        let read = |sent| read_head(BufReader::new(Then(sent, ErrorKind::ConnectionReset)));
+        for (sent, words) in [
+            (&b""[..], "before a request came: "),
+            (b"\r\n", "before a request came: "),
+            (b"GET /", "within a head: "),
+        ] {
+            let error = read(sent).unwrap_err();
+            assert!(error.downcast_ref::<RequestError>().is_none(), "{error:#}");
+            assert!(format!("{error:#}").contains(words), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn a_read_that_was_interrupted_is_tried_again() {
+        let first = Then(b"GET /", ErrorKind::Interrupted);
+        struct Interrupted<'a>(Option<Then<'a>>);
+        impl Read for Interrupted<'_> {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let Some(then) = &mut self.0 else {
+                    return b" HTTP/1.1\r\n\r\n".as_slice().read(buffer);
+                };
+                let read = then.read(buffer);
+                if read.is_err() {
+                    self.0 = None;
+                }
+                read
+            }
+        }
+        let head = read_head(BufReader::new(Interrupted(Some(first)))).unwrap();
+        assert_eq!(head.unwrap(), b"GET / HTTP/1.1\r\n\r\n");
+    }
+
+    #[test]
+    fn a_head_is_found_where_it_is() {
+        for (received, found) in [
+            (&b""[..], None),
+            (b"\r\n", None),
+            (b"A\r\n\r", None),
+            (b"A\r\n\r\n", Some(0..5)),
+            (b"\n\r\nA\n\nB\n\n", Some(3..6)),
+        ] {
+            assert_eq!(find_head(received), Ok(found));
         }
     }
 }

@@ -2,25 +2,35 @@
 //! take from here.
 //!
 //! Each module is named after what it takes care of and came with one chapter.
-//! The parsers are pure: bytes or text in, a value or a `RequestError` out. The
-//! module `reader` is the one thin layer that reads from a connection.
+//! The parsers are pure: bytes or text in, a value or a `RequestError` out. Only
+//! `read_head` and `read_body` take from a reader what they then parse. The module
+//! `stream` is the one layer that reads from a connection; `close` and `refuse`
+//! end one.
 
+#[cfg(feature = "ch01")]
+pub mod arguments;
 #[cfg(feature = "ch01")]
 pub mod listen;
 #[cfg(feature = "ch01")]
-pub use listen::{accept, address, listen};
+pub use {
+    arguments::address,
+    listen::{accept, advice, listen},
+};
 
+#[cfg(feature = "ch02")]
+pub mod error;
 #[cfg(feature = "ch02")]
 pub mod head;
 #[cfg(feature = "ch02")]
 pub mod log;
 #[cfg(feature = "ch02")]
-pub mod reader;
+pub mod stream;
 #[cfg(feature = "ch02")]
 pub use {
-    head::{RequestError, read_head},
-    log::printable,
-    reader::reader,
+    error::RequestError,
+    head::{find_head, read_head},
+    log::{log, log_error, printable},
+    stream::reader,
 };
 
 #[cfg(feature = "ch03")]
@@ -56,12 +66,7 @@ pub mod files;
 #[cfg(feature = "ch07")]
 pub mod percent;
 #[cfg(feature = "ch07")]
-pub mod writer;
-#[cfg(feature = "ch07")]
-pub use {
-    files::{Page, open_page},
-    writer::writer,
-};
+pub use files::{Page, open_page};
 
 #[cfg(feature = "ch08")]
 pub mod query;

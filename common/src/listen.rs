@@ -1,13 +1,12 @@
-//! From the command line to a connection. Chapter 1 spells out in its
-//! `main.rs` what [`listen`] and [`accept`] do for every later chapter.
+//! A listening socket, and the connections that come in. Chapter 1 spells out
+//! in its `main.rs` what [`listen`] and [`accept`] do for every later chapter.
 
+use std::io::{self, ErrorKind, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
-use std::process::exit;
+use std::thread;
 use std::time::Duration;
-use std::{env, thread};
 
-use anyhow::anyhow;
+use crate::arguments::address;
 
 /// How long [`accept`] rests after a failure. Where the process has no file
 /// descriptor left, the next call fails at once too: without a rest the server
@@ -16,72 +15,6 @@ const REST: Duration = Duration::from_millis(50);
 
 /// How long a write waits for a client to make room for it.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The address to listen on: the program's one argument, such as
-/// `127.0.0.1:8081`, or `127.0.0.1:8080` where there is none.
-///
-/// Wrong usage ends the process with a sentence and exit code 2; `--help`
-/// prints the usage and ends it with 0.
-pub fn address() -> String {
-    let mut arguments = env::args_os().map(|argument| argument.to_string_lossy().into_owned());
-    let program = arguments.next().unwrap_or_default();
-    let program = Path::new(&program).file_stem().unwrap_or_default();
-    match parse_arguments(&program.to_string_lossy(), arguments) {
-        Ok(address) => address,
-        Err(Usage::Help(text)) => {
-            println!("{text}");
-            exit(0)
-        }
-        Err(Usage::Wrong(sentence)) => {
-            eprintln!("Error: {sentence}");
-            exit(2)
-        }
-    }
-}
-
-#[derive(Debug, PartialEq)]
-enum Usage {
-    Help(String),
-    Wrong(String),
-}
-
-fn parse_arguments(
-    program: &str,
-    mut arguments: impl Iterator<Item = String>,
-) -> Result<String, Usage> {
-    let address = arguments.next();
-    if let Some(second) = arguments.next() {
-        return Err(Usage::Wrong(format!(
-            "{second:?} is one argument too many; {program} takes one address, \
-             such as 127.0.0.1:8081"
-        )));
-    }
-    match address.as_deref() {
-        None => Ok("127.0.0.1:8080".to_owned()),
-        Some("-h" | "--help") => Err(Usage::Help(format!(
-            "Usage: {program} [ADDRESS]\n\
-             Serves HTTP on ADDRESS, which is 127.0.0.1:8080 where none is given.\n\
-             Port 0 takes a free port; the first line printed names it."
-        ))),
-        Some(address) if is_host_and_port(address) => Ok(address.to_owned()),
-        Some(other) => Err(Usage::Wrong(format!(
-            "{other:?} is not an address; write a host, a colon and a port, \
-             such as 127.0.0.1:8081"
-        ))),
-    }
-}
-
-fn is_host_and_port(address: &str) -> bool {
-    match address.rsplit_once(':') {
-        // In `::1:8080` nobody can tell the port from the host: an IPv6 host
-        // stands in brackets.
-        Some((host, port)) => {
-            let host_is_whole = !host.contains(':') || host.starts_with('[') && host.ends_with(']');
-            !host.is_empty() && host_is_whole && port.parse::<u16>().is_ok()
-        }
-        None => false,
-    }
-}
 
 /// Binds a listening socket to [`address`] and prints its port, which tells a
 /// client that gave port 0 where to go.
@@ -92,13 +25,29 @@ fn is_host_and_port(address: &str) -> bool {
 pub fn listen() -> anyhow::Result<TcpListener> {
     let address = address();
     let listener = TcpListener::bind(&address).map_err(|error| {
-        anyhow!(
-            "cannot listen on {address} ({error}); stop the program that uses it, \
-             or give another address, such as 127.0.0.1:8081"
-        )
+        let advice = advice(&error);
+        anyhow::anyhow!("cannot listen on {address} ({error}); {advice}")
     })?;
-    println!("Listening on port {}...", listener.local_addr()?.port());
+    let port = listener.local_addr()?.port();
+    let _ = writeln!(io::stdout(), "Listening on port {port}...");
     Ok(listener)
+}
+
+/// What to do about an address that cannot be listened on.
+pub fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            "stop the program that uses it, or give another address, such as 127.0.0.1:8081"
+        }
+        ErrorKind::AddrNotAvailable => {
+            "this machine has no such address; give one that it has, such as 127.0.0.1:8081"
+        }
+        ErrorKind::PermissionDenied => {
+            "the system keeps that port for itself, as most do below 1024; \
+             give another one, such as 127.0.0.1:8081"
+        }
+        _ => "give an address that is known here, such as 127.0.0.1:8081",
+    }
 }
 
 /// Waits for the next client, and gives its connection and its address.
@@ -116,7 +65,7 @@ pub fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
         match accepted {
             Ok(connection) => return connection,
             Err(error) => {
-                eprintln!("cannot accept a connection: {error}");
+                let _ = writeln!(io::stderr(), "cannot accept a connection: {error}");
                 thread::sleep(REST);
             }
         }
@@ -127,41 +76,17 @@ pub fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 mod tests {
     use super::*;
 
-    fn parse(arguments: &[&str]) -> Result<String, Usage> {
-        let arguments = arguments.iter().map(|&argument| argument.to_owned());
-        parse_arguments("ch04-routing", arguments)
-    }
-
     #[test]
-    fn addresses() {
-        for (arguments, address) in [
-            (&[][..], "127.0.0.1:8080"),
-            (&["127.0.0.1:0"], "127.0.0.1:0"),
-            (&["localhost:8081"], "localhost:8081"),
-            (&["[::1]:8081"], "[::1]:8081"),
-            (&["0.0.0.0:65535"], "0.0.0.0:65535"),
+    fn the_advice_fits_the_error() {
+        for (kind, words) in [
+            (ErrorKind::AddrInUse, "stop the program"),
+            (ErrorKind::AddrNotAvailable, "has no such address"),
+            (ErrorKind::PermissionDenied, "below 1024"),
+            (ErrorKind::Other, "known here"),
         ] {
-            assert_eq!(parse(arguments).unwrap(), address, "{arguments:?}");
-        }
-    }
-
-    #[test]
-    fn wrong_usage() {
-        for arguments in [
-            &[""][..],
-            &["8081"],
-            &["localhost"],
-            &[":8081"],
-            &["localhost:"],
-            &["localhost:65536"],
-            &["::1:8081"],
-            &["--port"],
-            &["127.0.0.1:8081", "127.0.0.1:8082"],
-        ] {
-            let Err(Usage::Wrong(sentence)) = parse(arguments) else {
-                panic!("{arguments:?} was taken for an address");
-            };
-            assert!(sentence.contains("such as 127.0.0.1:8081"), "{sentence}");
+            let advice = advice(&kind.into());
+            assert!(advice.contains(words), "{kind}: {advice}");
+            assert!(advice.ends_with("such as 127.0.0.1:8081"), "{advice}");
         }
     }
 }

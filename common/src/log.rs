@@ -1,6 +1,23 @@
-//! What a client sent, made safe for a terminal.
+//! The log: what the server says of its clients, on standard output, and what
+//! went wrong, on standard error. Whatever becomes of either, the server goes on:
+//! where nobody reads it any more, or the disk that keeps it is full, a line is
+//! lost and not an answer. (`println!` would end the thread, or the server.)
 
-use std::fmt::Write;
+use std::fmt::{Display, Write as _};
+use std::io::{self, Write as _};
+
+/// Writes a line to the log: these words, a space, and, made [`printable`], what
+/// a client sent or where it came from.
+pub fn log(words: &str, sent: impl AsRef<[u8]>) {
+    let line = format!("{words} {}\n", printable(sent.as_ref()));
+    let _ = io::stdout().write_all(line.as_bytes());
+}
+
+/// Writes a line to the log of what went wrong: an error with its causes.
+pub fn log_error(error: impl Display) {
+    let line = format!("{error:#}\n");
+    let _ = io::stderr().write_all(line.as_bytes());
+}
 
 /// What the client sent, as text for the log: bytes that are not UTF-8 become
 /// `U+FFFD`, and what could change how the log looks is shown escaped. A terminal

@@ -2,7 +2,12 @@
 
 use std::fmt;
 
+use crate::error::RequestError;
 use crate::percent;
+
+/// The most parameters that are read. Each name is compared with those before
+/// it, which is quick for few and slow for the four thousand that fit into a head.
+pub const MAX_PARAMETERS: usize = 1000;
 
 /// The parameters of a query, in the order their names came in. Printed with
 /// `{:?}` it looks like a map from each name to all its values.
@@ -47,16 +52,23 @@ impl fmt::Debug for Query {
 /// sends what was typed into a page.
 ///
 /// ```
-/// let query = common::parse_query("/greet?name=Ada+Lovelace&name=Bob&empty=");
+/// let query = common::parse_query("/greet?name=Ada+Lovelace&name=Bob&empty=")?;
 /// assert_eq!(format!("{query:?}"), r#"{"name": ["Ada Lovelace", "Bob"]}"#);
 /// assert_eq!(query.values("name"), ["Ada Lovelace", "Bob"]);
+/// # Ok::<(), common::RequestError>(())
 /// ```
 ///
-/// Each name is compared with those before it, which is quick enough for the
-/// few thousand parameters that fit into [`MAX_HEAD`](crate::head::MAX_HEAD).
-pub fn parse_query(target: &str) -> Query {
+/// # Errors
+/// 400 for more than [`MAX_PARAMETERS`], empty ones included.
+pub fn parse_query(target: &str) -> Result<Query, RequestError> {
     let without_fragment = target.split('#').next().unwrap_or_default();
     let (_, query) = without_fragment.split_once('?').unwrap_or_default();
+    if query.split('&').count() > MAX_PARAMETERS {
+        return Err(RequestError::new(
+            "400 Bad Request",
+            "the query has more than 1000 parameters",
+        ));
+    }
     let mut parsed = Query::default();
     for parameter in query.split('&') {
         match parameter.split_once('=') {
@@ -64,7 +76,7 @@ pub fn parse_query(target: &str) -> Query {
             _ => {}
         }
     }
-    parsed
+    Ok(parsed)
 }
 
 fn decode(text: &str) -> String {
@@ -110,14 +122,23 @@ mod tests {
             ("/?a=%00%1b", r#"{"a": ["\0\u{1b}"]}"#),
             ("/?a=%22%5c", r#"{"a": ["\"\\"]}"#),
         ] {
-            assert_eq!(format!("{:?}", parse_query(target)), expected, "{target}");
+            let query = parse_query(target).unwrap();
+            assert_eq!(format!("{query:?}"), expected, "{target}");
         }
     }
 
     #[test]
     fn values_of_a_name() {
-        let query = parse_query("/?a=1&b=2&a=3");
+        let query = parse_query("/?a=1&b=2&a=3").unwrap();
         assert_eq!(query.values("a"), ["1", "3"]);
         assert_eq!(query.values("c"), [""; 0]);
+    }
+
+    #[test]
+    fn not_more_than_a_thousand() {
+        let most = format!("/?{}", "a&".repeat(MAX_PARAMETERS - 1));
+        assert!(parse_query(&most).is_ok());
+        let error = parse_query(&format!("{most}&")).unwrap_err();
+        assert_eq!(error.status, "400 Bad Request");
     }
 }

@@ -1,6 +1,6 @@
 //! The request line: a method, a target and a version (RFC 9112 §3).
 
-use crate::RequestError;
+use crate::error::RequestError;
 
 /// The three parts of a request line, as the client wrote them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,9 @@ pub struct RequestLine<'a> {
 /// what was typed, so all of UTF-8 is let through but control characters.
 ///
 /// # Errors
-/// 400 where the line has not exactly three parts, one space between them; 505
-/// for a version other than `HTTP/1.` and a digit.
+/// 400 where the line has not exactly three parts, one space between them, or
+/// where the target has none of the forms of RFC 9112 §3.2; 505 for a version
+/// other than `HTTP/1.` and a digit.
 pub fn parse_request_line(head: &[u8]) -> Result<RequestLine<'_>, RequestError> {
     let bad = |problem| RequestError::new("400 Bad Request", problem);
 
@@ -50,8 +51,8 @@ pub fn parse_request_line(head: &[u8]) -> Result<RequestLine<'_>, RequestError> 
     if !is_token(method) {
         return Err(bad("the method is no token"));
     }
-    if target.is_empty() {
-        return Err(bad("the target is empty"));
+    if !has_a_form(method, target) {
+        return Err(bad("the target is neither a path, nor an address, nor *"));
     }
     match version.as_bytes() {
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9'] => {}
@@ -68,6 +69,21 @@ pub fn parse_request_line(head: &[u8]) -> Result<RequestLine<'_>, RequestError> 
         target,
         version,
     })
+}
+
+/// Whether a target is a path (origin-form), an address with its scheme
+/// (absolute-form) or `*` (asterisk-form). CONNECT alone names a host and a port
+/// without a scheme (authority-form, RFC 9112 §3.2.3).
+fn has_a_form(method: &str, target: &str) -> bool {
+    let is_scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let has_scheme = target.split_once("://").is_some_and(|(scheme, _)| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(is_scheme_byte)
+    });
+    match method {
+        "CONNECT" => !target.is_empty(),
+        _ => target.starts_with('/') || has_scheme || target == "*",
+    }
 }
 
 /// Whether this is a token, of which methods and field names are made
@@ -98,6 +114,11 @@ mod tests {
                 ["M-SEARCH", "http://a/b", "HTTP/1.1"],
             ),
             ("GET /grüße HTTP/1.1\r\n", ["GET", "/grüße", "HTTP/1.1"]),
+            (
+                "GET h2+a-b.c:// HTTP/1.1\r\n",
+                ["GET", "h2+a-b.c://", "HTTP/1.1"],
+            ),
+            ("CONNECT a:80 HTTP/1.1\r\n", ["CONNECT", "a:80", "HTTP/1.1"]),
         ] {
             let expected = RequestLine {
                 method,
@@ -123,6 +144,14 @@ mod tests {
             (b" GET / HTTP/1.1\r\n", "400"),
             (b"GET  / HTTP/1.1\r\n", "400"),
             (b"GET  HTTP/1.1\r\n", "400"),
+            (b"CONNECT  HTTP/1.1\r\n", "400"),
+            (b"GET hello HTTP/1.1\r\n", "400"),
+            (b"GET localhost:8080 HTTP/1.1\r\n", "400"),
+            (b"GET ** HTTP/1.1\r\n", "400"),
+            (b"GET ?a=b HTTP/1.1\r\n", "400"),
+            (b"GET :// HTTP/1.1\r\n", "400"),
+            (b"GET 1a://b HTTP/1.1\r\n", "400"),
+            (b"GET a_b://c HTTP/1.1\r\n", "400"),
             (b"GET\t/\tHTTP/1.1\r\n", "400"),
             (b"GET /\tx HTTP/1.1\r\n", "400"),
             (b"GET / HTTP/1.1\r\r\n", "400"),

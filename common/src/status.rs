@@ -4,8 +4,9 @@
 use std::io::Write;
 use std::net::TcpStream;
 
-use crate::RequestError;
 use crate::close::linger;
+use crate::error::RequestError;
+use crate::log::log_error;
 
 /// Writes what went wrong to standard error and, where it was the request,
 /// answers it with its status code and closes the connection as [`close`] does
@@ -14,7 +15,7 @@ use crate::close::linger;
 ///
 /// [`close`]: crate::close()
 pub fn refuse(mut stream: &TcpStream, error: &anyhow::Error) {
-    eprintln!("{error:#}");
+    log_error(error);
     let Some(RequestError { status, .. }) = error.downcast_ref() else {
         return;
     };

@@ -11,7 +11,7 @@ fn main() -> anyhow::Result<()> {
     loop {
         let (stream, _) = common::accept(&listener);
         if let Err(error) = handle_request(&stream, &mut requests) {
-            eprintln!("{error:#}");
+            common::log_error(&error);
         }
     }
 }
@@ -25,8 +25,10 @@ fn handle_request(stream: &TcpStream, requests: &mut u64) -> anyhow::Result<()> 
     let head = common::printable(&head);
     let mut words = head.lines().next().unwrap_or_default().split_whitespace();
     match (words.next(), words.next()) {
-        (Some(method), Some(target)) => println!("{requests}: {method} {target}"),
-        _ => println!("{requests}: ?"),
+        (Some(method), Some(target)) => {
+            common::log(&format!("{requests}:"), format!("{method} {target}"))
+        }
+        _ => common::log(&format!("{requests}:"), "?"),
     }
     Ok(())
 }

@@ -9,9 +9,9 @@ fn main() -> anyhow::Result<()> {
 
     loop {
         let (stream, address) = common::accept(&listener);
-        println!("Connection from {address}");
+        common::log("Connection from", address.to_string());
         if let Err(error) = handle_request(&stream) {
-            eprintln!("{error:#}");
+            common::log_error(&error);
         }
     }
 }
@@ -21,6 +21,6 @@ fn handle_request(stream: &TcpStream) -> anyhow::Result<()> {
     let Some(head) = common::read_head(&mut reader)? else {
         return Ok(());
     };
-    println!("Request received:\n {}", common::printable(&head));
+    common::log("Request received:\n", &head);
     Ok(())
 }

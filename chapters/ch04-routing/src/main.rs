@@ -11,7 +11,7 @@ fn main() -> anyhow::Result<()> {
     loop {
         let (stream, _) = common::accept(&listener);
         if let Err(error) = handle_request(&stream) {
-            eprintln!("{error:#}");
+            common::log_error(&error);
         }
     }
 }
@@ -21,7 +21,7 @@ fn handle_request(mut stream: &TcpStream) -> anyhow::Result<()> {
     let Some(head) = common::read_head(&mut reader)? else {
         return Ok(());
     };
-    println!("Request received:\n {}", common::printable(&head));
+    common::log("Request received:\n", &head);
     let request_line = common::parse_request_line(&head)?;
 
     let body = match request_line.target {

@@ -31,13 +31,13 @@ fn main() -> anyhow::Result<()> {
         let place = Arc::clone(&place);
         let thread = thread::Builder::new().spawn(move || {
             if let Err(error) = handle_request(&stream) {
-                eprintln!("{error:#}");
+                common::log_error(&error);
             }
             // Before the stream: who sees it closed finds the place free.
             drop(place);
         });
         if let Err(error) = thread {
-            eprintln!("cannot start a thread: {error}");
+            common::log_error(format_args!("cannot start a thread: {error}"));
         }
     }
 }
@@ -47,7 +47,7 @@ fn handle_request(mut stream: &TcpStream) -> anyhow::Result<()> {
     let Some(head) = common::read_head(&mut reader)? else {
         return Ok(());
     };
-    println!("Request received:\n {}", common::printable(&head));
+    common::log("Request received:\n", &head);
 
     let response = "HTTP/1.1 200 OK\r\n\
          Content-Type: text/html\r\n\

@@ -13,11 +13,11 @@ fn main() -> anyhow::Result<()> {
         let (stream, _) = common::accept(&listener);
         let thread = thread::Builder::new().spawn(move || {
             if let Err(error) = handle_request(&stream) {
-                eprintln!("{error:#}");
+                common::log_error(&error);
             }
         });
         if let Err(error) = thread {
-            eprintln!("cannot start a thread: {error}");
+            common::log_error(format_args!("cannot start a thread: {error}"));
         }
     }
 }
@@ -27,7 +27,7 @@ fn handle_request(mut stream: &TcpStream) -> anyhow::Result<()> {
     let Some(head) = common::read_head(&mut reader)? else {
         return Ok(());
     };
-    println!("Request received:\n {}", common::printable(&head));
+    common::log("Request received:\n", &head);
 
     let response = "HTTP/1.1 200 OK\r\n\
          Content-Type: text/html\r\n\

@@ -17,7 +17,7 @@ fn main() -> anyhow::Result<()> {
             }
         });
         if let Err(error) = thread {
-            eprintln!("cannot start a thread: {error}");
+            common::log_error(format_args!("cannot start a thread: {error}"));
         }
     }
 }
@@ -27,7 +27,7 @@ fn handle_request(mut stream: &TcpStream) -> anyhow::Result<()> {
     let Some(head) = common::read_head(&mut reader)? else {
         return Ok(());
     };
-    println!("Request received:\n {}", common::printable(&head));
+    common::log("Request received:\n", &head);
     let request_line = common::parse_request_line(&head)?;
     let fields = common::parse_fields(&head)?;
     let body = common::read_body(&mut reader, stream, &request_line, &fields)?;

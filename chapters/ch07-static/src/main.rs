@@ -17,7 +17,7 @@ fn main() -> anyhow::Result<()> {
             }
         });
         if let Err(error) = thread {
-            eprintln!("cannot start a thread: {error}");
+            common::log_error(format_args!("cannot start a thread: {error}"));
         }
     }
 }
@@ -27,7 +27,7 @@ fn handle_request(stream: &TcpStream) -> anyhow::Result<()> {
     let Some(head) = common::read_head(&mut reader)? else {
         return Ok(());
     };
-    println!("Request received:\n {}", common::printable(&head));
+    common::log("Request received:\n", &head);
     let request_line = common::parse_request_line(&head)?;
     let fields = common::parse_fields(&head)?;
     common::read_body(&mut reader, stream, &request_line, &fields)?;
@@ -42,7 +42,7 @@ fn handle_request(stream: &TcpStream) -> anyhow::Result<()> {
             ),
         };
     // A small file leaves in one write with its head, a big one in many.
-    let mut response = BufWriter::with_capacity(64 * 1024, common::writer(stream)?);
+    let mut response = BufWriter::with_capacity(64 * 1024, reader.get_mut());
     write!(
         response,
         "HTTP/1.1 {status}\r\n\

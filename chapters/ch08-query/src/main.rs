@@ -17,7 +17,7 @@ fn main() -> anyhow::Result<()> {
             }
         });
         if let Err(error) = thread {
-            eprintln!("cannot start a thread: {error}");
+            common::log_error(format_args!("cannot start a thread: {error}"));
         }
     }
 }
@@ -27,12 +27,12 @@ fn handle_request(mut stream: &TcpStream) -> anyhow::Result<()> {
     let Some(head) = common::read_head(&mut reader)? else {
         return Ok(());
     };
-    println!("Request received:\n {}", common::printable(&head));
+    common::log("Request received:\n", &head);
     let request_line = common::parse_request_line(&head)?;
     let fields = common::parse_fields(&head)?;
     common::read_body(&mut reader, stream, &request_line, &fields)?;
 
-    let query_params = format!("{:?}", common::parse_query(request_line.target));
+    let query_params = format!("{:?}", common::parse_query(request_line.target)?);
     let query_params = common::escape(&query_params);
     let response_body = format!("<h1>Query Parameters</h1><pre>{query_params}</pre>");
     let response = format!(

@@ -57,6 +57,17 @@ pub fn try_each(server: &Server, next_client_is_served: impl Fn(&Server)) {
     }
 }
 
+/// Closes the pipes that a program prints into, and checks that even so
+/// `next_client_is_served`, also after one that is a line of the other log.
+pub fn nobody_reads_the_log(program: &str, next_client_is_served: impl Fn(&Server)) {
+    let server = Server::start_unheard(program);
+    next_client_is_served(&server);
+    for request in [&b"no request\r\n\r\n"[..], b"GET /"] {
+        drop(send(server.connect(), request));
+        next_client_is_served(&server);
+    }
+}
+
 /// Sends the beginning of a request and then nothing, checks that even so
 /// `next_client_is_served`, and gives what came back to the silent client.
 pub fn a_silent_client(

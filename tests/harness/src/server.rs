@@ -43,15 +43,41 @@ impl Server {
         Self::spawn(command, program)
     }
 
-    fn spawn(mut command: Command, program: &str) -> Self {
+    /// Starts a program on a free port whose output and errors nobody reads any
+    /// more once it has named the port, as behind `2>&1 | head -1`.
+    pub fn start_unheard(program: &str) -> Self {
+        let mut command = Command::new(program);
+        command.arg("127.0.0.1:0");
+        let mut server = Self::spawn_heard(command, program, true);
+        for stream in [&mut server.output, &mut server.errors] {
+            let stream = stream.take().expect("nobody has taken it");
+            stream.join().expect("the pipe is closed");
+        }
+        server
+    }
+
+    fn spawn(command: Command, program: &str) -> Self {
+        Self::spawn_heard(command, program, false)
+    }
+
+    fn spawn_heard(mut command: Command, program: &str, is_hung_up_on: bool) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
-        let (output, first_line) = collect(child.stdout.take().expect("stdout is piped"));
-        let (errors, _) = collect(child.stderr.take().expect("stderr is piped"));
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let (output, first_line, errors);
+        if is_hung_up_on {
+            drop(stderr);
+            errors = thread::spawn(Vec::new);
+            (output, first_line) = collect(stdout, false);
+        } else {
+            (errors, _) = collect(stderr, true);
+            (output, first_line) = collect(stdout, true);
+        }
         let mut server = Self {
             child,
             address: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -171,8 +197,12 @@ impl Drop for Server {
 }
 
 /// Reads a pipe to its end, so that the program never waits for a reader, and
-/// passes on the first line as soon as it is there.
-fn collect(pipe: impl Read + Send + 'static) -> (JoinHandle<Vec<u8>>, Receiver<String>) {
+/// passes on the first line as soon as it is there. Unless it is read `to_end`, it
+/// is closed then.
+fn collect(
+    pipe: impl Read + Send + 'static,
+    to_end: bool,
+) -> (JoinHandle<Vec<u8>>, Receiver<String>) {
     let (first_line, receiver) = mpsc::channel();
     let collected = thread::spawn(move || {
         let mut reader = BufReader::new(pipe);
@@ -183,7 +213,9 @@ fn collect(pipe: impl Read + Send + 'static) -> (JoinHandle<Vec<u8>>, Receiver<S
         {
             let _ = first_line.send(String::from_utf8_lossy(&printed).into_owned());
         }
-        let _ = reader.read_to_end(&mut printed);
+        if to_end {
+            let _ = reader.read_to_end(&mut printed);
+        }
         printed
     });
     (collected, receiver)

@@ -1,0 +1,29 @@
+//! Why a request gets no page.
+
+use std::fmt;
+
+/// Why a request gets no page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestError {
+    /// The status code that answers it and its reason phrase (RFC 9110 §15.5,
+    /// §15.6; RFC 6585 §5); chapter 5a is the first to send it.
+    pub status: &'static str,
+    /// What is wrong with the request, as a sentence for the log. It never
+    /// holds what the client sent.
+    pub problem: &'static str,
+}
+
+impl RequestError {
+    /// An error that is answered with `status`, such as `"400 Bad Request"`.
+    pub fn new(status: &'static str, problem: &'static str) -> Self {
+        Self { status, problem }
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.status, self.problem)
+    }
+}
+
+impl std::error::Error for RequestError {}
