@@ -21,6 +21,16 @@ fn connection() {
 }
 
 #[test]
+fn prints_where_clients_come_from() {
+    let server = Server::start(CHAPTER);
+    let exchange = server
+        .begin("core: the port is printed, and where each client comes from")
+        .another()
+        .finish();
+    assert_snapshot!(server.add_all_it_printed(&exchange));
+}
+
+#[test]
 fn log() {
     let server = Server::start(CHAPTER);
     a_connection_is_closed(&server);
@@ -57,8 +67,19 @@ fn exercise_greeting() {
 
 #[test]
 fn exercise_two_clients() {
+    let server = solution();
+    let exchange = server
+        .begin("exercise: each of two clients is greeted with its own address, and printed")
+        .another()
+        .finish();
+    assert_snapshot!(server.add_all_it_printed(&exchange));
+}
+
+#[test]
+fn exercise_clients_that_are_gone() {
     let exchange = solution()
-        .begin("exercise: each of two clients is greeted with its own address")
+        .begin("exercise: clients that are gone before their greeting end nothing")
+        .gone(32)
         .another()
         .finish();
     assert_snapshot!(exchange);

@@ -16,9 +16,12 @@ fn a_request_is_read(server: &Server) {
 
 #[test]
 fn request() {
-    let exchange =
-        Server::start(CHAPTER).exchange("core: the request is read, and nothing answered", REQUEST);
-    assert_snapshot!(exchange);
+    let server = Server::start(CHAPTER);
+    let exchange = server.exchange(
+        "core: the request is read and printed, and nothing answered",
+        REQUEST,
+    );
+    assert_snapshot!(server.add_what_it_printed(&exchange));
 }
 
 #[test]

@@ -156,6 +156,18 @@ fn exercise_length() {
 }
 
 #[test]
+fn exercise_length_of_a_longer_page() {
+    let exchange = solution().exchange(
+        "exercise: the length grows with the page",
+        format!(
+            "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
+            "x".repeat(1000)
+        ),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
 fn exercise_length_of_the_answer() {
     let exchange = solution().exchange(
         "exercise: the length is that of the answer, whatever that of the request",

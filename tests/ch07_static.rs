@@ -533,7 +533,7 @@ fn exercise_not_modified() {
         .begin("exercise: a file that has not changed is not sent again")
         .send(get(FILE))
         .another()
-        .send(conditional("GET", "If-Modified-Since: [date]"))
+        .send(conditional("GET", "If-Modified-Since: [Last-Modified]"))
         .finish();
     assert_snapshot!(exchange);
 }
@@ -544,7 +544,7 @@ fn exercise_head() {
         .begin("exercise: HEAD may ask whether a file has changed")
         .send(get(FILE))
         .another()
-        .send(conditional("HEAD", "If-Modified-Since: [date]"))
+        .send(conditional("HEAD", "If-Modified-Since: [Last-Modified]"))
         .finish();
     assert_snapshot!(exchange);
 }

@@ -121,6 +121,7 @@ fn receive_body(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stream::BODY_TIME;
     use crate::{parse_fields, parse_request_line};
     use std::io;
     use std::net::{TcpListener, TcpStream};
@@ -285,6 +286,11 @@ mod tests {
     fn a_body_that_is_too_long_is_refused_without_a_word_before() {
         let head = "POST / HTTP/1.1\r\nContent-Length: 1048577\r\nExpect: 100-continue\r\n\r\n";
         assert_eq!(refused(head, io::empty()).status, "413 Content Too Large");
+    }
+
+    #[test]
+    fn the_longest_body_comes_in_time_over_a_bad_line() {
+        assert!(BODY_TIME.as_secs() * 6 * 1024 >= MAX_BODY as u64);
     }
 
     /// The time for the head is over, and the client sends on.

@@ -61,6 +61,10 @@ mod tests {
             answer_to(bad_request.into()),
             "HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<h1>400 Bad Request</h1>"
         );
+        assert_eq!(
+            RequestError::new("400 Bad Request", "no reason").to_string(),
+            "400 Bad Request: no reason"
+        );
         assert_eq!(answer_to(std::io::Error::other("cable cut").into()), "");
     }
 }

@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_client_that_takes_its_time_gets_everything() {
-        const LENGTH: usize = 16 << 20;
+        const LENGTH: usize = 8 << 20;
         let (mut client, server) = connection();
         let writing = thread::spawn(move || {
             let mut writer = TimedStream::new(&server, LONG);
@@ -185,8 +185,8 @@ mod tests {
         });
         let mut received = 0;
         while received < LENGTH {
-            received += client.read(&mut vec![0; 1 << 20]).unwrap();
-            thread::yield_now();
+            // So little at a time that the writer has to wait for turns on end.
+            received += client.read(&mut [0; 64]).unwrap();
         }
         writing.join().unwrap().unwrap();
     }

@@ -23,11 +23,13 @@ fn handle_request(mut stream: &TcpStream) -> anyhow::Result<()> {
     };
     common::log("Request received:\n", &head);
 
-    let body = "<html><body><h1>Hello, World!</h1></body></html>";
+    let sent = head.len();
+    let body =
+        format!("<html><body><h1>Hello, Wörld!</h1><p>You sent {sent} bytes.</p></body></html>");
     let length = body.len();
     let response = format!(
         "HTTP/1.1 200 OK\r\n\
-         Content-Type: text/html\r\n\
+         Content-Type: text/html; charset=utf-8\r\n\
          Content-Length: {length}\r\n\
          Connection: close\r\n\
          \r\n\

@@ -14,12 +14,22 @@ fn main() -> io::Result<()> {
     let mode = arguments.next().unwrap_or_default();
     let address = arguments.next().unwrap_or_default();
     let listener = TcpListener::bind(address)?;
-    if mode != "prints-no-port" {
-        println!("Listening on port {}...", listener.local_addr()?.port());
+    let port = listener.local_addr()?.port();
+    match &*mode {
+        "prints-no-port" => {}
+        "prints-another-first-line" => println!("Server started, Listening on port {port}..."),
+        _ => println!("Listening on port {port}..."),
     }
     let mut held = Vec::new();
     for number in 1.. {
-        let (mut stream, _) = listener.accept()?;
+        let (mut stream, address) = listener.accept()?;
+        if mode.starts_with("prints-") && mode != "prints-no-port" {
+            println!("Connection from {address}");
+            if mode == "prints-nothing" {
+                read_head(&mut stream)?;
+            }
+            continue;
+        }
         if mode == "never-answers" {
             held.push(stream);
             continue;
@@ -33,6 +43,13 @@ fn main() -> io::Result<()> {
                 head
             }
             "one-at-a-time" | "never-closes" | "right" => read_head(&mut stream)?,
+            "reads-once" => {
+                let mut request = vec![0; 1024];
+                let length = stream.read(&mut request)?;
+                request.truncate(length);
+                request
+            }
+            "prints-nothing" | "prints-another-first-line" => Vec::new(),
             // What comes in the first segment, where the client rests behind the
             // head; a single read would bring more of it on a busy machine.
             "reads-one-segment" => read_head(&mut stream)?,
@@ -46,7 +63,12 @@ fn main() -> io::Result<()> {
         // A client that has gone is nobody's fault.
         let _ = stream.write_all(&answer);
         match &*mode {
-            "never-closes" => held.push(stream),
+            "never-closes" | "says-close-and-holds" => held.push(stream),
+            "ends-after-one" => {
+                finish(stream);
+                return Ok(());
+            }
+            _ if mode.starts_with("right-persistent") => persist(mode.clone(), stream),
             _ => finish(stream),
         }
     }
@@ -60,18 +82,43 @@ fn answer(mode: &str, request: &[u8]) -> Vec<u8> {
     match mode {
         "closed-without-an-answer" => String::new(),
         "line-feeds-only" => ok(HELLO).replace("\r\n", "\n"),
+        "says-close-and-holds" | "garbage-behind-the-body" => {
+            let more = if mode == "garbage-behind-the-body" {
+                "garbage"
+            } else {
+                ""
+            };
+            format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\
+                 Connection: close\r\n\r\n{HELLO}{more}",
+                HELLO.len()
+            )
+        }
+        "right-persistent" => format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{HELLO}",
+            HELLO.len()
+        ),
+        "right-persistent-and-chunked" => format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n\r\n\
+             5\r\n<html\r\n{:x}\r\n{}\r\n0\r\n\r\n",
+            HELLO.len() - 5,
+            &HELLO[5..]
+        ),
+        "no-space" => ok(HELLO).replacen("200 OK", "200OK", 1),
         "no-blank-line" => format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n{HELLO}"),
         "no-status-line" => HELLO.to_owned(),
         "wrong-status" => ok(HELLO).replacen("200 OK", "500 Internal Server Error", 1),
         "wrong-page" => ok(&HELLO.replacen("World", "Word", 1)),
         "wrong-type" => ok(HELLO).replacen("text/html", "text/plain", 1),
         "no-type" => format!("HTTP/1.1 200 OK\r\n\r\n{HELLO}"),
-        "reads-one-segment" | "echoes-unescaped" => match text.split_once("\r\n\r\n") {
-            Some((head, body)) if head.starts_with("POST") => {
-                ok(&format!("<h1>POST Data Received:</h1><p>{body}</p>"))
+        "reads-one-segment" | "echoes-unescaped" | "field-names-by-case" => {
+            match text.split_once("\r\n\r\n") {
+                Some((head, body)) if head.starts_with("POST") => {
+                    ok(&format!("<h1>POST Data Received:</h1><p>{body}</p>"))
+                }
+                _ => ok("<h1>Welcome to the Home Page</h1>"),
             }
-            _ => ok("<h1>Welcome to the Home Page</h1>"),
-        },
+        }
         "leaves-dots-open" => {
             let path = if target == "/" {
                 "/pages/index.html"
@@ -110,6 +157,16 @@ fn read_request(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
         .unwrap_or(0);
     stream.take(length).read_to_end(&mut request)?;
     Ok(request)
+}
+
+/// Goes on over the same connection, in a thread of its own.
+fn persist(mode: String, mut stream: TcpStream) {
+    thread::spawn(move || {
+        while let Ok([_, ..]) = read_request(&mut stream).as_deref() {
+            let _ = stream.write_all(&answer(&mode, b"GET / HTTP/1.1"));
+        }
+        finish(stream);
+    });
 }
 
 /// Closes without a reset, in a thread of its own so as to hold up nobody.

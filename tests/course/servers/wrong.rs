@@ -20,8 +20,13 @@ fn main() -> io::Result<()> {
     println!("Listening on port {}...", listener.local_addr()?.port());
     match &*mode {
         "ch01" => ch01(&listener),
+        "ch01-silent" => ch01_silent(&listener),
+        "ch01-question-mark" => ch01_question_mark(&listener),
+        "ch01-line-feed" => ch01_line_feed(&listener),
         "ch02" => ch02(&listener),
-        "ch03" => serve(&listener, |_| ch03()),
+        "ch03" => serve(&listener, ch03),
+        "ch03-characters" => serve(&listener, ch03_characters),
+        "ch03-written-down" => serve(&listener, ch03_written_down),
         "ch04" => serve(&listener, ch04),
         "ch05a" => serve(&listener, ch05a),
         "ch05b" => ch05b(&listener),
@@ -39,6 +44,32 @@ fn ch01(listener: &TcpListener) -> io::Result<()> {
         println!("Connection from {address}");
         let greeting = format!("Hello, {}!\r\n", stream.local_addr()?);
         let _ = stream.write_all(greeting.as_bytes());
+    }
+}
+
+/// Wrong: says no longer where clients come from.
+fn ch01_silent(listener: &TcpListener) -> io::Result<()> {
+    loop {
+        let (mut stream, address) = listener.accept()?;
+        let _ = write!(stream, "Hello, {address}!\r\n");
+    }
+}
+
+/// Wrong: ends with the first client that is gone before its greeting.
+fn ch01_question_mark(listener: &TcpListener) -> io::Result<()> {
+    loop {
+        let (mut stream, address) = listener.accept()?;
+        println!("Connection from {address}");
+        write!(stream, "Hello, {address}!\r\n")?;
+    }
+}
+
+/// Wrong: ends the line as a text file does.
+fn ch01_line_feed(listener: &TcpListener) -> io::Result<()> {
+    loop {
+        let (mut stream, address) = listener.accept()?;
+        println!("Connection from {address}");
+        let _ = writeln!(stream, "Hello, {address}!");
     }
 }
 
@@ -61,10 +92,30 @@ fn ch02(listener: &TcpListener) -> io::Result<()> {
 }
 
 /// Wrong: takes the length of the whole response, with its head.
-fn ch03() -> String {
-    let length = ok(HELLO).len();
+fn ch03(request: &Request) -> String {
+    let page = ch03_page(request);
+    ch03_response(&page, ok(&page).len())
+}
+
+/// Wrong: counts characters.
+fn ch03_characters(request: &Request) -> String {
+    let page = ch03_page(request);
+    ch03_response(&page, page.chars().count())
+}
+
+/// Wrong: has counted once and for all.
+fn ch03_written_down(request: &Request) -> String {
+    ch03_response(&ch03_page(request), 74)
+}
+
+fn ch03_page(request: &Request) -> String {
+    let sent = request.head_length;
+    format!("<html><body><h1>Hello, Wörld!</h1><p>You sent {sent} bytes.</p></body></html>")
+}
+
+fn ch03_response(page: &str, length: usize) -> String {
     let fields = format!("Content-Length: {length}\r\nConnection: close\r\n");
-    response("200 OK", &fields, HELLO)
+    response("200 OK", &fields, page).replacen("text/html", "text/html; charset=utf-8", 1)
 }
 
 /// Wrong: takes whatever stands below `/hello/` for a name, and puts it into the
@@ -195,6 +246,7 @@ struct Request {
     line: String,
     fields: Vec<String>,
     body: String,
+    head_length: u64,
 }
 
 impl Request {
@@ -202,9 +254,10 @@ impl Request {
     fn read(stream: &TcpStream) -> Option<Self> {
         let mut reader = BufReader::new(stream);
         let mut lines = Vec::new();
+        let mut head_length = 0;
         loop {
             let mut line = String::new();
-            reader.read_line(&mut line).ok()?;
+            head_length += reader.read_line(&mut line).ok()? as u64;
             match line.strip_suffix('\n')?.trim_end_matches('\r') {
                 "" => break,
                 line => lines.push(line.to_owned()),
@@ -215,6 +268,7 @@ impl Request {
             line: fields.next()?,
             fields: fields.collect(),
             body: String::new(),
+            head_length,
         };
         let length = request.field("content-length").parse().unwrap_or(0);
         reader.take(length).read_to_string(&mut request.body).ok()?;

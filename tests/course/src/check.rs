@@ -1,16 +1,14 @@
 //! `cargo course check`: plays a chapter's exchanges against a server.
 
-use anyhow::bail;
-use harness::transcript::{Step, Transcript};
-
 use crate::CannotCheck;
 use crate::chapters::{Chapter, Check, Course};
 use crate::exercise::Exercise;
 use crate::judge::{Failure, Verdict, judge};
-use crate::play::{Connection, End, Played, play};
+use crate::play::{Conversation, End, Played, play};
 use crate::report::Report;
 use crate::results::{Results, Score};
 use crate::target::{Kind, Target};
+use anyhow::bail;
 
 /// What the command line asks for.
 pub struct Options {
@@ -32,7 +30,23 @@ pub struct Outcome<'a> {
     pub counts: bool,
 }
 
+/// How many checks were not played, and why.
+pub struct LeftOut {
+    /// They are about what the server prints, and it was not started here.
+    pub unseen: usize,
+    /// The server does not answer.
+    pub skipped: usize,
+}
+
+/// After how many checks without an answer the rest is not played.
+const HOPELESS: usize = 2;
+
 impl Outcome<'_> {
+    fn timed_out(&self) -> bool {
+        let mut connections = self.played.connections.iter();
+        connections.any(|connection| connection.end == End::TimedOut)
+    }
+
     pub fn passed(&self) -> bool {
         self.verdict.failure.is_none()
     }
@@ -64,17 +78,24 @@ pub fn check(
         chapter.lesson.clone()
     };
     let mut target = Target::new(kind);
-    let report = Report::new(chapter, options);
-    let mut outcomes: Vec<Outcome> = Vec::new();
-    for check in &checks {
-        if !target.is_command() && prints(&check.transcript) {
+    let mut unseen = 0;
+    if !target.is_command() {
+        let before = checks.len();
+        checks.retain(|check| check.transcript.prints().is_none());
+        unseen = before - checks.len();
+        if checks.is_empty() {
             bail!(
                 "{heading} is about what the server prints, so it has to be started here: \
                  give its command after --"
             );
         }
+    }
+    let report = Report::new(chapter, options);
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    let mut skipped = 0;
+    for check in &checks {
         // Each exercise check begins with a server that has served nobody yet.
-        if options.exercise {
+        if options.exercise || check.transcript.names_the_port() {
             target.stop();
         }
         target.ensure_running()?;
@@ -92,8 +113,17 @@ pub fn check(
         }
         report.line(&outcome, outcomes.last());
         outcomes.push(outcome);
+        let unanswered = outcomes
+            .iter()
+            .filter(|outcome| outcome.timed_out())
+            .count();
+        if unanswered >= HOPELESS && !options.all && outcomes.len() < checks.len() {
+            skipped = checks.len() - outcomes.len();
+            break;
+        }
     }
-    let done = report.summary(&outcomes, target.address());
+    let left_out = LeftOut { unseen, skipped };
+    let done = report.summary(&outcomes, &left_out, target.address());
     if options.keep_score {
         let passed = outcomes.iter().filter(|outcome| outcome.passed()).count();
         let score = Score {
@@ -109,11 +139,11 @@ pub fn check(
 fn run<'a>(check: &'a Check, target: &mut Target, options: &Options) -> Outcome<'a> {
     let played = play(&check.transcript, target);
     let mut verdict = judge(&check.transcript, &played);
-    let timed_out = |connection: &Connection| connection.end == End::TimedOut;
+    let timed_out = |connection: &Conversation| connection.end == End::TimedOut;
     if !played.connections.iter().any(timed_out)
-        && let Some(last_words) = target.death(ended_oddly(&played))
+        && let Some(death) = target.death(ended_oddly(&played))
     {
-        verdict.failure = Some(Failure::died(&last_words));
+        verdict.failure = Some(Failure::died(&death));
     }
     if target.is_command() && verdict.is_stuck() {
         target.stop();
@@ -121,7 +151,9 @@ fn run<'a>(check: &'a Check, target: &mut Target, options: &Options) -> Outcome<
     if options.strict && verdict.failure.is_none() && !verdict.notes.is_empty() {
         verdict.failure = Some(Failure::noted(verdict.notes.remove(0)));
     }
-    let counts = options.strict || matches!(&*check.transcript.group, "core" | "exercise");
+    let counts = options.strict
+        || options.only.is_some()
+        || matches!(&*check.transcript.group, "core" | "exercise");
     Outcome {
         check,
         played,
@@ -132,14 +164,9 @@ fn run<'a>(check: &'a Check, target: &mut Target, options: &Options) -> Outcome<
 
 /// Whether this may have been the end of the server.
 fn ended_oddly(played: &Played) -> bool {
-    played
-        .connections
-        .iter()
-        .any(|connection| connection.end != End::Closed || connection.received.is_empty())
-}
-
-fn prints(transcript: &Transcript) -> bool {
-    matches!(transcript.steps.last(), Some(Step::Prints(_)))
+    played.connections.iter().any(|connection| {
+        !matches!(connection.end, End::Closed | End::Open) || connection.received.is_empty()
+    })
 }
 
 fn nobody_there(played: &Played) -> bool {

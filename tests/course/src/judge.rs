@@ -1,9 +1,13 @@
 //! Compares what came back with what was expected, and says in a sentence what
 //! is wrong with it.
 
-use harness::transcript::{Step, Transcript};
+use std::net::SocketAddr;
 
-use crate::play::{Connection, End, PATIENCE, Played};
+use harness::transcript::{DATE_PLACEHOLDER, Step, Transcript, is_date};
+
+use crate::play::{CLOSE_PATIENCE, Conversation, End, PATIENCE, Played};
+use crate::response::{Answer, Field, Framing, Malformed, Response, answers, shown};
+use crate::target::Death;
 
 /// What became of one check.
 pub struct Verdict {
@@ -115,13 +119,11 @@ fn find_failure(
     notes: &mut Vec<Note>,
 ) -> Option<Failure> {
     let expected = transcript.steps.split(|step| *step == Step::Another);
-    for (number, (steps, connection)) in expected.zip(&played.connections).enumerate() {
+    for (number, (steps, conversation)) in expected.zip(&played.connections).enumerate() {
         let asks = steps
             .iter()
             .any(|step| matches!(step, Step::Send(_) | Step::SendOneByOne(_)));
-        if let Err(mut failure) =
-            compare_connection(&bytes_received(steps), asks, connection, notes)
-        {
+        if let Err(mut failure) = compare_connection(conversation, asks, notes) {
             failure.connection = number;
             return Some(failure);
         }
@@ -137,25 +139,18 @@ fn find_failure(
             "It takes several connections, one after the other.",
         ));
     }
-    if let Some(Step::Prints(expected)) = transcript.steps.last() {
-        return compare_printed(expected, &played.printed).err();
+    if let Some(expected) = transcript.prints() {
+        let addresses: Vec<SocketAddr> = played
+            .connections
+            .iter()
+            .filter_map(|conversation| conversation.own_address)
+            .collect();
+        return compare_printed(expected, &played.printed, &addresses).err();
     }
     let forbidden = notes
         .iter()
         .position(|note| note.difference() == transcript.group)?;
     Some(Failure::noted(notes.remove(forbidden)))
-}
-
-/// All that is received over one connection of a transcript.
-pub fn bytes_received(steps: &[Step]) -> Vec<u8> {
-    steps
-        .iter()
-        .filter_map(|step| match step {
-            Step::Receive(bytes) => Some(bytes.as_slice()),
-            _ => None,
-        })
-        .collect::<Vec<_>>()
-        .concat()
 }
 
 impl Failure {
@@ -192,63 +187,83 @@ impl Failure {
     }
 
     /// The server has ended, whatever it answered before.
-    pub fn died(last_words: &str) -> Self {
-        Self::new(
-            format!("the server ended{last_words}"),
+    pub fn died(death: &Death) -> Self {
+        let advice = if death.is_regular {
+            "A server goes on to the next client. Is the loop around accept missing, or does \
+             something leave it?"
+        } else {
             "A server must outlive every client. Find what panicked or stopped it: an index \
-             into an empty list, a word too few, an unwrap() of what a client sent.",
-        )
+             into an empty list, a word too few, an unwrap() of what a client sent."
+        };
+        Self::new(format!("the server ended{}", death.words), advice)
+    }
+}
+
+impl From<Malformed> for Failure {
+    fn from(malformed: Malformed) -> Self {
+        Self::new(malformed.problem, malformed.advice).at(malformed.at)
     }
 }
 
 fn compare_connection(
-    expected: &[u8],
+    conversation: &Conversation,
     asks: bool,
-    connection: &Connection,
     notes: &mut Vec<Note>,
 ) -> Result<(), Failure> {
-    let received = &connection.received;
-    if connection.end == End::Refused {
-        return Err(Failure::new(
-            "connection refused: nothing listens there",
-            "Is the server still running? A check before this one may have ended it.",
-        )
-        .stuck());
-    }
-    if connection.end == End::Endless {
-        return Err(Failure::new(
-            "the answer does not end",
-            "Close the connection when the answer has been written.",
-        )
-        .stuck());
+    let Conversation {
+        expected,
+        received,
+        end,
+        ..
+    } = conversation;
+    match end {
+        End::Refused => {
+            return Err(Failure::new(
+                "connection refused: nothing listens there",
+                "Is the server still running? A check before this one may have ended it.",
+            )
+            .stuck());
+        }
+        End::Endless => {
+            return Err(Failure::new(
+                "the answer does not end",
+                "Close the connection when the answer has been written.",
+            )
+            .stuck());
+        }
+        End::Early => {
+            return Err(Failure::new(
+                "the server answered, or hung up, before the request had come whole",
+                "Read on until all of it has come: one read may bring a single byte.",
+            ));
+        }
+        _ => {}
     }
     if expected.is_empty() {
-        return compare_with_silence(received, asks, connection.end);
+        return compare_with_silence(received, asks, *end);
     }
     if received.is_empty() {
-        return Err(no_answer(connection.end));
+        return Err(no_answer(*end));
     }
     if !expected.starts_with(b"HTTP/") {
-        return compare_bytes(expected, received);
+        return compare_bytes(expected, received, *end);
     }
-    let wanted = Response::parse(expected).map_err(|_| {
-        Failure::new(
-            "the snapshot holds no response",
-            "Mend the snapshot: it is not HTTP.",
-        )
-    })?;
-    let response = Response::parse(received)?;
-    wanted.compare(&response, notes)?;
-    match connection.end {
-        End::TimedOut => Err(Failure::new(
+    compare_answers(conversation, notes)?;
+    match end {
+        End::HeldOpen => Err(Failure::new(
             format!(
-                "the answer is right, but after {} s the connection is still open",
-                seconds()
+                "the answer says that the connection closes, but after {} s it is still open",
+                CLOSE_PATIENCE.as_secs()
             ),
-            "Without a Content-Length only the end of the connection says where the body ends \
-             (RFC 9112 section 6.3): close it, which in Rust means to let the stream be dropped.",
+            "Who sends Connection: close closes when the answer has been written (RFC 9112 \
+             section 9.6): in Rust, let the stream be dropped.",
         )
         .stuck()),
+        End::ClosedEarly => Err(Failure::new(
+            "the server closed the connection, which should have stayed open",
+            "Wait for the next request: nothing said that this was the last one (RFC 9112 \
+             section 9.3).",
+        )),
         End::Reset => {
             notes.push(Note::LateReset);
             Ok(())
@@ -258,16 +273,27 @@ fn compare_connection(
 }
 
 /// Compares what is no HTTP yet.
-fn compare_bytes(expected: &[u8], received: &[u8]) -> Result<(), Failure> {
+fn compare_bytes(expected: &[u8], received: &[u8], end: End) -> Result<(), Failure> {
     if expected == received {
-        return Ok(());
+        return match end {
+            End::TimedOut => Err(still_open()),
+            _ => Ok(()),
+        };
     }
-    Err(Failure::new(
-        "what came back is something else than expected",
-        "Compare the two from the byte named above on. [address] stands for the address of the \
-         client's own socket.",
-    )
-    .at(first_difference(expected, received)))
+    let with_crlf = String::from_utf8_lossy(received).replace('\n', "\r\n");
+    let failure = if with_crlf.as_bytes() == expected {
+        Failure::new(
+            "the line ends in LF alone, and not in CRLF",
+            "End it with \\r\\n: a carriage return, and then the line feed.",
+        )
+    } else {
+        Failure::new(
+            "what came back is something else than expected",
+            "Compare the two from the byte named above on. [address] stands for the address of \
+             the client's own socket.",
+        )
+    };
+    Err(failure.at(first_difference(expected, received)))
 }
 
 fn compare_with_silence(received: &[u8], asks: bool, end: End) -> Result<(), Failure> {
@@ -286,19 +312,26 @@ fn compare_with_silence(received: &[u8], asks: bool, end: End) -> Result<(), Fai
         ));
     }
     if end == End::TimedOut {
-        return Err(Failure::new(
-            format!("after {} s the connection is still open", seconds()),
-            "Close the connection: in Rust, let the stream be dropped.",
-        )
-        .stuck());
+        return Err(still_open());
     }
     Ok(())
+}
+
+fn still_open() -> Failure {
+    Failure::new(
+        format!(
+            "after {} s the connection is still open",
+            PATIENCE.as_secs()
+        ),
+        "Close the connection: in Rust, let the stream be dropped.",
+    )
+    .stuck()
 }
 
 fn no_answer(end: End) -> Failure {
     match end {
         End::TimedOut => Failure::new(
-            format!("timed out after {} s without an answer", seconds()),
+            format!("timed out after {} s without an answer", PATIENCE.as_secs()),
             "Does the server wait for more than the client sends? The blank line ends the head; \
              after it, only Content-Length bytes of body follow. Or does it still serve \
              somebody else?",
@@ -317,20 +350,58 @@ fn no_answer(end: End) -> Failure {
     }
 }
 
-fn compare_printed(expected: &[u8], printed: &[u8]) -> Result<(), Failure> {
-    // Where the server runs under Windows, its lines may end in CRLF.
-    let printed = String::from_utf8_lossy(printed).replace("\r\n", "\n");
-    if printed.as_bytes() == expected {
-        return Ok(());
+/// Compares what was printed, a line at a time. `[port]` stands for any number and
+/// `[address]` for the client's address, in the notation of any language.
+fn compare_printed(
+    expected: &[u8],
+    printed: &[u8],
+    addresses: &[SocketAddr],
+) -> Result<(), Failure> {
+    let (expected, printed) = (
+        String::from_utf8_lossy(expected).into_owned(),
+        String::from_utf8_lossy(printed).into_owned(),
+    );
+    let mut addresses = addresses.iter();
+    // Where the server runs under Windows, its lines may end in CRLF; `lines` takes
+    // either.
+    let mut printed = printed.lines();
+    for (number, line) in expected.lines().enumerate() {
+        let other = printed.next();
+        let is_same = other.is_some_and(|other| {
+            if let Some((before, after)) = line.split_once("[port]") {
+                let port = other
+                    .strip_prefix(before)
+                    .and_then(|rest| rest.strip_suffix(after));
+                port.is_some_and(|port| port.parse::<u16>().is_ok())
+            } else if let Some(before) = line.strip_suffix("[address]") {
+                other.starts_with(before)
+                    && addresses.next().is_some_and(|address| {
+                        other.contains(&address.ip().to_string())
+                            && other.contains(&address.port().to_string())
+                    })
+            } else {
+                other == line
+            }
+        });
+        if !is_same {
+            let printed = other.map_or("nothing".to_owned(), |other| shown(other.as_bytes()));
+            return Err(Failure::new(
+                format!(
+                    "line {} of what the server printed is {printed}, expected {}",
+                    number + 1,
+                    shown(line.as_bytes())
+                ),
+                "Print these lines to standard output, and no others.",
+            ));
+        }
     }
-    Err(Failure::new(
-        "the server printed something else than expected",
-        "Print these lines to standard output, and nothing else after the first line.",
-    ))
-}
-
-fn seconds() -> u64 {
-    PATIENCE.as_secs()
+    match printed.next() {
+        None => Ok(()),
+        Some(more) => Err(Failure::new(
+            format!("the server printed a line more: {}", shown(more.as_bytes())),
+            "Print these lines to standard output, and no others.",
+        )),
+    }
 }
 
 fn first_difference(expected: &[u8], received: &[u8]) -> usize {
@@ -338,203 +409,122 @@ fn first_difference(expected: &[u8], received: &[u8]) -> usize {
     pairs.take_while(|(a, b)| a == b).count()
 }
 
-/// A response taken apart, with the place of each part in the bytes received.
-struct Response<'a> {
-    interim: Vec<u16>,
-    status: u16,
-    status_at: usize,
-    fields: Vec<Field>,
-    body: &'a [u8],
-    body_at: usize,
-    ends_in_line_feeds: bool,
-}
-
-struct Field {
-    name: String,
-    value: String,
-    value_at: usize,
-}
-
-/// Whether a response has said how long its body is, and has come whole.
-pub fn response_is_complete(received: &[u8]) -> bool {
-    let Ok(response) = Response::parse(received) else {
-        return false;
-    };
-    response
-        .field("content-length")
-        .and_then(|field| field.value.parse().ok())
-        .is_some_and(|length: usize| response.body.len() >= length)
-}
-
-impl<'a> Response<'a> {
-    fn parse(received: &'a [u8]) -> Result<Self, Failure> {
-        let mut interim = Vec::new();
-        let mut head_at = 0;
-        loop {
-            let rest = &received[head_at..];
-            let Some(head_length) = head_length(rest) else {
-                let at = if rest.starts_with(b"HTTP/") {
-                    received.len()
-                } else {
-                    head_at
-                };
-                return Err(no_whole_head(rest).at(at));
-            };
-            let head = String::from_utf8_lossy(&rest[..head_length]);
-            let status = parse_status(&head).ok_or_else(|| not_http().at(head_at))?;
-            if (100..200).contains(&status) {
-                interim.push(status);
-                head_at += head_length;
-                continue;
-            }
-            return Ok(Self {
-                interim,
-                status,
-                status_at: head_at + "HTTP/1.1 ".len(),
-                fields: parse_fields(&head, head_at)?,
-                body: &rest[head_length..],
-                body_at: head_at + head_length,
-                ends_in_line_feeds: head.lines().count() > head.matches("\r\n").count(),
-            });
-        }
-    }
-
-    fn field(&self, name: &str) -> Option<&Field> {
-        self.fields
-            .iter()
-            .find(|field| field.name.eq_ignore_ascii_case(name))
-    }
-
-    /// Whether another response has what this one has; it may have more fields.
-    fn compare(&self, response: &Response, notes: &mut Vec<Note>) -> Result<(), Failure> {
-        if self.interim != response.interim {
-            return Err(Failure::new(
-                format!(
-                    "before the answer came {}, expected {}",
-                    codes(&response.interim),
-                    codes(&self.interim)
-                ),
-                "A client that sends `Expect: 100-continue` waits for `HTTP/1.1 100 Continue` \
-                 and a blank line before it sends its body (RFC 9110 section 10.1.1).",
-            )
-            .at(0));
-        }
-        if self.status != response.status {
-            return Err(Failure::new(
-                format!(
-                    "the status code is {}, expected {}",
-                    response.status, self.status
-                ),
-                "Look at the status line: RFC 9110 section 15 lists what each code means.",
-            )
-            .at(response.status_at));
-        }
-        for wanted in &self.fields {
-            let Some(field) = response.field(&wanted.name) else {
-                return Err(Failure::new(
-                    format!("the field {} is missing", wanted.name),
-                    format!(
-                        "Send the line `{}: {}` between the status line and the blank line.",
-                        wanted.name, wanted.value
-                    ),
-                )
-                .at(response.body_at));
-            };
-            if !same_value(wanted, field) {
-                return Err(Failure::new(
-                    format!(
-                        "{} is {:?}, expected {:?}",
-                        wanted.name, field.value, wanted.value
-                    ),
-                    "Send that field with the expected value.",
-                )
-                .at(field.value_at));
-            }
-        }
-        response.check_framing(!self.body.is_empty())?;
-        self.compare_body(response, notes)?;
-        if response.ends_in_line_feeds {
-            notes.push(Note::LineFeeds);
-        }
-        Ok(())
-    }
-
-    /// Whether the head says the truth about the body, where there is to be one.
-    fn check_framing(&self, has_body: bool) -> Result<(), Failure> {
-        if self.field("transfer-encoding").is_some() {
-            return Err(Failure::new(
-                "the body comes in a transfer coding",
-                "These checks read none: send Content-Length, or let the end of the connection be \
-                 that of the body (RFC 9112 section 6.3).",
-            ));
-        }
-        let is_length = |field: &&Field| field.name.eq_ignore_ascii_case("content-length");
-        let length = self.body.len();
-        let is_wrong = |field: &&Field| field.value != length.to_string();
-        match self.fields.iter().filter(is_length).find(is_wrong) {
-            Some(field) if has_body => Err(Failure::new(
-                format!(
-                    "Content-Length is {:?}, and the body has {length} bytes",
-                    field.value
-                ),
-                "Count the bytes of the body, and nothing else (RFC 9110 section 8.6).",
-            )
-            .at(field.value_at)),
-            _ => Ok(()),
-        }
-    }
-
-    fn compare_body(&self, response: &Response, notes: &mut Vec<Note>) -> Result<(), Failure> {
-        let at = response.body_at + first_difference(self.body, response.body);
-        if self.body == response.body {
-            return Ok(());
-        }
-        let in_rusts_notation: Vec<u8> = response
-            .body
-            .iter()
-            .map(|&byte| if byte == b'\'' { b'"' } else { byte })
-            .collect();
-        if self.body == in_rusts_notation {
-            notes.push(Note::PythonNotation);
-            return Ok(());
-        }
-        let problem = if response.body.is_empty() {
-            "the body is empty".to_owned()
-        } else if self.body.starts_with(response.body) {
-            format!(
-                "the body ends after {} of {} bytes",
-                response.body.len(),
-                self.body.len()
-            )
-        } else if response.body.starts_with(self.body) {
-            format!(
-                "after the expected body {} bytes more came",
-                response.body.len() - self.body.len()
-            )
-        } else {
-            "the body is another than expected".to_owned()
-        };
-        Err(Failure::new(
-            problem,
-            "Compare the two bodies from the byte named above on.",
+fn compare_answers(conversation: &Conversation, notes: &mut Vec<Note>) -> Result<(), Failure> {
+    let Conversation {
+        methods,
+        expected,
+        received,
+        end,
+        ..
+    } = conversation;
+    let wanted = answers(expected, methods, true).map_err(|malformed| {
+        Failure::new(
+            format!("the snapshot is no HTTP: {}", malformed.problem),
+            "Mend the snapshot.",
         )
-        .at(at))
+    })?;
+    let is_closed = !matches!(end, End::TimedOut | End::HeldOpen | End::Open);
+    let methods = &methods[..methods.len().min(wanted.len())];
+    let came = answers(received, methods, is_closed)?;
+    for (number, wanted) in wanted.iter().enumerate() {
+        let nothing = Answer::default();
+        let answer = came.get(number).unwrap_or(&nothing);
+        compare_answer(wanted, answer, *end, notes).map_err(|failure| {
+            match (failure.position, number) {
+                (None, 1..) => failure.at(received.len()),
+                _ => failure,
+            }
+        })?;
+    }
+    let end_of_answers = came
+        .last()
+        .and_then(|answer| answer.last.as_ref())
+        .map_or(0, |last| last.end);
+    let (more, is_head) = (
+        received.len() - end_of_answers,
+        methods.last().is_some_and(|method| method == "HEAD"),
+    );
+    match more {
+        0 => Ok(()),
+        _ if is_head => Err(Failure::new(
+            format!("after the head {more} bytes more came, and the answer to HEAD has no body"),
+            "Send the head that GET would get, and nothing behind it (RFC 9110 section 9.3.2).",
+        )
+        .at(end_of_answers)),
+        _ => Err(Failure::new(
+            format!("after the answer {more} bytes more came"),
+            "Write nothing behind the body, and announce all of it: count the body's bytes for \
+             Content-Length (RFC 9110 section 8.6).",
+        )
+        .at(end_of_answers)),
     }
 }
 
-fn same_value(wanted: &Field, field: &Field) -> bool {
-    if wanted.name.eq_ignore_ascii_case("content-type") {
-        // A charset or another parameter may follow.
-        let media_type = field.value.split(';').next().unwrap_or_default().trim_end();
-        return media_type.eq_ignore_ascii_case(&wanted.value);
+/// Whether an answer has what is wanted of it; it may have more fields.
+fn compare_answer(
+    wanted: &Answer,
+    answer: &Answer,
+    end: End,
+    notes: &mut Vec<Note>,
+) -> Result<(), Failure> {
+    let codes = |answer: &Answer| {
+        answer
+            .interim
+            .iter()
+            .map(|one| one.status)
+            .collect::<Vec<_>>()
+    };
+    let (wanted_codes, came_codes) = (codes(wanted), codes(answer));
+    if wanted_codes != came_codes && (answer.last.is_some() || end != End::TimedOut) {
+        return Err(Failure::new(
+            format!(
+                "before the answer came {}, expected {}",
+                listed(&came_codes),
+                listed(&wanted_codes)
+            ),
+            "A client that sends `Expect: 100-continue` waits for `HTTP/1.1 100 Continue` \
+             and a blank line before it sends its body (RFC 9110 section 10.1.1).",
+        )
+        .at(answer.interim.first().map_or(0, |one| one.status_at - 9)));
     }
-    field.value.eq_ignore_ascii_case(&wanted.value)
+    let Some(wanted) = &wanted.last else {
+        return Ok(());
+    };
+    let Some(response) = &answer.last else {
+        return Err(no_answer(end));
+    };
+    compare_response(wanted, response, notes)?;
+    if let Framing::Length(length) = response.framing
+        && !response.is_whole
+    {
+        return Err(wrong_length(length, response.body.len()).at(response.body_at));
+    }
+    if !response.is_whole {
+        return Err(Failure::new(
+            format!(
+                "the answer is right, but after {} s the connection is still open",
+                PATIENCE.as_secs()
+            ),
+            "Without a Content-Length only the end of the connection says where the body ends \
+             (RFC 9112 section 6.3): close it, which in Rust means to let the stream be dropped.",
+        )
+        .stuck());
+    }
+    Ok(())
 }
 
-fn codes(interim: &[u16]) -> String {
-    match interim {
+fn wrong_length(length: usize, right: usize) -> Failure {
+    Failure::new(
+        format!("Content-Length is {length}, and the body has {right} bytes"),
+        "Count the body's bytes, and nothing else: neither its characters nor the head \
+         (RFC 9110 section 8.6).",
+    )
+}
+
+fn listed(codes: &[u16]) -> String {
+    match codes {
         [] => "nothing".to_owned(),
-        _ => interim
+        _ => codes
             .iter()
             .map(u16::to_string)
             .collect::<Vec<_>>()
@@ -542,78 +532,147 @@ fn codes(interim: &[u16]) -> String {
     }
 }
 
-/// The length of a head with its blank line; its lines may end in LF alone.
-fn head_length(bytes: &[u8]) -> Option<usize> {
-    let mut line_start = 0;
-    for (position, &byte) in bytes.iter().enumerate() {
-        if byte == b'\n' {
-            if matches!(&bytes[line_start..position], b"" | b"\r") {
-                return Some(position + 1);
-            }
-            line_start = position + 1;
-        }
+fn compare_response(
+    wanted: &Response,
+    response: &Response,
+    notes: &mut Vec<Note>,
+) -> Result<(), Failure> {
+    if wanted.status != response.status {
+        return Err(Failure::new(
+            format!(
+                "the status code is {}, expected {}",
+                response.status, wanted.status
+            ),
+            "Look at the status line: RFC 9110 section 15 lists what each code means.",
+        )
+        .at(response.status_at));
     }
-    None
+    for field in &wanted.fields {
+        compare_field(field, response)?;
+    }
+    compare_body(wanted, response, notes)?;
+    if response.has_line_feeds {
+        notes.push(Note::LineFeeds);
+    }
+    Ok(())
 }
 
-fn no_whole_head(received: &[u8]) -> Failure {
-    if !received.starts_with(b"HTTP/") {
-        return not_http();
+fn compare_field(wanted: &Field, response: &Response) -> Result<(), Failure> {
+    let name = String::from_utf8_lossy(wanted.name);
+    let mut came = response.values(wanted.name);
+    let Some(field) = came.next() else {
+        return Err(Failure::new(
+            format!("the field {name} is missing"),
+            format!(
+                "Send the line `{name}: {}` between the status line and the blank line.",
+                String::from_utf8_lossy(wanted.value)
+            ),
+        )
+        .at(response.body_at));
+    };
+    if let Some(other) = came.find(|other| other.value != field.value) {
+        return Err(Failure::new(
+            format!(
+                "{name} stands there twice, as {} and as {}",
+                shown(field.value),
+                shown(other.value)
+            ),
+            "Send that field once.",
+        )
+        .at(other.value_at));
     }
-    Failure::new(
-        "no blank line after the fields",
-        "The head of a response ends in an empty line: write \\r\\n twice after the last field, \
-         and the body behind it (RFC 9112 section 2.1).",
+    // What counts a body is compared with the body.
+    let counts =
+        wanted.name.eq_ignore_ascii_case(b"Content-Length") && response.framing != Framing::NoBody;
+    if counts || same_value(&name, wanted.value, field.value) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!(
+            "{name} is {}, expected {}",
+            shown(field.value),
+            shown(wanted.value)
+        ),
+        "Send that field with the expected value.",
     )
+    .at(field.value_at))
 }
 
-fn not_http() -> Failure {
-    Failure::new(
-        "what came back does not begin with a status line",
-        "A response begins with a line like `HTTP/1.1 200 OK` (RFC 9112 section 4).",
-    )
-}
-
-fn parse_status(head: &str) -> Option<u16> {
-    let rest = head.strip_prefix("HTTP/1.")?;
-    let (minor, rest) = rest.split_once(' ')?;
-    if minor.len() != 1 || !minor.starts_with(|digit: char| digit.is_ascii_digit()) {
-        return None;
+/// Whether two values of a field mean the same. Case and order matter, but where
+/// the definition of the field says otherwise.
+fn same_value(name: &str, wanted: &[u8], came: &[u8]) -> bool {
+    let parts = |value: &[u8], separator: u8| -> Vec<Vec<u8>> {
+        let parts = value.split(|&byte| byte == separator);
+        parts.map(|part| part.trim_ascii().to_vec()).collect()
+    };
+    let in_small_letters = |parts: Vec<Vec<u8>>| -> Vec<Vec<u8>> {
+        parts.iter().map(|part| part.to_ascii_lowercase()).collect()
+    };
+    let sorted = |mut parts: Vec<Vec<u8>>| {
+        parts.sort();
+        parts
+    };
+    if wanted == DATE_PLACEHOLDER {
+        return is_date(came);
     }
-    let code = rest.get(..3)?;
-    let follows = rest[3..].chars().next();
-    if !matches!(follows, Some(' ' | '\r' | '\n')) {
-        return None;
-    }
-    code.parse().ok()
-}
-
-fn parse_fields(head: &str, head_at: usize) -> Result<Vec<Field>, Failure> {
-    let mut fields = Vec::new();
-    let mut line_at = head_at;
-    for line in head.split_inclusive('\n') {
-        let is_first = line_at == head_at;
-        let start = line_at;
-        line_at += line.len();
-        if is_first || line.trim_end().is_empty() {
-            continue;
+    match &*name.to_ascii_lowercase() {
+        // Other parameters than those that are wanted may follow.
+        "content-type" => {
+            let (wanted, came) = (
+                in_small_letters(parts(wanted, b';')),
+                in_small_letters(parts(came, b';')),
+            );
+            wanted[0] == came[0] && wanted.iter().all(|one| came.contains(one))
         }
-        let Some((name, value)) = line.split_once(':') else {
-            return Err(Failure::new(
-                "a line of the head is no field",
-                "Between the status line and the blank line each line is a name, a colon and a \
-                 value (RFC 9112 section 5).",
-            )
-            .at(start));
-        };
-        let value_at = start + name.len() + 1 + (value.len() - value.trim_start().len());
-        fields.push(Field {
-            name: name.to_owned(),
-            value: value.trim().to_owned(),
-            value_at,
-        });
+        "allow" => sorted(parts(wanted, b',')) == sorted(parts(came, b',')),
+        "connection" | "transfer-encoding" | "content-encoding" | "accept-ranges" | "vary" => {
+            in_small_letters(parts(wanted, b',')) == in_small_letters(parts(came, b','))
+        }
+        _ => wanted == came,
     }
-    Ok(fields)
+}
+
+fn compare_body(
+    wanted: &Response,
+    response: &Response,
+    notes: &mut Vec<Note>,
+) -> Result<(), Failure> {
+    let (expected, body) = (&wanted.body, &response.body);
+    if expected == body {
+        return Ok(());
+    }
+    let in_rusts_notation: Vec<u8> = body
+        .iter()
+        .map(|&byte| if byte == b'\'' { b'"' } else { byte })
+        .collect();
+    if *expected == in_rusts_notation {
+        notes.push(Note::PythonNotation);
+        return Ok(());
+    }
+    let advice = "Compare the two bodies from the byte named above on.";
+    let problem = if let Framing::Length(length) = response.framing
+        && response.is_whole
+        && expected.starts_with(body)
+    {
+        return Err(wrong_length(length, expected.len()).at(response.body_at));
+    } else if body.is_empty() {
+        "the body is empty".to_owned()
+    } else if expected.starts_with(body) {
+        format!(
+            "the body ends after {} of {} bytes",
+            body.len(),
+            expected.len()
+        )
+    } else if body.starts_with(expected) {
+        format!(
+            "after the expected body {} bytes more came",
+            body.len() - expected.len()
+        )
+    } else {
+        "the body is another than expected".to_owned()
+    };
+    let position = response.body_at + first_difference(expected, body);
+    Err(Failure::new(problem, advice).at(position))
 }
 
 #[cfg(test)]
@@ -623,101 +682,302 @@ mod tests {
     const WANTED: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<h1>A</h1>";
 
     /// The problem and its position, or the notes.
-    fn judged(received: &str, end: End) -> Result<Vec<Note>, (String, Option<usize>)> {
+    fn judged_as(
+        method: &str,
+        wanted: &str,
+        received: &str,
+        end: End,
+    ) -> Result<Vec<Note>, (String, Option<usize>)> {
         let mut notes = Vec::new();
-        let connection = Connection {
+        let conversation = Conversation {
+            methods: vec![method.to_owned()],
+            expected: wanted.into(),
             received: received.into(),
             end,
+            own_address: None,
         };
-        match compare_connection(WANTED.as_bytes(), true, &connection, &mut notes) {
+        match compare_connection(&conversation, true, &mut notes) {
             Ok(()) => Ok(notes),
             Err(failure) => Err((failure.problem, failure.position)),
         }
     }
 
+    fn judged(received: &str, end: End) -> Result<Vec<Note>, (String, Option<usize>)> {
+        judged_as("GET", WANTED, received, end)
+    }
+
+    fn with(fields: &str, body: &str) -> String {
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n{fields}\r\n{body}")
+    }
+
     #[test]
     fn what_passes() {
-        for (received, notes) in [
-            (WANTED, &[][..]),
+        for (received, end, notes) in [
+            (WANTED.to_owned(), End::Closed, &[][..]),
             (
-                "HTTP/1.0 200 Fine\r\ncontent-type:text/html\r\n\r\n<h1>A</h1>",
+                "HTTP/1.0 200 Fine\r\ncontent-type:text/html\r\n\r\n<h1>A</h1>".to_owned(),
+                End::Closed,
                 &[],
             ),
             (
-                "HTTP/1.1 200\r\nDate: now\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<h1>A</h1>",
+                "HTTP/1.1 200\r\nDate: now\r\nContent-Type: Text/HTML; charset=utf-8\r\n\r\n<h1>A</h1>".to_owned(),
+                End::Closed,
+                &[],
+            ),
+            (with("Content-Length: 10\r\n", "<h1>A</h1>"), End::Open, &[]),
+            (
+                with("Transfer-Encoding: chunked\r\n", "A\r\n<h1>A</h1>\r\n0\r\n\r\n"),
+                End::Open,
                 &[],
             ),
             (
-                "HTTP/1.1 200 OK\nContent-Type: text/html\n\n<h1>A</h1>",
+                "HTTP/1.1 200 OK\nContent-Type: text/html\n\n<h1>A</h1>".to_owned(),
+                End::Closed,
                 &[Note::LineFeeds],
             ),
+            (WANTED.to_owned(), End::Reset, &[Note::LateReset]),
         ] {
-            assert_eq!(
-                judged(received, End::Closed).unwrap(),
-                notes,
-                "{received:?}"
-            );
+            assert_eq!(judged(&received, end).unwrap(), notes, "{received:?}");
         }
-        assert_eq!(judged(WANTED, End::Reset).unwrap(), [Note::LateReset]);
     }
 
     #[test]
     fn what_fails_and_where() {
-        for (received, problem, position) in [
-            ("", "closed without an answer", None),
+        for (received, end, problem, position) in [
+            ("".to_owned(), End::Closed, "closed without an answer", None),
             (
-                "<h1>A</h1>",
-                "what came back does not begin with a status line",
+                "<h1>A</h1>".to_owned(),
+                End::Closed,
+                "does not begin with a status line",
                 Some(1),
             ),
             (
-                "HTTP/1.1 OK\r\n\r\n",
-                "what came back does not begin with a status line",
-                Some(1),
+                "HTTP/1.1 200OK\r\n\r\n".to_owned(),
+                End::Closed,
+                "a space is missing",
+                Some(13),
             ),
             (
-                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n<h1>A</h1>",
-                "no blank line after the fields",
+                WANTED.replace("\r\n\r\n", "\r\n"),
+                End::Closed,
+                "no blank line",
                 Some(53),
             ),
             (
-                "HTTP/1.1 404 OK\r\nContent-Type: text/html\r\n\r\n<h1>A</h1>",
+                WANTED.replace("200", "404"),
+                End::Closed,
                 "the status code is 404, expected 200",
                 Some(10),
             ),
             (
-                "HTTP/1.1 200 OK\r\n\r\n<h1>A</h1>",
-                "the field Content-Type is missing",
-                Some(20),
+                WANTED.replace("Content-Type", "Type"),
+                End::Closed,
+                "Content-Type is missing",
+                Some(37),
             ),
             (
-                "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n<h1>A</h1>",
-                "Content-Type is \"text/plain\", expected \"text/html\"",
+                WANTED.replace("html", "plain"),
+                End::Closed,
+                "\"text/plain\", expected \"text/html\"",
                 Some(32),
             ),
             (
-                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<h1>B</h1>",
-                "the body is another than expected",
+                with("Content-Type: text/plain\r\n", "<h1>A</h1>"),
+                End::Closed,
+                "stands there twice",
+                Some(57),
+            ),
+            (
+                WANTED.replace("A<", "B<"),
+                End::Closed,
+                "another than expected",
                 Some(49),
             ),
             (
-                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<h1>",
-                "the body ends after 4 of 10 bytes",
+                WANTED.replace("A</h1>", ""),
+                End::Closed,
+                "ends after 4 of 10 bytes",
                 Some(49),
             ),
             (
-                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<h1>A</h1>\n",
+                format!("{WANTED}\n"),
+                End::Closed,
                 "after the expected body 1 bytes more came",
                 Some(55),
             ),
             (
-                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+                with("Content-Length: 10\r\n", "<h1>A</h1>more"),
+                End::Closed,
+                "after the answer 4 bytes more came",
+                Some(75),
+            ),
+            (
+                with("Content-Length: 9\r\n", "<h1>A</h1>"),
+                End::Closed,
+                "is 9, and the body has 10 bytes",
+                Some(64),
+            ),
+            (
+                with("Content-Length: 11\r\n", "<h1>A</h1>"),
+                End::Closed,
+                "is 11, and the body has 10 bytes",
+                Some(65),
+            ),
+            (
+                with("Content-Length: 0\r\n", ""),
+                End::Closed,
+                "is 0, and the body has 10 bytes",
+                Some(64),
+            ),
+            (
+                format!("HTTP/1.1 100 Continue\r\n\r\n{WANTED}"),
+                End::Closed,
                 "before the answer came 100, expected nothing",
                 Some(1),
             ),
+            (
+                WANTED.to_owned(),
+                End::TimedOut,
+                "the answer is right, but after 5 s",
+                None,
+            ),
+            (
+                with("Connection: close\r\nContent-Length: 10\r\n", "<h1>A</h1>"),
+                End::HeldOpen,
+                "says that the connection closes",
+                None,
+            ),
+            (
+                with("Content-Length: 10\r\n", "<h1>A</h1>"),
+                End::ClosedEarly,
+                "should have stayed open",
+                None,
+            ),
+            (
+                WANTED.to_owned(),
+                End::Early,
+                "before the request had come whole",
+                None,
+            ),
+            (WANTED.to_owned(), End::Endless, "does not end", None),
+            (String::new(), End::Refused, "nothing listens there", None),
         ] {
-            let judged = judged(received, End::Closed).unwrap_err();
-            assert_eq!(judged, (problem.to_owned(), position), "{received:?}");
+            let (found, at) = judged(&received, end).unwrap_err();
+            assert!(found.contains(problem), "{received:?}: {found}");
+            assert_eq!(at, position, "{received:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn the_answer_to_head_has_no_body() {
+        let wanted = with("Content-Length: 10\r\n", "");
+        assert!(judged_as("HEAD", &wanted, &wanted, End::Open).is_ok());
+        let with_body = with("Content-Length: 10\r\n", "<h1>A</h1>");
+        let (problem, position) = judged_as("HEAD", &wanted, &with_body, End::Closed).unwrap_err();
+        assert!(
+            problem.contains("the answer to HEAD has no body"),
+            "{problem}"
+        );
+        assert_eq!(position, Some(65));
+        let other = with("Content-Length: 11\r\n", "");
+        assert!(judged_as("HEAD", &wanted, &other, End::Open).is_err());
+    }
+
+    #[test]
+    fn what_is_no_http_is_compared_to_the_byte() {
+        let greeting = "Hello, 127.0.0.1:50514!\r\n";
+        assert!(judged_as("", greeting, greeting, End::Closed).is_ok());
+        for (received, end, problem, position) in [
+            (
+                "Hello, 127.0.0.1:50514!\n",
+                End::Closed,
+                "LF alone, and not in CRLF",
+                Some(24),
+            ),
+            (
+                "Hello, 127.0.0.1:8080!\r\n",
+                End::Closed,
+                "something else",
+                Some(18),
+            ),
+            (greeting, End::TimedOut, "still open", None),
+        ] {
+            let (found, at) = judged_as("", greeting, received, end).unwrap_err();
+            assert!(found.contains(problem), "{received:?}: {found}");
+            assert_eq!(at, position);
+        }
+    }
+
+    #[test]
+    fn where_nothing_is_expected() {
+        assert!(judged_as("", "", "", End::Closed).is_ok());
+        for (received, end, problem) in [
+            ("a word", End::Closed, "where nothing was expected"),
+            ("", End::Reset, "before the request had been read"),
+            ("", End::TimedOut, "still open"),
+        ] {
+            let (found, _) = judged_as("", "", received, end).unwrap_err();
+            assert!(found.contains(problem), "{found}");
+        }
+    }
+
+    #[test]
+    fn values_that_mean_the_same() {
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (name, wanted, came, are_same) in [
+            (
+                "Content-Type",
+                "text/html",
+                "TEXT/HTML ;charset=utf-8",
+                true,
+            ),
+            (
+                "Content-Type",
+                "text/html; charset=utf-8",
+                "text/html;charset=UTF-8",
+                true,
+            ),
+            (
+                "Content-Type",
+                "text/html; charset=utf-8",
+                "text/html",
+                false,
+            ),
+            ("Allow", "GET, HEAD", "HEAD,GET", true),
+            ("Allow", "GET, HEAD", "get, head", false),
+            ("Connection", "close", "Close", true),
+            ("Location", "/a", "/A", false),
+            ("Last-Modified", "[date]", date, true),
+            ("Last-Modified", "[date]", "yesterday", false),
+            ("Last-Modified", date, date, true),
+        ] {
+            let same = same_value(name, wanted.as_bytes(), came.as_bytes());
+            assert_eq!(same, are_same, "{name}: {wanted} and {came}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 50514));
+        let expected = b"Listening on port [port]...\nConnection from [address]\n";
+        let is_right =
+            |printed: &str| compare_printed(expected, printed.as_bytes(), &[address]).is_ok();
+        assert!(is_right(
+            "Listening on port 80...\nConnection from 127.0.0.1:50514\n"
+        ));
+        assert!(is_right(
+            "Listening on port 80...\r\nConnection from ('127.0.0.1', 50514)\r\n"
+        ));
+        for printed in [
+            "",
+            "Listening on port 80...\n",
+            "Listening on port eighty...\nConnection from 127.0.0.1:50514\n",
+            "Listening at port 80...\nConnection from 127.0.0.1:50514\n",
+            "Listening on port 80...\nConnection from 127.0.0.1:8080\n",
+            "Listening on port 80...\n127.0.0.1:50514\n",
+            "Listening on port 80...\nConnection from 127.0.0.1:50514\nand more\n",
+        ] {
+            assert!(!is_right(printed), "{printed:?}");
         }
     }
 }

@@ -22,6 +22,7 @@ mod judge;
 mod list;
 mod play;
 mod report;
+mod response;
 mod results;
 mod start;
 mod target;

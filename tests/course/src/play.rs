@@ -2,44 +2,99 @@
 //! comes back.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::transcript::{Placeholders, Step, Transcript};
 use socket2::SockRef;
 
-use crate::judge::response_is_complete;
+use crate::response::{self, Answer};
 use crate::target::Target;
 
-/// How long a server may take for one connection.
+/// How long a server may take for one step.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a server may take to close a connection after its answer.
+pub const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long a server may take to print what it has to say of an exchange.
+const PRINT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How much is received at the most, in bytes.
 const MOST: usize = 16 * 1024 * 1024;
 
-/// How long a client that sends byte by byte rests between them.
+/// How long a client rests that sends byte by byte, that waits, or that looks
+/// whether something comes that should not.
 const REST: Duration = Duration::from_millis(50);
+
+/// A connection to a server, whatever carries it.
+pub trait Connection: Read + Write {
+    /// Lets each read end after so long.
+    fn limit_reads(&self, time: Duration) -> io::Result<()>;
+    /// Says that nothing more will be sent.
+    fn half_close(&self) -> io::Result<()>;
+    /// The client's own address.
+    fn own_address(&self) -> io::Result<SocketAddr>;
+    /// Lets the connection end in a reset.
+    fn abandon(&self);
+}
+
+impl Connection for TcpStream {
+    fn limit_reads(&self, time: Duration) -> io::Result<()> {
+        match self.set_read_timeout(Some(time)) {
+            // macOS takes no time limit for a connection that both sides have ended.
+            Err(error) if error.kind() != ErrorKind::InvalidInput => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn half_close(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+
+    fn own_address(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
+    }
+
+    fn abandon(&self) {
+        let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
+    }
+}
 
 /// What came back.
 pub struct Played {
     /// One for each connection of the transcript, up to the first that failed.
-    pub connections: Vec<Connection>,
+    pub connections: Vec<Conversation>,
     /// What the server printed meanwhile, where the transcript asks for it.
     pub printed: Vec<u8>,
 }
 
 /// What came back over one connection.
-pub struct Connection {
+pub struct Conversation {
+    /// The methods of the requests that were sent.
+    pub methods: Vec<String>,
+    /// What was expected to come, with what only now is known put in.
+    pub expected: Vec<u8>,
     pub received: Vec<u8>,
     pub end: End,
+    /// The client's address, where it was connected.
+    pub own_address: Option<SocketAddr>,
 }
 
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The server closed it, or has sent as much as it announced.
+    /// The server closed it.
     Closed,
+    /// It is open, and may be.
+    Open,
+    /// It is open, although its end was due.
+    HeldOpen,
+    /// The server closed it where it should have stayed open.
+    ClosedEarly,
+    /// Something came before the request had been sent whole.
+    Early,
     /// The server reset it.
     Reset,
     /// Nothing more came in time.
@@ -52,14 +107,18 @@ pub enum End {
 
 /// Plays a transcript.
 pub fn play(transcript: &Transcript, target: &mut Target) -> Played {
-    let printed_before = target.printed_length();
+    // Whether the line that names the port is right is for a new server to show.
+    let printed_before = match transcript.names_the_port() {
+        true => None,
+        false => Some(target.printed_length()),
+    };
     let mut connections = Vec::new();
     let mut printed = Vec::new();
     let mut placeholders = Placeholders::default();
     for steps in transcript.steps.split(|step| *step == Step::Another) {
-        let connection = play_connection(steps, target, &mut placeholders);
-        let went_on = matches!(connection.end, End::Closed | End::Reset);
-        connections.push(connection);
+        let conversation = converse(steps, target, &mut placeholders);
+        let went_on = matches!(conversation.end, End::Closed | End::Open | End::Reset);
+        connections.push(conversation);
         if !went_on {
             break;
         }
@@ -73,44 +132,72 @@ pub fn play(transcript: &Transcript, target: &mut Target) -> Played {
     }
 }
 
-fn play_connection(
-    steps: &[Step],
-    target: &mut Target,
-    placeholders: &mut Placeholders,
-) -> Connection {
-    let mut received = Vec::new();
-    let end = match try_connection(steps, target, placeholders, &mut received) {
-        Ok(()) => End::Closed,
-        Err(error) => match error.kind() {
-            ErrorKind::ConnectionRefused => End::Refused,
-            ErrorKind::FileTooLarge => End::Endless,
-            ErrorKind::TimedOut | ErrorKind::WouldBlock => End::TimedOut,
-            _ => End::Reset,
-        },
+fn converse(steps: &[Step], target: &mut Target, placeholders: &mut Placeholders) -> Conversation {
+    let mut conversation = Conversation {
+        methods: response::methods(&bytes_sent(steps)),
+        expected: bytes_received(steps),
+        received: Vec::new(),
+        end: End::Closed,
+        own_address: None,
     };
-    Connection {
-        received: placeholders.put_in(&received),
-        end,
-    }
+    let played = try_connection(steps, target, placeholders, &mut conversation);
+    conversation.end = played.unwrap_or_else(|error| match error.kind() {
+        ErrorKind::ConnectionRefused => End::Refused,
+        ErrorKind::FileTooLarge => End::Endless,
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => End::TimedOut,
+        _ => End::Reset,
+    });
+    // For what the next connection sends.
+    placeholders.put_in(&conversation.received);
+    conversation
+}
+
+/// All that is sent over one connection of a transcript.
+pub fn bytes_sent(steps: &[Step]) -> Vec<u8> {
+    let sent = steps.iter().filter_map(|step| match step {
+        Step::Send(bytes) | Step::SendOneByOne(bytes) => Some(bytes.as_slice()),
+        _ => None,
+    });
+    sent.collect::<Vec<_>>().concat()
+}
+
+/// All that is received over one connection of a transcript.
+pub fn bytes_received(steps: &[Step]) -> Vec<u8> {
+    let received = steps.iter().filter_map(|step| match step {
+        Step::Receive(bytes) => Some(bytes.as_slice()),
+        _ => None,
+    });
+    received.collect::<Vec<_>>().concat()
 }
 
 fn try_connection(
     steps: &[Step],
     target: &mut Target,
     placeholders: &mut Placeholders,
-    received: &mut Vec<u8>,
-) -> io::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    conversation: &mut Conversation,
+) -> io::Result<End> {
     let mut older = Vec::new();
-    if let Some(Step::Older(count)) = steps.first() {
-        for _ in 0..*count {
-            older.push(target.connect()?);
+    for step in steps {
+        match step {
+            Step::Older(count) => {
+                for _ in 0..*count {
+                    older.push(target.connect()?);
+                }
+            }
+            Step::Gone(count) => {
+                for _ in 0..*count {
+                    target.connect()?.abandon();
+                }
+            }
+            _ => {}
         }
     }
     let mut stream = target.connect()?;
-    stream.set_nodelay(true)?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    placeholders.set_address(stream.local_addr()?);
+    let own_address = stream.own_address()?;
+    placeholders.set_address(own_address);
+    conversation.own_address = Some(own_address);
+    conversation.expected = placeholders.fill_in_address(&conversation.expected);
+    let mut end = End::Closed;
     for (position, step) in steps.iter().enumerate() {
         // A server that has heard enough may close before all is sent; what it
         // has answered until then is what counts.
@@ -119,105 +206,167 @@ fn try_connection(
                 let _ = stream.write_all(&placeholders.fill_in(bytes));
             }
             Step::SendOneByOne(bytes) => {
-                // Bytes sent without a rest may arrive together.
-                thread::sleep(REST);
-                for (position, byte) in bytes.iter().enumerate() {
-                    if stream.write_all(&[*byte]).is_err() {
-                        break;
-                    }
-                    if position == 0 || position == bytes.len() / 2 {
-                        thread::sleep(REST);
-                        if has_closed(&stream)? {
-                            spare_the_port(&stream);
-                            return Err(ErrorKind::ConnectionReset.into());
-                        }
-                    }
+                if !send_one_by_one(&mut *stream, bytes, &mut conversation.received)? {
+                    end = End::Early;
+                    break;
                 }
             }
             Step::HalfClose => {
-                let _ = stream.shutdown(Shutdown::Write);
+                let _ = stream.half_close();
             }
-            Step::Receive(_) if steps[position + 1..].iter().any(is_sent) => {
-                // Byte by byte, so that nothing behind the head is taken.
-                receive(&mut stream, received, deadline, 1, ends_a_head)?;
+            Step::Waits => thread::sleep(REST),
+            Step::Receive(_) => {
+                let expected = bytes_received(&steps[..=position]);
+                let expected = placeholders.fill_in_address(&expected);
+                receive(&mut *stream, conversation, &expected)?;
             }
-            _ => {}
+            Step::StaysOpen => {
+                end = match ending(&mut *stream, &mut conversation.received, 4 * REST)? {
+                    End::Closed => End::ClosedEarly,
+                    open => open,
+                };
+            }
+            Step::Closes | Step::Resets => {
+                end = wait_for_the_end(&mut *stream, conversation)?;
+            }
+            Step::Older(_) | Step::Gone(_) | Step::Another | Step::Prints(_) => {}
         }
     }
-    receive(&mut stream, received, deadline, 65536, response_is_complete)?;
-    spare_the_port(&stream);
+    // The side that closes first keeps the port for a minute (TIME_WAIT), and a
+    // server that is started again may not get it then. A reset by the other side,
+    // which can do no harm any more, spares it that.
+    stream.abandon();
+    Ok(end)
+}
+
+/// Sends bytes, each in a write of its own; `false` where something came back, or
+/// the connection ended, before the last one.
+fn send_one_by_one(
+    stream: &mut dyn Connection,
+    bytes: &[u8],
+    received: &mut Vec<u8>,
+) -> io::Result<bool> {
+    // Bytes sent without a rest may arrive together.
+    thread::sleep(REST);
+    for (position, byte) in bytes.iter().enumerate() {
+        let is_sent = stream.write_all(&[*byte]).is_ok();
+        let is_time_to_look = position == 0 || position == bytes.len() / 2;
+        if !is_sent
+            || is_time_to_look
+                && position + 1 < bytes.len()
+                && (ending(stream, received, REST)? == End::Closed || !received.is_empty())
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Receives until as much has come as is expected: as many heads and whole
+/// answers, or, where it is no HTTP, as many bytes.
+fn receive(
+    stream: &mut dyn Connection,
+    conversation: &mut Conversation,
+    expected: &[u8],
+) -> io::Result<()> {
+    let methods = conversation.methods.clone();
+    let progress = |bytes: &[u8]| {
+        let answers = response::answers(bytes, &methods, false);
+        answers.map_or(usize::MAX, |answers: Vec<Answer>| {
+            response::progress(&answers)
+        })
+    };
+    let is_http = expected.starts_with(b"HTTP/");
+    let wanted = progress(expected);
+    let has_come = |received: &[u8]| {
+        if is_http {
+            progress(received) >= wanted
+        } else {
+            received.len() >= expected.len()
+        }
+    };
+    let deadline = Instant::now() + PATIENCE;
+    let mut has_ended = false;
+    while !has_ended && !has_come(&conversation.received) {
+        has_ended = !receive_some(stream, &mut conversation.received, deadline)?;
+    }
     Ok(())
 }
 
-/// The side that closes first keeps the port for a minute (TIME_WAIT), and a
-/// server that is started again may not get it then. A reset by the other side,
-/// which can do no harm any more, spares it that.
-fn spare_the_port(stream: &TcpStream) {
-    let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+/// Waits for the end of the connection, for as long as it is due.
+fn wait_for_the_end(
+    stream: &mut dyn Connection,
+    conversation: &mut Conversation,
+) -> io::Result<End> {
+    let answers = response::answers(&conversation.received, &conversation.methods, false);
+    let last = answers
+        .iter()
+        .flatten()
+        .last()
+        .and_then(|answer| answer.last.as_ref());
+    let (is_due, time) = match last {
+        Some(last) if last.is_whole => (last.announces_close(), CLOSE_PATIENCE),
+        // Only its end ends the answer.
+        _ => (true, PATIENCE),
+    };
+    let is_whole = last.is_some_and(|last| last.is_whole);
+    let time = if is_due { time } else { 2 * REST };
+    match ending(stream, &mut conversation.received, time)? {
+        End::Open if is_due && is_whole => Ok(End::HeldOpen),
+        End::Open if is_due => Ok(End::TimedOut),
+        end => Ok(end),
+    }
 }
 
-/// Whether the server has closed before all was sent, without an answer.
-fn has_closed(stream: &TcpStream) -> io::Result<bool> {
-    stream.set_nonblocking(true)?;
-    let closed = matches!(stream.peek(&mut [0]), Ok(0));
-    stream.set_nonblocking(false)?;
-    Ok(closed)
-}
-
-fn is_sent(step: &Step) -> bool {
-    matches!(
-        step,
-        Step::Send(_) | Step::SendOneByOne(_) | Step::HalfClose
-    )
-}
-
-fn ends_a_head(received: &[u8]) -> bool {
-    received.ends_with(b"\r\n\r\n") || received.ends_with(b"\n\n")
-}
-
-/// Receives up to `at_once` bytes at a time until the server closes, or until
-/// `enough` has come.
-fn receive(
-    stream: &mut TcpStream,
-    received: &mut Vec<u8>,
-    deadline: Instant,
-    at_once: usize,
-    enough: fn(&[u8]) -> bool,
-) -> io::Result<()> {
-    let mut buffer = vec![0; at_once];
+/// Receives what comes until the connection ends, or for so long.
+fn ending(stream: &mut dyn Connection, received: &mut Vec<u8>, time: Duration) -> io::Result<End> {
+    let deadline = Instant::now() + time;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(ErrorKind::TimedOut.into());
-        }
-        match stream.set_read_timeout(Some(left)) {
-            // macOS takes no time limit for a connection that both sides have ended.
-            Err(error) if error.kind() != ErrorKind::InvalidInput => return Err(error),
-            _ => {}
-        }
-        match stream.read(&mut buffer)? {
-            0 => return Ok(()),
-            length => received.extend(&buffer[..length]),
-        }
-        if received.len() > MOST {
-            return Err(ErrorKind::FileTooLarge.into());
-        }
-        if enough(received) {
-            return Ok(());
+        match receive_some(stream, received, deadline) {
+            Ok(true) => {}
+            Ok(false) => return Ok(End::Closed),
+            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => {
+                return Ok(End::Open);
+            }
+            Err(error) => return Err(error),
         }
     }
+}
+
+/// Receives what has come, or waits for it; `false` where the server has closed.
+fn receive_some(
+    stream: &mut dyn Connection,
+    received: &mut Vec<u8>,
+    deadline: Instant,
+) -> io::Result<bool> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Err(ErrorKind::TimedOut.into());
+    }
+    stream.limit_reads(left)?;
+    let mut buffer = [0; 65536];
+    let length = stream.read(&mut buffer)?;
+    received.extend(&buffer[..length]);
+    if received.len() > MOST {
+        return Err(ErrorKind::FileTooLarge.into());
+    }
+    Ok(length > 0)
 }
 
 /// Waits for what the server is expected to print, or for as long as it may
 /// take with it.
-fn wait_for_print(target: &Target, printed_before: usize, expected: &[u8]) -> Vec<u8> {
-    let deadline = Instant::now() + PATIENCE;
+fn wait_for_print(target: &Target, printed_before: Option<usize>, expected: &[u8]) -> Vec<u8> {
+    let printed = || match printed_before {
+        None => target.all_printed(),
+        Some(length) => target.printed_since(length),
+    };
+    let deadline = Instant::now() + PRINT_PATIENCE;
+    let lines = |printed: &[u8]| printed.iter().filter(|&&byte| byte == b'\n').count();
     loop {
-        let printed = target.printed_since(printed_before);
-        if printed.len() >= expected.len() || Instant::now() > deadline {
+        if lines(&printed()) >= lines(expected) || Instant::now() > deadline {
             // There may be more than there should be.
             thread::sleep(REST);
-            return target.printed_since(printed_before);
+            return printed();
         }
         thread::sleep(Duration::from_millis(10));
     }

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::by_hand;
 use crate::chapters::Chapter;
-use crate::check::{Options, Outcome};
-use crate::judge::{Failure, bytes_received};
+use crate::check::{LeftOut, Options, Outcome};
+use crate::judge::Failure;
 
 pub const BOLD: Style = Style::new().bold();
 pub const DIM: Style = Style::new().dimmed();
@@ -95,32 +95,44 @@ impl<'a> Report<'a> {
 
     /// Prints the failures and the numbers, and gives whether all that counts
     /// has passed.
-    pub fn summary(&self, outcomes: &[Outcome], address: SocketAddr) -> bool {
+    pub fn summary(&self, outcomes: &[Outcome], left_out: &LeftOut, address: SocketAddr) -> bool {
         let counted = || outcomes.iter().filter(|outcome| outcome.counts);
         let passed = counted().filter(|outcome| outcome.passed()).count();
         let failed = counted().count() - passed;
         if self.options.json {
             return failed == 0;
         }
-        let failures = outcomes
-            .iter()
-            .filter(|outcome| !outcome.passed() && (outcome.counts || self.options.all));
+        let failures = outcomes.iter().filter(|outcome| !outcome.passed());
+        // Of each kind the first one, and those that count before the others.
+        let (counting, missed): (Vec<_>, Vec<_>) = failures.partition(|outcome| outcome.counts);
         let shown = if self.options.all { usize::MAX } else { 1 };
-        for outcome in failures.clone().take(shown) {
+        let all_shown = counting.iter().take(shown).chain(missed.iter().take(shown));
+        for outcome in all_shown {
             if let Some(failure) = &outcome.verdict.failure {
                 explain(outcome, failure, address);
             }
         }
         say!();
-        if failures.count() > shown {
-            say!("--all shows the other failures in full too.");
+        if counting.len() > shown || missed.len() > shown {
+            say!("--all shows the others in full too, and --only NAME plays one alone.");
         }
-        let missed = outcomes
-            .iter()
-            .filter(|outcome| !outcome.passed() && !outcome.counts)
-            .count();
-        if missed > 0 {
-            say!("Robust checks missed: {missed}; with --strict they count.");
+        if !missed.is_empty() {
+            say!(
+                "Robust checks missed: {}; with --strict they count.",
+                missed.len()
+            );
+        }
+        if left_out.skipped > 0 {
+            say!(
+                "The server does not answer: {} checks were skipped, which --all plays.",
+                left_out.skipped
+            );
+        }
+        if left_out.unseen > 0 {
+            say!(
+                "Left out, as they are about what the server prints: {}; give its command after --.",
+                left_out.unseen
+            );
         }
         say!("{passed} passed, {failed} failed");
         failed == 0
@@ -151,10 +163,16 @@ fn explain(outcome: &Outcome, failure: &Failure, address: SocketAddr) {
     else {
         return;
     };
-    let received = outcome.played.connections.get(failure.connection);
-    let received = received.map_or(&[][..], |connection| &connection.received);
+    let conversation = outcome.played.connections.get(failure.connection);
+    let received = conversation.map_or(&[][..], |conversation| &conversation.received);
+    let expected = conversation.map_or(&[][..], |conversation| &conversation.expected);
 
     say!("\n  sent");
+    // What was printed comes of all connections, and else of one alone.
+    let steps = match transcript.prints() {
+        Some(_) => &transcript.steps[..],
+        None => steps,
+    };
     let sends = |step: &Step| matches!(step, Step::Send(_) | Step::SendOneByOne(_));
     if !steps.iter().any(sends) {
         say!("    (nothing)");
@@ -166,18 +184,22 @@ fn explain(outcome: &Outcome, failure: &Failure, address: SocketAddr) {
                 lines('>', bytes, None);
             }
             Step::HalfClose => say!("    (and the end of what the client sends)"),
+            Step::Waits => say!("    (and nothing for a moment)"),
+            Step::Gone(count) => say!("    (after {count} clients that were gone at once)"),
+            Step::Another => say!("    (and over another connection)"),
             _ => {}
         }
     }
-    say!("  came back");
-    lines('<', received, failure.position);
-    say!("  expected");
-    lines('<', &bytes_received(steps), failure.position);
-    if let Some(Step::Prints(expected)) = transcript.steps.last() {
+    if let Some(expected) = transcript.prints() {
         say!("  printed");
         lines('=', &outcome.played.printed, None);
         say!("  expected to be printed");
         lines('=', expected, None);
+    } else {
+        say!("  came back");
+        lines('<', received, failure.position);
+        say!("  expected");
+        lines('<', expected, failure.position);
     }
     if let Some(position) = failure.position {
         say!("  They part at byte {position} of what came back.");

@@ -11,6 +11,7 @@ use anstream::eprintln;
 use process_wrap::std::{ChildWrapper, CommandWrap};
 
 use crate::chapters::Chapter;
+use crate::play::{Connection, PATIENCE};
 use crate::{CannotCheck, cargo};
 
 /// How long a command may take until it listens: it may be `cargo run` on a
@@ -93,6 +94,14 @@ impl Drop for Target {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// How a command ended.
+pub struct Death {
+    /// Its exit code and its last words, as the end of a sentence.
+    pub words: String,
+    /// Whether it ended of itself and found nothing wrong.
+    pub is_regular: bool,
 }
 
 struct Process {
@@ -250,7 +259,14 @@ impl Target {
     }
 
     /// Opens a connection.
-    pub fn connect(&mut self) -> io::Result<TcpStream> {
+    pub fn connect(&mut self) -> io::Result<Box<dyn Connection>> {
+        let stream = self.connect_tcp()?;
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Box::new(stream))
+    }
+
+    fn connect_tcp(&mut self) -> io::Result<TcpStream> {
         if let Some(stream) = self.first.take() {
             return Ok(stream);
         }
@@ -288,7 +304,7 @@ impl Target {
     /// Whether the command has ended, and if so, how, and what it said last. A server
     /// that dies of a request closes the connection first, so this waits for a
     /// moment, and for a longer one where there is reason to suspect it.
-    pub fn death(&mut self, is_suspect: bool) -> Option<String> {
+    pub fn death(&mut self, is_suspect: bool) -> Option<Death> {
         let patience = if is_suspect {
             DEATH_TIMEOUT
         } else {
@@ -305,18 +321,29 @@ impl Target {
         }
         let status = process.child.try_wait().ok().flatten();
         // Each system has words of its own for this.
-        let status = match status.map(|status| status.code()) {
+        let code = status.map(|status| status.code());
+        let words = match code {
             Some(Some(code)) => format!(" (exit code {code})"),
             Some(None) => " (by a signal)".to_owned(),
             None => String::new(),
         };
-        Some(status + &process.errors.last_lines(3))
+        Some(Death {
+            words: words + &process.errors.last_lines(3),
+            is_regular: code == Some(Some(0)),
+        })
     }
 
     /// How much the command has printed so far, in bytes; the line that names
     /// the port does not count.
     pub fn printed_length(&self) -> usize {
         self.printed_since(0).len()
+    }
+
+    /// All that the command has printed so far.
+    pub fn all_printed(&self) -> Vec<u8> {
+        let process = lock(&PROCESS);
+        let printed = process.as_ref().map(|process| process.output.so_far());
+        printed.unwrap_or_default()
     }
 
     /// What the command has printed since it had printed so much.
@@ -415,11 +442,15 @@ impl Collected {
         String::from_utf8_lossy(&printed.bytes).into_owned()
     }
 
+    fn so_far(&self) -> Vec<u8> {
+        lock(&self.shared.0).bytes.clone()
+    }
+
     fn after_listening(&self) -> Vec<u8> {
-        let bytes = &lock(&self.shared.0).bytes;
+        let bytes = self.so_far();
         match bytes.iter().position(|&byte| byte == b'\n') {
             Some(end) if bytes.starts_with(b"Listening on port ") => bytes[end + 1..].to_vec(),
-            _ => bytes.clone(),
+            _ => bytes,
         }
     }
 
@@ -428,7 +459,7 @@ impl Collected {
         let text = self.all();
         let lines: Vec<&str> = text
             .lines()
-            .filter(|line| !line.trim().is_empty())
+            .filter(|line| !line.trim().is_empty() && !is_cargos(line))
             .collect();
         if lines.is_empty() {
             return String::new();
@@ -439,6 +470,14 @@ impl Collected {
             .collect();
         format!("; its last words:{}", last.concat())
     }
+}
+
+/// Whether this is what `cargo run` says of its building, and not the server.
+fn is_cargos(line: &str) -> bool {
+    const VERBS: [&str; 5] = ["Compiling", "Finished", "Running", "Blocking", "Building"];
+    let (verb, rest) = line.trim_start().split_once(' ').unwrap_or((line, ""));
+    // cargo sets its verbs flush right, in twelve columns.
+    VERBS.contains(&verb) && line.len() - rest.len() == 13
 }
 
 /// A thread that panicked while it held the lock has left nothing half-done.

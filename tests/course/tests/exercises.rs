@@ -25,6 +25,34 @@ fn check(arguments: &[&str]) -> String {
     )
 }
 
+/// More wrong answers, each to the exercise of the chapter that its name begins
+/// with.
+#[test]
+fn plausible_answers_that_are_wrong() {
+    for (mode, problem) in [
+        ("ch01-silent", "Connection from [address]"),
+        ("ch01-question-mark", "ended"),
+        ("ch01-line-feed", "LF alone, and not in CRLF"),
+        (
+            "ch03-characters",
+            "Content-Length is 73, and the body has 74 bytes",
+        ),
+        (
+            "ch03-written-down",
+            "Content-Length is 74, and the body has 76 bytes",
+        ),
+        ("ch05a", "the answer to HEAD has no body"),
+    ] {
+        let (chapter, _) = mode.split_at_checked(4).expect("a chapter's name");
+        let chapter = if mode == "ch05a" { mode } else { chapter };
+        let said = check(&[chapter, "--exercise", "--", WRONG, mode, "127.0.0.1:0"]);
+        assert!(said.starts_with("exit code 1\n"), "{mode}: {said}");
+        // Long sentences are wrapped.
+        let said: Vec<&str> = said.split_whitespace().collect();
+        assert!(said.join(" ").contains(problem), "{mode}: {said:?}");
+    }
+}
+
 /// The name of a chapter's crate, and how it is called for short.
 struct Chapter {
     name: &'static str,
@@ -90,12 +118,17 @@ impl Chapter {
         let unsolved = check(&[self.name, "--exercise", "--", &chapter, address]);
         assert!(unsolved.starts_with("exit code 1\n"), "{unsolved}");
         // The lines alone: the details below them are pinned elsewhere.
-        unsolved
-            .split("\n\n")
-            .take(2)
-            .collect::<Vec<_>>()
-            .join("\n\n")
+        let lines = unsolved.split("\n\n").take(2).collect::<Vec<_>>();
+        hide_ports(&lines.join("\n\n"))
     }
+}
+
+fn hide_ports(text: &str) -> String {
+    let mut parts = text.split("127.0.0.1:");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |hidden, part| {
+        hidden + "127.0.0.1:[port]" + part.trim_start_matches(|c: char| c.is_ascii_digit())
+    })
 }
 
 #[test]
@@ -105,12 +138,12 @@ fn ch01_greets_each_client_with_its_address() {
 
 #[test]
 fn ch02_numbers_the_requests() {
-    assert_snapshot!(Chapter::new("ch02-logging").prove(true));
+    assert_snapshot!(Chapter::new("ch02-logging").prove(false));
 }
 
 #[test]
 fn ch03_announces_the_length() {
-    assert_snapshot!(Chapter::new("ch03-response").prove(true));
+    assert_snapshot!(Chapter::new("ch03-response").prove(false));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-use crate::Server;
 use crate::transcript::{Placeholders, Step, Transcript};
+use crate::{Server, hostile};
 
 /// A connection to a server, and what has happened so far.
 pub struct Exchange<'a> {
@@ -40,8 +40,8 @@ impl<'a> Exchange<'a> {
         self.placeholders.set_address(address);
     }
 
-    /// Sends bytes in one write. `[date]` in them stands for the last date that
-    /// was received.
+    /// Sends bytes in one write. `[NAME]` in them stands for the value that the
+    /// field of that name had in the last response.
     pub fn send(mut self, bytes: impl AsRef<[u8]>) -> Self {
         let filled_in = self.placeholders.fill_in(bytes.as_ref());
         self.stream.write_all(&filled_in).expect("cannot send");
@@ -67,6 +67,14 @@ impl<'a> Exchange<'a> {
             received.extend(byte);
         }
         self.note(Step::Receive(received))
+    }
+
+    /// Lets so many clients come that are gone before the server can answer.
+    pub fn gone(self, count: usize) -> Self {
+        for _ in 0..count {
+            hostile::reset(self.server.connect());
+        }
+        self.note(Step::Gone(count))
     }
 
     /// Says that the client will send nothing more.
@@ -101,7 +109,10 @@ impl<'a> Exchange<'a> {
         };
         if !received.is_empty() {
             let received = self.placeholders.put_in(&received);
-            self.transcript.steps.push(Step::Receive(received));
+            match self.transcript.steps.last_mut() {
+                Some(Step::Receive(before)) => before.extend(received),
+                _ => self.transcript.steps.push(Step::Receive(received)),
+            }
         }
         self.transcript.steps.push(end);
     }

@@ -104,7 +104,7 @@ fn send(mut stream: TcpStream, bytes: &[u8]) -> Option<TcpStream> {
     Some(stream)
 }
 
-fn reset(stream: TcpStream) -> Option<TcpStream> {
+pub(crate) fn reset(stream: TcpStream) -> Option<TcpStream> {
     SockRef::from(&stream)
         .set_linger(Some(Duration::ZERO))
         .expect("cannot make the connection end in a reset");

@@ -157,12 +157,36 @@ impl Server {
     /// Stops the server, and adds to an exchange, which must be all that there
     /// was with it, what it has printed on standard output behind the line that
     /// names the port.
-    pub fn add_what_it_printed(mut self, exchange: &str) -> String {
+    pub fn add_what_it_printed(self, exchange: &str) -> String {
+        self.add_printed(exchange, false)
+    }
+
+    /// Does the same with all that it has printed, from that line on.
+    pub fn add_all_it_printed(self, exchange: &str) -> String {
+        self.add_printed(exchange, true)
+    }
+
+    fn add_printed(mut self, exchange: &str, from_the_first_line: bool) -> String {
         self.stop();
         let printed = self.output.take().expect("the output is read once");
         let mut printed = printed.join().expect("cannot read what was printed");
-        let first_line = printed.iter().position(|&byte| byte == b'\n');
-        let printed = printed.split_off(first_line.map_or(0, |end| end + 1));
+        if !from_the_first_line {
+            let first_line = printed.iter().position(|&byte| byte == b'\n');
+            printed = printed.split_off(first_line.map_or(0, |end| end + 1));
+        }
+        // Clients come from another port each time.
+        let printed = String::from_utf8_lossy(&printed)
+            .lines()
+            .map(|line| match line.split_once(" 127.0.0.1:") {
+                Some((words, _)) => format!("{words} [address]\n"),
+                None => format!("{line}\n"),
+            })
+            .collect::<String>()
+            .replace(
+                &format!("port {}...", self.address.port()),
+                "port [port]...",
+            )
+            .into_bytes();
         let mut transcript = Transcript::parse(exchange).expect("an exchange is a transcript");
         transcript.steps.push(Step::Prints(printed));
         transcript.to_string()

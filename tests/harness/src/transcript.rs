@@ -42,8 +42,14 @@ pub enum Step {
     HalfClose,
     /// The server sends these bytes.
     Receive(Vec<u8>),
+    /// The client sends nothing for a moment.
+    Waits,
+    /// So many clients connect and reset their connections at once.
+    Gone(usize),
     /// The server closes the connection.
     Closes,
+    /// The server keeps the connection open.
+    StaysOpen,
     /// The server resets the connection.
     Resets,
     /// The client opens another connection.
@@ -54,10 +60,32 @@ pub enum Step {
 
 const ONE_BY_ONE: &str = "one byte at a time";
 const HALF_CLOSE: &str = "the client half-closes";
+const WAITS: &str = "the client waits";
+const NEXT_WRITE: &str = "the next write";
 const CLOSES: &str = "the server closes";
+const STAYS_OPEN: &str = "the connection stays open";
 const RESETS: &str = "the server resets";
 const ANOTHER: &str = "another connection";
 const OLDER: &str = " older connections are open and silent";
+const GONE: &str = " clients come and are gone at once";
+
+impl Step {
+    /// What stands behind the `*` of this step, or before its bytes.
+    fn words(&self) -> Option<String> {
+        Some(match self {
+            Self::SendOneByOne(_) => ONE_BY_ONE.to_owned(),
+            Self::Older(count) => format!("{count}{OLDER}"),
+            Self::Gone(count) => format!("{count}{GONE}"),
+            Self::HalfClose => HALF_CLOSE.to_owned(),
+            Self::Waits => WAITS.to_owned(),
+            Self::Closes => CLOSES.to_owned(),
+            Self::StaysOpen => STAYS_OPEN.to_owned(),
+            Self::Resets => RESETS.to_owned(),
+            Self::Another => ANOTHER.to_owned(),
+            Self::Send(_) | Self::Receive(_) | Self::Prints(_) => return None,
+        })
+    }
+}
 
 impl Transcript {
     /// An empty transcript. The heading names group and title, as in
@@ -71,6 +99,21 @@ impl Transcript {
         }
     }
 
+    /// What the server is to print, where that is a part of it.
+    pub fn prints(&self) -> Option<&[u8]> {
+        match self.steps.last() {
+            Some(Step::Prints(bytes)) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Whether the line that names the port is a part of it, so that it takes a
+    /// server that has served nobody yet.
+    pub fn names_the_port(&self) -> bool {
+        self.prints()
+            .is_some_and(|printed| printed.starts_with(b"Listening on port "))
+    }
+
     /// Reads a transcript back that was displayed; `None` where it is none.
     pub fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines().peekable();
@@ -81,13 +124,22 @@ impl Transcript {
             if kind == "* " {
                 match rest {
                     ONE_BY_ONE => one_by_one = true,
+                    // It ends the lines of the write before it, and is none itself.
+                    NEXT_WRITE => {}
                     HALF_CLOSE => transcript.steps.push(Step::HalfClose),
+                    WAITS => transcript.steps.push(Step::Waits),
+                    STAYS_OPEN => transcript.steps.push(Step::StaysOpen),
                     CLOSES => transcript.steps.push(Step::Closes),
                     RESETS => transcript.steps.push(Step::Resets),
                     ANOTHER => transcript.steps.push(Step::Another),
                     _ => {
-                        let count = rest.strip_suffix(OLDER)?.parse().ok()?;
-                        transcript.steps.push(Step::Older(count));
+                        let (count, words) = rest.split_at_checked(rest.find(' ')?)?;
+                        let count = count.parse().ok()?;
+                        transcript.steps.push(match words {
+                            OLDER => Step::Older(count),
+                            GONE => Step::Gone(count),
+                            _ => return None,
+                        });
                     }
                 }
                 continue;
@@ -111,35 +163,20 @@ impl Transcript {
 impl fmt::Display for Transcript {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "* {}: {}", self.group, self.title)?;
+        let mut follows_a_write = false;
         for step in &self.steps {
+            if matches!(step, Step::Send(_)) && follows_a_write {
+                writeln!(formatter, "* {NEXT_WRITE}")?;
+            }
+            follows_a_write = matches!(step, Step::Send(_) | Step::SendOneByOne(_));
+            if let Some(words) = step.words() {
+                writeln!(formatter, "* {words}")?;
+            }
             let (mark, bytes) = match step {
-                Step::Send(bytes) => ('>', bytes),
-                Step::SendOneByOne(bytes) => {
-                    writeln!(formatter, "* {ONE_BY_ONE}")?;
-                    ('>', bytes)
-                }
+                Step::Send(bytes) | Step::SendOneByOne(bytes) => ('>', bytes),
                 Step::Receive(bytes) => ('<', bytes),
                 Step::Prints(bytes) => ('=', bytes),
-                Step::Older(count) => {
-                    writeln!(formatter, "* {count}{OLDER}")?;
-                    continue;
-                }
-                Step::HalfClose => {
-                    writeln!(formatter, "* {HALF_CLOSE}")?;
-                    continue;
-                }
-                Step::Closes => {
-                    writeln!(formatter, "* {CLOSES}")?;
-                    continue;
-                }
-                Step::Resets => {
-                    writeln!(formatter, "* {RESETS}")?;
-                    continue;
-                }
-                Step::Another => {
-                    writeln!(formatter, "* {ANOTHER}")?;
-                    continue;
-                }
+                _ => continue,
             };
             for line in wire::show(bytes) {
                 writeln!(formatter, "{mark} {line}")?;
@@ -150,12 +187,14 @@ impl fmt::Display for Transcript {
 }
 
 /// What a server may choose itself, such as the date of a file. In a transcript
-/// a placeholder stands for it: `[date]` for an HTTP date (RFC 9110 §5.6.7), and
-/// `[address]` for the client's own address.
+/// a placeholder stands for it: `[date]` for the value of a field that is an HTTP
+/// date (RFC 9110 §5.6.7), and `[address]`, where what came is no HTTP, for the
+/// client's own address. What is to be sent names the field whose last value it
+/// wants: `If-Modified-Since: [Last-Modified]`.
 #[derive(Clone, Debug, Default)]
 pub struct Placeholders {
     address: String,
-    date: String,
+    values: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Placeholders {
@@ -164,38 +203,76 @@ impl Placeholders {
         self.address = address.to_string();
     }
 
-    /// Puts placeholders into what was received, and remembers what they stand
-    /// for.
+    /// Puts placeholders into what was received, from the beginning of a response
+    /// on, and remembers what they stand for. A body stays as it is.
     pub fn put_in(&mut self, received: &[u8]) -> Vec<u8> {
-        let received = replace(received, self.address.as_bytes(), b"[address]");
-        match find_date(&received) {
-            None => received,
-            Some(start) => {
-                let date = &received[start..start + DATE.len()];
-                self.date = String::from_utf8_lossy(date).into_owned();
-                replace(&received, self.date.as_bytes(), b"[date]")
+        if !received.starts_with(b"HTTP/") {
+            return replace(received, self.address.as_bytes(), ADDRESS);
+        }
+        let mut shown = Vec::new();
+        let mut is_interim = false;
+        let mut lines = received.split_inclusive(|&byte| byte == b'\n');
+        for line in lines.by_ref() {
+            if line.starts_with(b"HTTP/") {
+                is_interim = line.get(8..10) == Some(b" 1");
+            }
+            match field(line) {
+                Some((name, value)) => {
+                    self.values
+                        .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+                    self.values.push((name.to_vec(), value.to_vec()));
+                    shown.extend(if is_date(value) {
+                        replace(line, value, DATE_PLACEHOLDER)
+                    } else {
+                        line.to_vec()
+                    });
+                }
+                None => shown.extend(line),
+            }
+            if matches!(line, b"\r\n" | b"\n") && !is_interim {
+                break;
             }
         }
+        shown.extend(lines.flatten());
+        shown
     }
 
     /// Puts what was remembered in place of its placeholder, in what is to be
     /// sent.
     pub fn fill_in(&self, to_send: &[u8]) -> Vec<u8> {
-        replace(to_send, b"[date]", self.date.as_bytes())
+        self.values
+            .iter()
+            .fold(to_send.to_vec(), |filled_in, (name, value)| {
+                replace(&filled_in, &[b"[", &name[..], b"]"].concat(), value)
+            })
     }
+
+    /// Puts the client's address into what is expected.
+    pub fn fill_in_address(&self, expected: &[u8]) -> Vec<u8> {
+        replace(expected, ADDRESS, self.address.as_bytes())
+    }
+}
+
+/// What stands for any HTTP date, as the value of a field.
+pub const DATE_PLACEHOLDER: &[u8] = b"[date]";
+const ADDRESS: &[u8] = b"[address]";
+
+fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = line.iter().position(|&byte| byte == b':')?;
+    Some((&line[..colon], line[colon + 1..].trim_ascii()))
 }
 
 /// The shape of a date: `a` for a letter, `0` for a digit, the rest as it is.
 const DATE: &[u8] = b"aaa, 00 aaa 0000 00:00:00 GMT";
 
-fn find_date(bytes: &[u8]) -> Option<usize> {
-    bytes.windows(DATE.len()).position(|window| {
-        window.iter().zip(DATE).all(|(byte, shape)| match shape {
+/// Whether this has the shape of an HTTP date.
+pub fn is_date(value: &[u8]) -> bool {
+    value.len() == DATE.len()
+        && value.iter().zip(DATE).all(|(byte, shape)| match shape {
             b'a' => byte.is_ascii_alphabetic(),
             b'0' => byte.is_ascii_digit(),
             _ => byte == shape,
         })
-    })
 }
 
 fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
@@ -228,12 +305,18 @@ mod tests {
             steps: vec![
                 Step::Older(4),
                 Step::Send(b"GET / HTTP/1.1\r\n\r\n* core: not a heading".to_vec()),
+                Step::Send(b"in another write".to_vec()),
                 Step::Receive(b"HTTP/1.1 100 Continue\r\n\r\n".to_vec()),
                 Step::SendOneByOne(b"a\n> b".to_vec()),
+                Step::Send(b"and all at once again".to_vec()),
+                Step::SendOneByOne(b"c".to_vec()),
+                Step::Waits,
+                Step::StaysOpen,
                 Step::HalfClose,
                 Step::Receive([b'x'; 9000].to_vec()),
                 Step::Closes,
                 Step::Another,
+                Step::Gone(20),
                 Step::Resets,
                 Step::Prints(b"1: GET /\n".to_vec()),
             ],
@@ -257,13 +340,26 @@ mod tests {
     fn placeholders() {
         let mut placeholders = Placeholders::default();
         placeholders.set_address("127.0.0.1:50514");
-        let received =
-            b"Hello, 127.0.0.1:50514!\r\nLast-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
-        let put_in = placeholders.put_in(received);
-        assert_eq!(put_in, b"Hello, [address]!\r\nLast-Modified: [date]\r\n");
+        let greeting = b"Hello, 127.0.0.1:50514!\r\n";
+        assert_eq!(placeholders.put_in(greeting), b"Hello, [address]!\r\n");
         assert_eq!(
-            placeholders.fill_in(b"If-Modified-Since: [date]\r\n"),
-            b"If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+            placeholders.fill_in_address(b"Hello, [address]!\r\n"),
+            greeting
+        );
+
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let received = format!(
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\
+             Date: Mon, 07 Nov 1994 00:00:00 GMT\r\nLast-Modified: {date}\r\n\r\nExpires: {date}\r\n"
+        );
+        let put_in = format!(
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\
+             Date: [date]\r\nLast-Modified: [date]\r\n\r\nExpires: {date}\r\n"
+        );
+        assert_eq!(placeholders.put_in(received.as_bytes()), put_in.as_bytes());
+        assert_eq!(
+            placeholders.fill_in(b"If-Modified-Since: [Last-Modified]\r\n"),
+            format!("If-Modified-Since: {date}\r\n").as_bytes()
         );
     }
 }

@@ -1,0 +1,625 @@
+//! Responses as a client has to read them (RFC 9112): where each one ends, and
+//! what of it is no HTTP. Positions are those of bytes, counted from 0.
+
+use harness::wire;
+
+/// One response, or its beginning.
+#[derive(Debug)]
+pub struct Response<'a> {
+    pub status: u16,
+    pub status_at: usize,
+    pub fields: Vec<Field<'a>>,
+    /// The body as it is meant, with a chunked one put together.
+    pub body: Vec<u8>,
+    /// Where the body begins, as it came.
+    pub body_at: usize,
+    /// Where what came of the response ends.
+    pub end: usize,
+    pub framing: Framing,
+    /// Whether all of it has come.
+    pub is_whole: bool,
+    pub has_line_feeds: bool,
+    says_http_1_0: bool,
+}
+
+/// What says where a body ends (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// There is none, whatever the fields say.
+    NoBody,
+    Chunked,
+    Length(usize),
+    Close,
+}
+
+/// A field line.
+#[derive(Debug)]
+pub struct Field<'a> {
+    pub name: &'a [u8],
+    pub value: &'a [u8],
+    pub value_at: usize,
+}
+
+/// What is no HTTP, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed {
+    pub problem: String,
+    pub advice: &'static str,
+    pub at: usize,
+}
+
+/// The answer to one request: interim responses, and the final one where its head
+/// has come.
+#[derive(Debug, Default)]
+pub struct Answer<'a> {
+    pub interim: Vec<Response<'a>>,
+    pub last: Option<Response<'a>>,
+}
+
+impl Answer<'_> {
+    pub fn is_whole(&self) -> bool {
+        self.last.as_ref().is_some_and(|last| last.is_whole)
+    }
+}
+
+/// Reads the answers to requests of these methods. `is_closed` says that nothing
+/// more comes, which ends a body that nothing else ends. What follows the last
+/// answer is left.
+pub fn answers<'a>(
+    received: &'a [u8],
+    methods: &[String],
+    is_closed: bool,
+) -> Result<Vec<Answer<'a>>, Malformed> {
+    let mut answers = Vec::new();
+    let mut at = 0;
+    for method in methods {
+        let mut answer = Answer::default();
+        while at < received.len() && answer.last.is_none() {
+            let Some(response) = response(received, at, method, is_closed)? else {
+                break;
+            };
+            at = response.end;
+            if response.status < 200 {
+                answer.interim.push(response);
+            } else {
+                answer.last = Some(response);
+            }
+        }
+        let is_whole = answer.is_whole();
+        if answer.last.is_some() || !answer.interim.is_empty() {
+            answers.push(answer);
+        }
+        if !is_whole {
+            break;
+        }
+    }
+    Ok(answers)
+}
+
+/// How far answers have got: each head that has come is a step, and each final
+/// response that is whole.
+pub fn progress(answers: &[Answer]) -> usize {
+    let of_one = |answer: &Answer| {
+        answer.interim.len() + usize::from(answer.last.is_some()) + usize::from(answer.is_whole())
+    };
+    answers.iter().map(of_one).sum()
+}
+
+/// Reads the response that begins there; `None` where its head has not come whole.
+fn response<'a>(
+    received: &'a [u8],
+    start: usize,
+    method: &str,
+    is_closed: bool,
+) -> Result<Option<Response<'a>>, Malformed> {
+    let malformed = |problem: &str, advice, at| Malformed {
+        problem: problem.to_owned(),
+        advice,
+        at,
+    };
+    let rest = &received[start..];
+    let begins_right = rest.starts_with(&b"HTTP/"[..rest.len().min(5)]);
+    let Some(head_length) = head_length(rest) else {
+        if !is_closed && begins_right {
+            return Ok(None);
+        }
+        return Err(if rest.starts_with(b"HTTP/") {
+            malformed(
+                "no blank line after the fields",
+                "The head of a response ends in an empty line: write \\r\\n twice after the \
+                 last field, and the body behind it (RFC 9112 section 2.1).",
+                received.len(),
+            )
+        } else {
+            no_status_line(start)
+        });
+    };
+    let head = &rest[..head_length];
+    let (status, minor) = status(head, start)?;
+    let mut fields = Vec::new();
+    let mut line_at = start;
+    for (number, line) in head.split_inclusive(|&byte| byte == b'\n').enumerate() {
+        let at = line_at;
+        line_at += line.len();
+        let content = line.strip_suffix(b"\n").unwrap_or(line);
+        let content = content.strip_suffix(b"\r").unwrap_or(content);
+        if let Some(bare) = content.iter().position(|&byte| byte == b'\r') {
+            return Err(malformed(
+                "a carriage return stands alone within a line",
+                "End each line with \\r\\n, and leave control characters out of it \
+                 (RFC 9112 section 2.2).",
+                at + bare,
+            ));
+        }
+        if number > 0 && !content.is_empty() {
+            fields.push(field(content, at)?);
+        }
+    }
+    let mut response = Response {
+        status,
+        status_at: start + b"HTTP/1.1 ".len(),
+        fields,
+        body: Vec::new(),
+        body_at: start + head_length,
+        end: start + head_length,
+        framing: Framing::NoBody,
+        is_whole: true,
+        has_line_feeds: head
+            .split_inclusive(|&byte| byte == b'\n')
+            .any(|line| !line.ends_with(b"\r\n")),
+        says_http_1_0: minor == b'0',
+    };
+    response.framing = response.find_framing(method)?;
+    let body = &received[response.body_at..];
+    match response.framing {
+        Framing::NoBody => {}
+        Framing::Close => {
+            response.body = body.to_vec();
+            response.end = received.len();
+            response.is_whole = is_closed;
+        }
+        Framing::Length(length) => {
+            response.body = body[..length.min(body.len())].to_vec();
+            response.end += response.body.len();
+            response.is_whole = body.len() >= length;
+        }
+        Framing::Chunked => {
+            let mut chunks = Chunks {
+                bytes: body,
+                at: 0,
+                decoded: Vec::new(),
+            };
+            response.is_whole = chunks.decode().map_err(|problem| Malformed {
+                problem: problem.to_owned(),
+                advice: "A chunk is its size in hexadecimal digits, \\r\\n, as many bytes, and \
+                         \\r\\n; the last one has size 0 (RFC 9112 section 7.1).",
+                at: response.body_at + chunks.at,
+            })?;
+            response.end += chunks.at;
+            response.body = chunks.decoded;
+        }
+    }
+    Ok(Some(response))
+}
+
+impl<'a> Response<'a> {
+    /// The values of all fields of that name, in which case does not matter.
+    pub fn values(&self, name: &[u8]) -> impl Iterator<Item = &Field<'a>> {
+        self.fields
+            .iter()
+            .filter(move |field| field.name.eq_ignore_ascii_case(name))
+    }
+
+    fn has_element(&self, name: &[u8], element: &[u8]) -> bool {
+        self.values(name)
+            .flat_map(|field| field.value.split(|&byte| byte == b','))
+            .any(|one| one.trim_ascii().eq_ignore_ascii_case(element))
+    }
+
+    /// Whether the connection has to end with this response (RFC 9112 §9.3).
+    pub fn announces_close(&self) -> bool {
+        self.framing == Framing::Close
+            || self.has_element(b"Connection", b"close")
+            || self.says_http_1_0 && !self.has_element(b"Connection", b"keep-alive")
+    }
+
+    /// The rules of RFC 9112 §6.3 in their order.
+    fn find_framing(&self, method: &str) -> Result<Framing, Malformed> {
+        let mut lengths = self.values(b"Content-Length");
+        let first = lengths.next();
+        if let Some(first) = first
+            && let Some(other) = lengths.find(|other| other.value != first.value)
+        {
+            return Err(Malformed {
+                problem: format!(
+                    "Content-Length stands there twice, as {} and as {}",
+                    shown(first.value),
+                    shown(other.value)
+                ),
+                advice: "Send it once (RFC 9110 section 8.6).",
+                at: other.value_at,
+            });
+        }
+        if method == "HEAD" || self.status < 200 || matches!(self.status, 204 | 304) {
+            return Ok(Framing::NoBody);
+        }
+        if self.values(b"Transfer-Encoding").next().is_some() {
+            return Ok(if self.has_element(b"Transfer-Encoding", b"chunked") {
+                Framing::Chunked
+            } else {
+                Framing::Close
+            });
+        }
+        let Some(length) = first else {
+            return Ok(Framing::Close);
+        };
+        let number = str::from_utf8(length.value)
+            .ok()
+            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|text| text.parse().ok());
+        match number {
+            Some(number) => Ok(Framing::Length(number)),
+            None => Err(Malformed {
+                problem: format!(
+                    "Content-Length is {}, which is no number",
+                    shown(length.value)
+                ),
+                advice: "Count the body's bytes, and send that number (RFC 9110 section 8.6).",
+                at: length.value_at,
+            }),
+        }
+    }
+}
+
+/// Bytes as text in quotation marks.
+pub fn shown(bytes: &[u8]) -> String {
+    format!("\"{}\"", wire::show(bytes).concat())
+}
+
+fn no_status_line(at: usize) -> Malformed {
+    Malformed {
+        problem: "what came back does not begin with a status line".to_owned(),
+        advice: "A response begins with a line like `HTTP/1.1 200 OK` (RFC 9112 section 4).",
+        at,
+    }
+}
+
+/// The status code and the last digit of the version.
+fn status(head: &[u8], start: usize) -> Result<(u16, u8), Malformed> {
+    let [
+        b'H',
+        b'T',
+        b'T',
+        b'P',
+        b'/',
+        b'1',
+        b'.',
+        minor,
+        b' ',
+        rest @ ..,
+    ] = head
+    else {
+        return Err(no_status_line(start));
+    };
+    let (code, follows) = match rest {
+        [a, b, c, follows, ..] if [a, b, c].iter().all(|digit| digit.is_ascii_digit()) => {
+            let digit = |byte: &u8| u16::from(byte - b'0');
+            (digit(a) * 100 + digit(b) * 10 + digit(c), follows)
+        }
+        _ => return Err(no_status_line(start)),
+    };
+    match follows {
+        b' ' | b'\r' | b'\n' if minor.is_ascii_digit() && code >= 100 => Ok((code, *minor)),
+        _ if minor.is_ascii_digit() && !follows.is_ascii_digit() => Err(Malformed {
+            problem: "a space is missing behind the status code".to_owned(),
+            advice: "The status line is version, space, code, space, reason phrase: \
+                     `HTTP/1.1 200 OK` (RFC 9112 section 4).",
+            at: start + b"HTTP/1.1 200".len(),
+        }),
+        _ => Err(no_status_line(start)),
+    }
+}
+
+fn field(line: &[u8], at: usize) -> Result<Field<'_>, Malformed> {
+    let malformed = |problem: &str, advice, at| Malformed {
+        problem: problem.to_owned(),
+        advice,
+        at,
+    };
+    let Some(colon) = line.iter().position(|&byte| byte == b':') else {
+        return Err(malformed(
+            "a line of the head is no field",
+            "Between the status line and the blank line each line is a name, a colon and a \
+             value (RFC 9112 section 5).",
+            at,
+        ));
+    };
+    let name = &line[..colon];
+    if name.iter().any(u8::is_ascii_whitespace) {
+        return Err(malformed(
+            "white space stands in the name of a field, or before its colon",
+            "The colon follows the name at once (RFC 9112 section 5.1).",
+            at,
+        ));
+    }
+    let value = &line[colon + 1..];
+    let value_at = at + colon + 1 + (value.len() - value.trim_ascii_start().len());
+    Ok(Field {
+        name,
+        value: value.trim_ascii(),
+        value_at,
+    })
+}
+
+/// The length of a head with its blank line; its lines may end in LF alone.
+fn head_length(bytes: &[u8]) -> Option<usize> {
+    let mut length = 0;
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        length += line.len();
+        if matches!(line, b"\n" | b"\r\n") {
+            return Some(length);
+        }
+    }
+    None
+}
+
+/// A chunked body on its way to being put together.
+struct Chunks<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    decoded: Vec<u8>,
+}
+
+impl<'a> Chunks<'a> {
+    /// Whether the body has come whole.
+    fn decode(&mut self) -> Result<bool, &'static str> {
+        loop {
+            let Some(line) = self.line() else {
+                return Ok(false);
+            };
+            let size = line.split(|&byte| byte == b';').next().unwrap_or_default();
+            let size = str::from_utf8(size.trim_ascii()).unwrap_or_default();
+            if size.is_empty() || !size.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                return Err("the size of a chunk is no hexadecimal number");
+            }
+            let size = usize::from_str_radix(size, 16).map_err(|_| "a chunk is too big")?;
+            self.at += line.len() + 2;
+            if size == 0 {
+                break;
+            }
+            let rest = &self.bytes[self.at..];
+            self.decoded.extend(&rest[..size.min(rest.len())]);
+            if rest.len() < size + 2 {
+                self.at = self.bytes.len();
+                return Ok(false);
+            }
+            self.at += size;
+            if &rest[size..size + 2] != b"\r\n" {
+                return Err("a chunk does not end where its size says");
+            }
+            self.at += 2;
+        }
+        // Trailers, up to a blank line.
+        while let Some(line) = self.line() {
+            self.at += line.len() + 2;
+            if line.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The next line, where it has come with its end.
+    fn line(&self) -> Option<&'a [u8]> {
+        let rest = self.bytes.get(self.at..)?;
+        let length = rest.windows(2).position(|pair| pair == b"\r\n")?;
+        Some(&rest[..length])
+    }
+}
+
+/// The methods of the requests in what a client sends, in their order. What is no
+/// request counts as one that no response treats differently.
+pub fn methods(sent: &[u8]) -> Vec<String> {
+    let mut methods = Vec::new();
+    let mut rest = sent;
+    while let Some(head_length) = head_length(rest) {
+        let head = String::from_utf8_lossy(&rest[..head_length]).into_owned();
+        rest = &rest[head_length..];
+        let mut lines = head.lines();
+        let Some(request_line) = lines.next().filter(|line| !line.is_empty()) else {
+            continue;
+        };
+        methods.push(
+            request_line
+                .split(' ')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        );
+        let fields: Vec<(String, &str)> = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim()))
+            .collect();
+        let value = |wanted: &str| fields.iter().find(|(name, _)| name == wanted);
+        if value("transfer-encoding").is_some() {
+            let mut chunks = Chunks {
+                bytes: rest,
+                at: 0,
+                decoded: Vec::new(),
+            };
+            let is_whole = chunks.decode().unwrap_or(false);
+            rest = if is_whole { &rest[chunks.at..] } else { b"" };
+        } else if let Some((_, length)) = value("content-length") {
+            let length = length.parse().unwrap_or(usize::MAX);
+            rest = &rest[rest.len().min(length)..];
+        } else if !request_line.contains(" HTTP/1.") {
+            // Nobody goes on reading behind what is no request.
+            rest = b"";
+        }
+    }
+    if methods.is_empty() {
+        methods.push(String::new());
+    }
+    methods
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(received: &str, method: &str, is_closed: bool) -> Result<(Vec<u8>, bool), Malformed> {
+        let methods = [method.to_owned()];
+        let mut answers = answers(received.as_bytes(), &methods, is_closed)?;
+        let last = answers.pop().and_then(|answer| answer.last);
+        let last = last.expect("a head came");
+        Ok((last.body, last.is_whole))
+    }
+
+    #[test]
+    fn each_body_ends_where_the_rules_say() {
+        let ok = "HTTP/1.1 200 OK\r\n";
+        let length = format!("{ok}Content-Length: 3\r\n\r\n");
+        let chunked = format!("{ok}Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n");
+        for (received, method, is_closed, body, is_whole) in [
+            (format!("{ok}\r\nabc"), "GET", false, "abc", false),
+            (format!("{ok}\r\nabc"), "GET", true, "abc", true),
+            (format!("{length}ab"), "GET", true, "ab", false),
+            (format!("{length}abc"), "GET", false, "abc", true),
+            (format!("{length}abcd"), "GET", false, "abc", true),
+            (length.clone(), "HEAD", false, "", true),
+            (length.replace("200", "304"), "GET", false, "", true),
+            (length.replace("200", "204"), "GET", false, "", true),
+            (format!("{chunked}2\r\nab\r\n"), "GET", true, "ab", false),
+            (
+                format!("{chunked}2;x=y\r\nab\r\nA\r\n0123456789\r\n0\r\n\r\n"),
+                "GET",
+                false,
+                "ab0123456789",
+                true,
+            ),
+            (
+                format!("{chunked}0\r\nTrailer: 1\r\n\r\nmore"),
+                "GET",
+                false,
+                "",
+                true,
+            ),
+            (format!("{chunked}5\r\nab"), "GET", false, "ab", false),
+            (
+                "HTTP/1.1 100 Continue\r\n\r\n".to_owned() + &length + "abc",
+                "POST",
+                false,
+                "abc",
+                true,
+            ),
+        ] {
+            let expected = (body.as_bytes().to_vec(), is_whole);
+            assert_eq!(
+                read(&received, method, is_closed).unwrap(),
+                expected,
+                "{received:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_http_and_where() {
+        let ok = "HTTP/1.1 200 OK\r\n";
+        for (received, problem, at) in [
+            ("<h1>".to_owned(), "does not begin with a status line", 0),
+            (
+                "HTTP/1.1 OK\r\n\r\n".to_owned(),
+                "does not begin with a status line",
+                0,
+            ),
+            (
+                "HTTP/2.0 200 OK\r\n\r\n".to_owned(),
+                "does not begin with a status line",
+                0,
+            ),
+            (
+                "HTTP/1.1 2000 OK\r\n\r\n".to_owned(),
+                "does not begin with a status line",
+                0,
+            ),
+            (
+                "HTTP/1.1 200OK\r\n\r\n".to_owned(),
+                "a space is missing",
+                12,
+            ),
+            (format!("{ok}A: 1\r\n"), "no blank line", 23),
+            (format!("{ok}A 1\r\n\r\n"), "no field", 17),
+            (format!("{ok}ü: 1\r\nA : 1\r\n\r\n"), "before its colon", 24),
+            (format!("{ok}A: 1\r2\r\n\r\n"), "carriage return", 21),
+            (
+                format!("{ok}Content-Length: 1\r\nContent-Length: 2\r\n\r\n"),
+                "twice",
+                52,
+            ),
+            (format!("{ok}Content-Length: +1\r\n\r\na"), "no number", 33),
+            (
+                format!("{ok}Transfer-Encoding: chunked\r\n\r\nx\r\n"),
+                "hexadecimal",
+                47,
+            ),
+            (
+                format!("{ok}Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n"),
+                "where its size says",
+                51,
+            ),
+        ] {
+            let malformed = read(&received, "GET", true).unwrap_err();
+            assert!(
+                malformed.problem.contains(problem),
+                "{received:?}: {malformed:?}"
+            );
+            assert_eq!(malformed.at, at, "{received:?}");
+        }
+    }
+
+    #[test]
+    fn who_announces_the_end() {
+        let announces = |head: &str| {
+            let methods = ["GET".to_owned()];
+            let answers = answers(head.as_bytes(), &methods, false).unwrap();
+            answers[0].last.as_ref().unwrap().announces_close()
+        };
+        assert!(announces("HTTP/1.1 200 OK\r\n\r\n"));
+        assert!(announces(
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: a, Close\r\n\r\n"
+        ));
+        assert!(announces("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"));
+        assert!(!announces(
+            "HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: Keep-Alive\r\n\r\n"
+        ));
+        assert!(!announces("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    }
+
+    #[test]
+    fn methods_of_what_is_sent() {
+        for (sent, expected) in [
+            ("", &[""][..]),
+            ("HEAD / HTTP/1.1\r\n\r\n", &["HEAD"]),
+            (
+                "\r\nHEAD / HTTP/1.1\r\n\r\nGET / HTTP/1.1\n\n",
+                &["HEAD", "GET"],
+            ),
+            (
+                "POST / HTTP/1.1\r\ncontent-length: 5\r\n\r\nA\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+                &["POST", "GET"],
+            ),
+            (
+                "POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nabHEAD / HTTP/1.1\r\n\r\n",
+                &["POST", "HEAD"],
+            ),
+            (
+                "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\nHEAD / HTTP/1.1\r\n\r\n",
+                &["POST", "HEAD"],
+            ),
+            ("GET /\r\n\r\nHEAD / HTTP/1.1\r\n\r\n", &["GET"]),
+            ("GET / HTTP/1.1\r\n", &[""]),
+        ] {
+            assert_eq!(methods(sent.as_bytes()), expected, "{sent:?}");
+        }
+    }
+}
