@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::cargo;
 use crate::chapters::{Chapter, Course};
+use crate::target;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /// How many clients ask at once.
@@ -88,6 +89,7 @@ pub fn bench(course: &Course, as_json: bool, svg: Option<&Path>) -> anyhow::Resu
         }
     }
     progress.finish_and_clear();
+    target::stop_programs();
 
     let base = measured[0].median();
     ensure!(base > 0.0, "{} answered nobody", measured[0].chapter);
@@ -131,7 +133,6 @@ pub fn bench(course: &Course, as_json: bool, svg: Option<&Path>) -> anyhow::Resu
 struct Server {
     chapter: String,
     address: SocketAddr,
-    child: Child,
 }
 
 impl Server {
@@ -158,7 +159,9 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot start {program}"))?;
-        let mut output = child.stdout.take().context("the output is piped")?;
+        let output = child.stdout.take();
+        target::keep(child);
+        let mut output = output.context("the output is piped")?;
         let mut first_line = Vec::new();
         let mut byte = [0];
         while byte != *b"\n" && output.read(&mut byte)? > 0 {
@@ -176,15 +179,7 @@ impl Server {
         Ok(Self {
             chapter: chapter.name.clone(),
             address,
-            child,
         })
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

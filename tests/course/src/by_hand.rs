@@ -20,9 +20,10 @@ pub fn command(steps: &[Step], address: SocketAddr) -> String {
             _ => {}
         }
     }
+    let half_closes = steps.contains(&Step::HalfClose);
     let command = match Request::parse(&sent) {
-        Some(request) => request.curl(address),
-        None => raw(&sent, address),
+        Some(request) if !half_closes => request.curl(address),
+        _ => raw(&sent, address, half_closes),
     };
     before + &command
 }
@@ -117,10 +118,16 @@ fn quoted(word: &str) -> String {
 }
 
 /// What curl would not send as a request goes over its telnet side, which sends
-/// what it is given.
-fn raw(sent: &[u8], address: SocketAddr) -> String {
+/// what it is given; and where the client says that it is done, over nc, which
+/// passes that on.
+fn raw(sent: &[u8], address: SocketAddr, half_closes: bool) -> String {
+    let client = if half_closes {
+        format!("nc -N {} {}", address.ip(), address.port())
+    } else {
+        format!("curl -sN telnet://{address}")
+    };
     if sent.is_empty() {
-        return format!("curl -sN telnet://{address} </dev/null");
+        return format!("{client} </dev/null");
     }
     let mut parts = Vec::new();
     let mut plain = String::new();
@@ -145,8 +152,8 @@ fn raw(sent: &[u8], address: SocketAddr) -> String {
         parts.push(format!("printf '{plain}'"));
     }
     match &parts[..] {
-        [single] => format!("{single} | curl -sN telnet://{address}"),
-        _ => format!("{{ {}; }} | curl -sN telnet://{address}", parts.join("; ")),
+        [single] => format!("{single} | {client}"),
+        _ => format!("{{ {}; }} | {client}", parts.join("; ")),
     }
 }
 
@@ -192,5 +199,10 @@ mod tests {
             let address = SocketAddr::from(([127, 0, 0, 1], 80));
             assert_eq!(super::command(&steps, address), command);
         }
+        let steps = [Step::Send(b"GET /\r\n".to_vec()), Step::HalfClose];
+        assert_eq!(
+            super::command(&steps, SocketAddr::from(([127, 0, 0, 1], 80))),
+            r"printf 'GET /\r\n' | nc -N 127.0.0.1 80"
+        );
     }
 }

@@ -6,8 +6,11 @@ use crate::exercise::Exercise;
 use crate::judge::{Failure, Verdict, judge};
 use crate::play::{Conversation, End, Played, play};
 use crate::report::Report;
-use crate::results::{Results, Score};
+use crate::results::{Count, Results, Score, Whose};
+use crate::start::MY_SERVER;
 use crate::target::{Kind, Target};
+use std::time::Duration;
+
 use anyhow::bail;
 
 /// What the command line asks for.
@@ -19,6 +22,8 @@ pub struct Options {
     pub strict: bool,
     pub all: bool,
     pub json: bool,
+    /// How long a command may be silent before it listens.
+    pub start_timeout: Duration,
 }
 
 /// One check that was played, and what became of it.
@@ -77,7 +82,13 @@ pub fn check(
     } else {
         chapter.lesson.clone()
     };
-    let mut target = Target::new(kind);
+    let whose = match &kind {
+        Kind::Command { words, .. } if words.iter().any(|word| word.contains(MY_SERVER)) => {
+            Whose::MyServer
+        }
+        _ => Whose::Another,
+    };
+    let mut target = Target::new(kind, options.start_timeout);
     let mut unseen = 0;
     if !target.is_command() {
         let before = checks.len();
@@ -123,15 +134,26 @@ pub fn check(
         }
     }
     let left_out = LeftOut { unseen, skipped };
-    let done = report.summary(&outcomes, &left_out, target.address());
+    let done = report.summary(&outcomes, &left_out, &target);
     if options.keep_score {
-        let passed = outcomes.iter().filter(|outcome| outcome.passed()).count();
-        let score = Score {
-            passed,
-            of: outcomes.len(),
-            done,
+        let count = |counts: bool| {
+            let is_of_this_kind =
+                |check: &&Check| matches!(&*check.transcript.group, "core" | "exercise") == counts;
+            let has_passed = |check: &&Check| {
+                let mut played = outcomes.iter();
+                played.any(|outcome| outcome.check.name == check.name && outcome.passed())
+            };
+            let of_this_kind = || checks.iter().filter(is_of_this_kind);
+            Count {
+                passed: of_this_kind().filter(has_passed).count(),
+                of: of_this_kind().count() + if counts { left_out.unseen } else { 0 },
+            }
         };
-        Results::load(course).set(chapter, options.exercise, score);
+        let score = Score {
+            core: count(true),
+            robust: count(false),
+        };
+        Results::load(course).add(chapter, options.exercise, whose, score);
     }
     Ok(done)
 }

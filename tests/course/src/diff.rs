@@ -2,15 +2,14 @@
 
 use std::env;
 
-use anstream::eprintln;
 use anyhow::{Context, bail};
 use harness::transcript::{Step, Transcript};
 use similar::{ChangeTag, TextDiff};
 
 use crate::chapters::{Chapter, Course, read, without_tests};
 use crate::report::{BOLD, GREEN, RED};
+use crate::start::MY_SERVER;
 
-const MY_SERVER: &str = "my-server";
 /// The fewest columns in which two sides next to each other can be read.
 const WIDE_ENOUGH: usize = 120;
 
@@ -26,7 +25,7 @@ pub enum Layout {
 /// named.
 pub fn diff(course: &Course, from: &str, to: Option<&str>, layout: Layout) -> anyhow::Result<()> {
     let layout = if layout == Layout::SideBySide && columns() < WIDE_ENOUGH {
-        eprintln!(
+        warn!(
             "The terminal has {} columns, and two sides need {WIDE_ENOUGH}: \
              here they are in one.\n",
             columns()

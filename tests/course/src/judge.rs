@@ -868,6 +868,113 @@ mod tests {
         }
     }
 
+    /// Judges what came over two connections of an exchange of this group.
+    fn judged_both(group: &str, second: Option<(&str, End)>) -> Verdict {
+        let steps = [
+            Step::Send(b"GET / HTTP/1.1\r\n\r\n".to_vec()),
+            Step::Receive(WANTED.into()),
+        ];
+        let transcript = Transcript {
+            group: group.to_owned(),
+            title: String::new(),
+            steps: [&steps[..], &[Step::Another], &steps[..]].concat(),
+        };
+        let conversation = |received: &str, end| Conversation {
+            methods: vec!["GET".to_owned()],
+            expected: WANTED.into(),
+            received: received.into(),
+            end,
+            own_address: None,
+        };
+        let mut connections = vec![conversation(WANTED, End::Closed)];
+        connections.extend(second.map(|(received, end)| conversation(received, end)));
+        let played = Played {
+            connections,
+            printed: Vec::new(),
+        };
+        judge(&transcript, &played)
+    }
+
+    #[test]
+    fn several_connections() {
+        assert!(
+            judged_both("core", Some((WANTED, End::Closed)))
+                .failure
+                .is_none()
+        );
+
+        let verdict = judged_both("core", Some(("", End::TimedOut)));
+        assert!(verdict.is_stuck());
+        let failure = verdict.failure.unwrap();
+        assert_eq!(failure.connection, 1);
+        assert!(
+            failure.problem.starts_with("timed out"),
+            "{}",
+            failure.problem
+        );
+
+        let verdict = judged_both("D8", Some(("", End::Reset)));
+        assert!(!verdict.is_stuck());
+        let failure = verdict.failure.unwrap();
+        assert!(
+            failure.problem.contains("reset without an answer"),
+            "{}",
+            failure.problem
+        );
+        assert!(
+            failure.advice.starts_with("Half-close"),
+            "{}",
+            failure.advice
+        );
+
+        let failure = judged_both("core", None).failure.unwrap();
+        assert!(
+            failure.problem.contains("did not get to the end"),
+            "{}",
+            failure.problem
+        );
+    }
+
+    /// A note is let pass, unless the check is about that very difference.
+    #[test]
+    fn notes() {
+        let line_feeds = WANTED.replace("\r\n", "\n");
+        let verdict = judged_both("core", Some((&line_feeds, End::Closed)));
+        assert!(verdict.failure.is_none());
+        assert_eq!(verdict.notes, [Note::LineFeeds]);
+        let failure = judged_both("D1", Some((&line_feeds, End::Closed)))
+            .failure
+            .unwrap();
+        assert!(
+            failure.problem.contains("lines end in LF"),
+            "{}",
+            failure.problem
+        );
+        let verdict = judged_both("D1", Some((WANTED, End::Reset)));
+        assert!(verdict.failure.is_none());
+        assert_eq!(verdict.notes, [Note::LateReset]);
+    }
+
+    #[test]
+    fn pythons_quotation_marks_are_a_note() {
+        let page = |quote: &str| with("", &format!("{{{quote}a{quote}: 1}}"));
+        let notes = judged_as("GET", &page("\""), &page("'"), End::Closed).unwrap();
+        assert_eq!(notes, [Note::PythonNotation]);
+        assert!(judged_as("GET", &page("'"), &page("\""), End::Closed).is_err());
+    }
+
+    #[test]
+    fn who_waits_to_be_told_to_continue() {
+        let wanted = format!("HTTP/1.1 100 Continue\r\n\r\n{WANTED}");
+        assert!(judged_as("POST", &wanted, &wanted, End::Closed).is_ok());
+        let (problem, position) = judged_as("POST", &wanted, WANTED, End::Closed).unwrap_err();
+        assert_eq!(problem, "before the answer came nothing, expected 100");
+        assert_eq!(position, Some(1));
+        let only_told = "HTTP/1.1 100 Continue\r\n\r\n";
+        let (problem, _) = judged_as("POST", &wanted, only_told, End::TimedOut).unwrap_err();
+        assert!(problem.starts_with("timed out"), "{problem}");
+    }
+
     #[test]
     fn the_answer_to_head_has_no_body() {
         let wanted = with("Content-Length: 10\r\n", "");

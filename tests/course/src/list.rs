@@ -2,7 +2,7 @@
 
 use crate::chapters::{Chapter, Course};
 use crate::report::{BOLD, DIM};
-use crate::results::{Results, Score};
+use crate::results::{Results, Score, Whose};
 
 /// Prints the list.
 pub fn list(course: &Course) -> anyhow::Result<()> {
@@ -19,11 +19,14 @@ pub fn list(course: &Course) -> anyhow::Result<()> {
             show(exercise)
         );
     }
-    let has_passed = |chapter: &&Chapter| {
+    // Who has got somewhere goes on from there, and not from what was passed over.
+    let has_passed = |chapter: &Chapter| {
         let score = results.get(chapter, false);
-        score.is_some_and(|score| score.done)
+        score.is_some_and(|(score, _)| score.core.is_full())
     };
-    let next = course.chapters.iter().find(|chapter| !has_passed(chapter));
+    let furthest = course.chapters.iter().rposition(has_passed);
+    let next = furthest.map_or(0, |furthest| furthest + 1);
+    let next = course.chapters.get(next).or(course.chapters.last());
     let number = next.map_or("1", |chapter| &chapter.number);
     say!("\nNext:");
     if course.root.join("chapters/my-server").exists() {
@@ -41,9 +44,16 @@ pub fn list(course: &Course) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(score: Option<Score>) -> String {
-    match score {
-        None => "not run yet".to_owned(),
-        Some(Score { passed, of, .. }) => format!("{passed} of {of} passed"),
+fn show(score: Option<(Score, Whose)>) -> String {
+    let Some((Score { core, robust }, whose)) = score else {
+        return "not run yet".to_owned();
+    };
+    let mut shown = format!("{} of {} passed", core.passed, core.of);
+    if robust.of > 0 {
+        shown += &format!(", robust {} of {}", robust.passed, robust.of);
     }
+    if whose == Whose::Another {
+        shown += " (another server than my-server)";
+    }
+    shown
 }

@@ -2,12 +2,22 @@
 //!
 //!     cargo course
 
-/// Prints a line. Where nobody reads it any more, as behind `| head`, that is no
-/// reason to panic.
+/// Prints a line. Where nobody reads it any more, as behind `| head`, or the disk
+/// is full, there is no more to do, and nobody to tell.
 macro_rules! say {
     ($($line:tt)*) => {{
         use std::io::Write;
-        let _ = writeln!(anstream::stdout(), $($line)*);
+        if writeln!(anstream::stdout(), $($line)*).is_err() {
+            crate::target::stop_all(crate::FAILED.into());
+        }
+    }};
+}
+
+/// Prints a line to standard error, where that can be done.
+macro_rules! warn {
+    ($($line:tt)*) => {{
+        use std::io::Write;
+        let _ = writeln!(anstream::stderr(), $($line)*);
     }};
 }
 
@@ -31,8 +41,9 @@ use std::env;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use anstream::{ColorChoice, eprintln};
+use anstream::ColorChoice;
 use anyhow::{Context, bail};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -116,6 +127,10 @@ struct CheckArguments {
     #[arg(long, requires = "command")]
     port: Option<u16>,
 
+    /// How many seconds a command may say nothing before it listens
+    #[arg(long, value_name = "SECONDS", default_value_t = START_TIMEOUT)]
+    start_timeout: u64,
+
     /// A command that starts the server, such as `-- python3 my_server.py`
     #[arg(last = true)]
     command: Vec<String>,
@@ -146,6 +161,11 @@ struct StartArguments {
     /// The chapter to begin with; without it, a main that says where to begin
     #[arg(long, value_name = "CHAPTER")]
     from: Option<String>,
+
+    /// Begins anew where the crate is there already, and keeps the old one under
+    /// another name
+    #[arg(long)]
+    force: bool,
 }
 
 #[derive(Args)]
@@ -183,6 +203,9 @@ struct BookArguments {
     no_run: bool,
 }
 
+/// How many seconds a command may say nothing before it listens.
+const START_TIMEOUT: u64 = 30;
+
 /// The exit code for checks that failed.
 const FAILED: u8 = 1;
 /// The exit code for wrong usage, which clap uses too.
@@ -198,7 +221,7 @@ fn main() -> ExitCode {
     match run(cli.command.unwrap_or(Command::List)) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("Error: {error:#}");
+            warn!("Error: {error:#}");
             match error.downcast_ref::<CannotCheck>() {
                 Some(_) => ExitCode::from(FAILED),
                 None => ExitCode::from(USAGE),
@@ -235,6 +258,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                 strict: arguments.strict,
                 all: arguments.all,
                 json: arguments.json,
+                start_timeout: Duration::from_secs(arguments.start_timeout),
             };
             let target = if let Some(address) = arguments.address {
                 target::Kind::Running(resolve(&address)?)
@@ -260,7 +284,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             };
             diff::diff(&course, &arguments.from, arguments.to.as_deref(), layout)?;
         }
-        Command::Start(arguments) => start::start(&course, arguments.from.as_deref())?,
+        Command::Start(arguments) => {
+            start::start(&course, arguments.from.as_deref(), arguments.force)?
+        }
         Command::Hint(arguments) => {
             let chapter = course.chapter(&arguments.chapter)?;
             exercise::hint(&course, chapter, arguments.hint)?;

@@ -1,8 +1,6 @@
 //! What a check says: a line for each exchange, and for a failure all that
 //! helps to mend it.
 
-use std::net::SocketAddr;
-
 use anstyle::{AnsiColor, Style};
 use harness::transcript::Step;
 use harness::wire;
@@ -12,6 +10,7 @@ use crate::by_hand;
 use crate::chapters::Chapter;
 use crate::check::{LeftOut, Options, Outcome};
 use crate::judge::Failure;
+use crate::target::Target;
 
 pub const BOLD: Style = Style::new().bold();
 pub const DIM: Style = Style::new().dimmed();
@@ -95,7 +94,7 @@ impl<'a> Report<'a> {
 
     /// Prints the failures and the numbers, and gives whether all that counts
     /// has passed.
-    pub fn summary(&self, outcomes: &[Outcome], left_out: &LeftOut, address: SocketAddr) -> bool {
+    pub fn summary(&self, outcomes: &[Outcome], left_out: &LeftOut, target: &Target) -> bool {
         let counted = || outcomes.iter().filter(|outcome| outcome.counts);
         let passed = counted().filter(|outcome| outcome.passed()).count();
         let failed = counted().count() - passed;
@@ -109,7 +108,7 @@ impl<'a> Report<'a> {
         let all_shown = counting.iter().take(shown).chain(missed.iter().take(shown));
         for outcome in all_shown {
             if let Some(failure) = &outcome.verdict.failure {
-                explain(outcome, failure, address);
+                explain(outcome, failure, target);
             }
         }
         say!();
@@ -149,7 +148,7 @@ fn group_name(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn explain(outcome: &Outcome, failure: &Failure, address: SocketAddr) {
+fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
     let transcript = &outcome.check.transcript;
     say!(
         "\n{BOLD}{}: {}{BOLD:#}",
@@ -208,7 +207,11 @@ fn explain(outcome: &Outcome, failure: &Failure, address: SocketAddr) {
     wrapped("    ", &failure.problem);
     say!("  what to try next");
     wrapped("    ", &failure.advice);
+    let (start, address) = target.by_hand();
     say!("  the same by hand, while the server runs");
+    if let Some(start) = start {
+        say!("    {start}");
+    }
     say!("    {}", by_hand::command(steps, address));
 }
 

@@ -309,14 +309,16 @@ fn status(head: &[u8], start: usize) -> Result<(u16, u8), Malformed> {
         _ => return Err(no_status_line(start)),
     };
     match follows {
-        b' ' | b'\r' | b'\n' if minor.is_ascii_digit() && code >= 100 => Ok((code, *minor)),
-        _ if minor.is_ascii_digit() && !follows.is_ascii_digit() => Err(Malformed {
+        _ if !minor.is_ascii_digit() || code < 100 || follows.is_ascii_digit() => {
+            Err(no_status_line(start))
+        }
+        b' ' | b'\r' | b'\n' => Ok((code, *minor)),
+        _ => Err(Malformed {
             problem: "a space is missing behind the status code".to_owned(),
             advice: "The status line is version, space, code, space, reason phrase: \
                      `HTTP/1.1 200 OK` (RFC 9112 section 4).",
             at: start + b"HTTP/1.1 200".len(),
         }),
-        _ => Err(no_status_line(start)),
     }
 }
 
@@ -518,6 +520,61 @@ mod tests {
                 read(&received, method, is_closed).unwrap(),
                 expected,
                 "{received:?}"
+            );
+        }
+    }
+
+    /// What a client knows after each byte of three answers over one connection.
+    #[test]
+    fn answers_come_step_by_step() {
+        let methods = ["POST", "HEAD", "GET"].map(str::to_owned);
+        let parts = [
+            "HTTP/1.1 100 Continue\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n",
+            "ab",
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "1\r\nc\r\n0\r\n\r\n",
+        ];
+        // The head of an answer to HEAD is all of it.
+        let steps = [1, 2, 3, 5, 6, 7];
+        let all = parts.concat();
+        let mut done = 0;
+        let mut known = 0;
+        for (part, step) in parts.iter().zip(steps) {
+            for length in 0..part.len() {
+                let answers = answers(&all.as_bytes()[..done + length], &methods, false).unwrap();
+                assert_eq!(progress(&answers), known, "{}", &all[..done + length]);
+            }
+            (done, known) = (done + part.len(), step);
+        }
+        let received = format!("{all}more");
+        let answers = answers(received.as_bytes(), &methods, false).unwrap();
+        assert_eq!(progress(&answers), 7);
+        assert!(answers.iter().all(Answer::is_whole));
+        let bodies: Vec<&[u8]> = answers
+            .iter()
+            .filter_map(|answer| Some(answer.last.as_ref()?.body.as_slice()))
+            .collect();
+        assert_eq!(bodies, [&b"ab"[..], b"", b"c"]);
+        assert_eq!(answers[2].last.as_ref().unwrap().end, all.len());
+    }
+
+    #[test]
+    fn a_status_code_is_three_digits() {
+        for code in [200, 304, 431, 599] {
+            let head = format!("HTTP/1.1 {code} \r\n\r\n");
+            assert_eq!(status(head.as_bytes(), 0), Ok((code, b'1')));
+        }
+        for line in [
+            "HTTP/1.1 099 OK\r\n\r\n",
+            "HTTP/1.x 200 OK\r\n\r\n",
+            "HTTP/1.x 200OK\r\n\r\n",
+        ] {
+            let malformed = status(line.as_bytes(), 0).unwrap_err();
+            assert!(
+                malformed.problem.contains("a status line"),
+                "{line}: {malformed:?}"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! What the last checks of each chapter gave, for the list.
+//! The best that the checks of each chapter gave, for the list.
 
 use std::env;
 use std::fs;
@@ -8,13 +8,33 @@ use serde_json::{Map, Value, json};
 
 use crate::chapters::{Chapter, Course};
 
-/// How many of the checks that were run passed.
+/// How many of the checks of one kind passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Score {
+pub struct Count {
     pub passed: usize,
     pub of: usize,
-    /// Whether all that counts passed.
-    pub done: bool,
+}
+
+impl Count {
+    pub fn is_full(self) -> bool {
+        self.of > 0 && self.passed == self.of
+    }
+}
+
+/// What one server's checks gave. Those of an exercise have one kind, and are core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Score {
+    pub core: Count,
+    pub robust: Count,
+}
+
+/// Which server was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// `my-server`, the learner's crate.
+    MyServer,
+    /// Another one, which may be the learner's too.
+    Another,
 }
 
 /// The scores of all chapters. They are kept in the target folder: they are the
@@ -37,28 +57,57 @@ impl Results {
         Self { path, scores }
     }
 
-    pub fn get(&self, chapter: &Chapter, exercise: bool) -> Option<Score> {
-        let score = self.scores.get(&key(chapter, exercise))?;
-        let number = |name: &str| usize::try_from(score.get(name)?.as_u64()?).ok();
-        let done = score.get("done")?.as_bool()?;
+    /// The score of `my-server`, or, where that was never checked, of another one.
+    pub fn get(&self, chapter: &Chapter, exercise: bool) -> Option<(Score, Whose)> {
+        [Whose::MyServer, Whose::Another]
+            .into_iter()
+            .find_map(|whose| Some((self.score_of(chapter, exercise, whose)?, whose)))
+    }
+
+    fn score_of(&self, chapter: &Chapter, exercise: bool, whose: Whose) -> Option<Score> {
+        let score = self.scores.get(&key(chapter, exercise, whose))?;
+        let count = |kind: &str| {
+            let number = |name: &str| usize::try_from(score.get(kind)?.get(name)?.as_u64()?).ok();
+            Some(Count {
+                passed: number("passed")?,
+                of: number("of")?,
+            })
+        };
         Some(Score {
-            passed: number("passed")?,
-            of: number("of")?,
-            done,
+            core: count("core")?,
+            robust: count("robust")?,
         })
     }
 
-    /// Keeps a score. A disk that is full or read-only is no reason to fail a
-    /// check, so a failure to write is not reported.
-    pub fn set(&mut self, chapter: &Chapter, exercise: bool, score: Score) {
-        let value = json!({ "passed": score.passed, "of": score.of, "done": score.done });
-        self.scores.insert(key(chapter, exercise), value);
+    /// Keeps a score, and of each kind the best that there was. A disk that is full
+    /// or read-only is no reason to fail a check, so a failure to write is not
+    /// reported.
+    pub fn add(&mut self, chapter: &Chapter, exercise: bool, whose: Whose, score: Score) {
+        let before = self.score_of(chapter, exercise, whose).unwrap_or(score);
+        let best = |new: Count, old: Count| {
+            // A best of other checks than there are now says nothing.
+            let best = if old.of == new.of && old.passed > new.passed {
+                old
+            } else {
+                new
+            };
+            json!({ "passed": best.passed, "of": best.of })
+        };
+        let value = json!({
+            "core": best(score.core, before.core),
+            "robust": best(score.robust, before.robust),
+        });
+        self.scores.insert(key(chapter, exercise, whose), value);
         let text = Value::Object(self.scores.clone()).to_string();
         let _ = fs::write(&self.path, text);
     }
 }
 
-fn key(chapter: &Chapter, exercise: bool) -> String {
+fn key(chapter: &Chapter, exercise: bool, whose: Whose) -> String {
     let kind = if exercise { "exercise" } else { "checks" };
-    format!("{} {kind}", chapter.name)
+    let whose = match whose {
+        Whose::MyServer => "my-server",
+        Whose::Another => "another server",
+    };
+    format!("{} {kind} of {whose}", chapter.name)
 }

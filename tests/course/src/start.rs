@@ -4,9 +4,10 @@ use std::fs;
 
 use anyhow::{Context, bail};
 
-use crate::chapters::Course;
+use crate::chapters::{Course, read};
 
-const NAME: &str = "my-server";
+/// The learner's own crate.
+pub const MY_SERVER: &str = "my-server";
 
 const MANIFEST: &str = r#"[package]
 name = "my-server"
@@ -39,8 +40,8 @@ fn main() -> anyhow::Result<()> {
 "#;
 
 /// Makes `chapters/my-server`, with the `main.rs` of a chapter where one is
-/// named. What is there already stays as it is.
-pub fn start(course: &Course, from: Option<&str>) -> anyhow::Result<()> {
+/// named. What is there already stays as it is, or, by `force`, gets another name.
+pub fn start(course: &Course, from: Option<&str>, force: bool) -> anyhow::Result<()> {
     let main = match from {
         None => MAIN.to_owned(),
         Some(called) => {
@@ -48,15 +49,19 @@ pub fn start(course: &Course, from: Option<&str>) -> anyhow::Result<()> {
             let run = |name: &str| format!("cargo run -p {name}");
             course
                 .main_of(&chapter.name)?
-                .replacen(&run(&chapter.name), &run(NAME), 1)
+                .replacen(&run(&chapter.name), &run(MY_SERVER), 1)
         }
     };
-    let folder = course.root.join("chapters").join(NAME);
+    let folder = course.root.join("chapters").join(MY_SERVER);
     if folder.exists() {
-        bail!(
-            "chapters/{NAME} is there already and stays as it is; \
-             to begin anew, rename or remove that folder first"
-        );
+        if !force {
+            bail!(
+                "chapters/{MY_SERVER} is there already and stays as it is; \
+                 to begin anew, add --force, which keeps it under another name"
+            );
+        }
+        let kept = set_aside(course)?;
+        say!("What was there is chapters/{kept} now, and `cargo run -p {kept}` runs it.\n");
     }
     let cannot_write = || format!("cannot write {}", folder.display());
     fs::create_dir_all(folder.join("src")).with_context(cannot_write)?;
@@ -64,23 +69,44 @@ pub fn start(course: &Course, from: Option<&str>) -> anyhow::Result<()> {
     fs::write(folder.join("src/main.rs"), main).with_context(cannot_write)?;
 
     say!(
-        "Made chapters/{NAME}. It is yours: git ignores it, and nothing overwrites it.\n\
+        "Made chapters/{MY_SERVER}. It is yours: git ignores it, and nothing overwrites it.\n\
          (Cargo.lock names it now, as it does every crate of the workspace.)\n"
     );
-    say!("  write it:   chapters/{NAME}/src/main.rs");
-    say!("  run it:     cargo run -p {NAME}");
+    say!("  write it:   chapters/{MY_SERVER}/src/main.rs");
+    say!("  run it:     cargo run -p {MY_SERVER}");
     match from.map(|called| course.chapter(called)).transpose()? {
         Some(chapter) => {
             say!(
-                "  check it:   cargo course check {} -- cargo run -p {NAME}",
+                "  check it:   cargo course check {} -- cargo run -p {MY_SERVER}",
                 chapter.number
             );
-            say!("  compare it: cargo course diff {} {NAME}", chapter.number);
+            say!(
+                "  compare it: cargo course diff {} {MY_SERVER}",
+                chapter.number
+            );
         }
         None => {
-            say!("  check it:   cargo course check 1 -- cargo run -p {NAME}");
-            say!("  compare it: cargo course diff 1 {NAME}");
+            say!("  check it:   cargo course check 1 -- cargo run -p {MY_SERVER}");
+            say!("  compare it: cargo course diff 1 {MY_SERVER}");
         }
     }
     Ok(())
+}
+
+/// Gives the crate that is there the first name that is free, in its manifest too:
+/// it stays a crate of the workspace, and no two of these have the same name.
+fn set_aside(course: &Course) -> anyhow::Result<String> {
+    let chapters = course.root.join("chapters");
+    let is_free = |name: &String| !chapters.join(name).exists();
+    let kept = (1..)
+        .map(|number| format!("{MY_SERVER}-{number}"))
+        .find(is_free)
+        .context("there is no name left")?;
+    let manifest = chapters.join(MY_SERVER).join("Cargo.toml");
+    let text = read(&manifest)?;
+    let name = |name: &str| format!("name = \"{name}\"");
+    fs::write(&manifest, text.replacen(&name(MY_SERVER), &name(&kept), 1))
+        .and_then(|()| fs::rename(chapters.join(MY_SERVER), chapters.join(&kept)))
+        .with_context(|| format!("cannot move chapters/{MY_SERVER} to chapters/{kept}"))?;
+    Ok(kept)
 }

@@ -1,22 +1,28 @@
 //! The server that is checked: one that runs, or one that a command starts.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::{Command, Stdio, exit};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio, exit};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anstream::eprintln;
+use indicatif::{ProgressBar, ProgressStyle};
 use process_wrap::std::{ChildWrapper, CommandWrap};
+use socket2::{Domain, Socket, Type};
 
 use crate::chapters::Chapter;
 use crate::play::{Connection, PATIENCE};
 use crate::{CannotCheck, cargo};
 
-/// How long a command may take until it listens: it may be `cargo run` on a
-/// slow machine.
-const START_TIMEOUT: Duration = Duration::from_secs(300);
+/// How many times its limit a command may take until it listens, as long as it
+/// goes on saying something: it may be `cargo run` on a slow machine.
+const PATIENCE_WITH_CARGO: u32 = 10;
+/// How long a system keeps a port after a server that has ended.
+const PORT_KEPT: Duration = Duration::from_secs(65);
+/// How often it is tried whether a port is free again.
+const PORT_TICK: Duration = Duration::from_millis(500);
 /// How long one attempt to connect may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a command may take to say where it listens when something answers
@@ -29,8 +35,9 @@ const DEATH_TIMEOUT: Duration = Duration::from_millis(300);
 const QUICK_DEATH_TIMEOUT: Duration = Duration::from_millis(50);
 /// How long a server that has said where it listens may take to do so.
 const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
-/// After how long a wait the reason for it is told.
-const TOLD_AFTER: Duration = Duration::from_secs(5);
+/// After how long a wait the reason for it is told, where no terminal shows it
+/// from the beginning.
+const TOLD_AFTER: Duration = Duration::from_secs(1);
 /// How often is looked whether something has happened.
 const TICK: Duration = Duration::from_millis(10);
 /// The port of a server that does not say where it listens.
@@ -71,20 +78,43 @@ impl Kind {
 /// Ctrl-C can stop it too.
 static PROCESS: Mutex<Option<Process>> = Mutex::new(None);
 
+/// Programs that were started beside it, with no children of their own.
+static PROGRAMS: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+/// Keeps a program that was started, so that it is stopped whatever ends the
+/// course.
+pub fn keep(program: Child) {
+    lock(&PROGRAMS).push(program);
+}
+
+/// Stops all programs that are kept.
+pub fn stop_programs() {
+    for mut program in lock(&PROGRAMS).drain(..) {
+        let _ = program.kill();
+        let _ = program.wait();
+    }
+}
+
+/// Stops all that was started and ends the course.
+pub fn stop_all(code: i32) -> ! {
+    drop(lock(&PROCESS).take());
+    stop_programs();
+    exit(code)
+}
+
 /// Makes Ctrl-C stop what was started. A command gets a process group of its own,
 /// so that all of it can be stopped, and what the terminal sends does not reach
 /// that group by itself.
 pub fn stop_on_ctrl_c() -> Result<(), ctrlc::Error> {
-    ctrlc::set_handler(|| {
-        drop(lock(&PROCESS).take());
-        exit(130);
-    })
+    ctrlc::set_handler(|| stop_all(130))
 }
 
 /// The server that is checked. What was started is stopped, with its children,
 /// when this is dropped.
 pub struct Target {
     kind: Kind,
+    /// How long a command may be silent before it listens.
+    start_timeout: Duration,
     address: SocketAddr,
     /// A connection that showed that the server listens, kept for the first use.
     first: Option<TcpStream>,
@@ -131,7 +161,7 @@ impl Drop for Process {
 impl Target {
     /// Gets ready what is to be checked; a command is started by
     /// [`Target::ensure_running`].
-    pub fn new(kind: Kind) -> Self {
+    pub fn new(kind: Kind, start_timeout: Duration) -> Self {
         let address = match &kind {
             Kind::Running(address) => *address,
             Kind::Command { port, .. } => {
@@ -141,6 +171,7 @@ impl Target {
         };
         Self {
             kind,
+            start_timeout,
             address,
             first: None,
         }
@@ -149,6 +180,30 @@ impl Target {
     /// Where the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How to have the server for oneself: the command that starts it, where it was
+    /// started here and stops with the course, and where it listens then.
+    pub fn by_hand(&self) -> (Option<String>, SocketAddr) {
+        let (Kind::Command { words, .. } | Kind::Own { words }) = &self.kind else {
+            return (None, self.address);
+        };
+        // A free port would be another one each time.
+        let free = |word: &String| {
+            word.strip_suffix(":0")
+                .map(|host| (word.clone(), host.to_owned()))
+        };
+        let command = words.join(" ");
+        match words.iter().find_map(free) {
+            Some((word, host)) => {
+                let address = (Ipv4Addr::LOCALHOST, DEFAULT_PORT).into();
+                (
+                    Some(command.replace(&word, &format!("{host}:{DEFAULT_PORT}"))),
+                    address,
+                )
+            }
+            None => (Some(command), self.address),
+        }
     }
 
     /// Whether a command is checked, which can be started again.
@@ -181,9 +236,23 @@ impl Target {
                 expected.port()
             )));
         }
+        let before = listening();
         *process = Some(spawn(words)?);
         drop(process);
-        self.wait_until_it_listens(expected, is_own || taken && port.is_none())
+        let waited =
+            self.wait_until_it_listens(expected, is_own || taken && port.is_none(), &before);
+        let is_kept = matches!(&waited, Err(CannotCheck(words)) if says_in_use(words))
+            && !is_free(expected)
+            && !answers();
+        if !is_kept {
+            return waited;
+        }
+        wait_for_port(expected)?;
+        let (Kind::Command { words, .. } | Kind::Own { words }) = &self.kind else {
+            return waited;
+        };
+        *lock(&PROCESS) = Some(spawn(words)?);
+        self.wait_until_it_listens(expected, is_own, &before)
     }
 
     /// Stops the command, so that the next check gets a new one.
@@ -198,15 +267,22 @@ impl Target {
         &mut self,
         expected: SocketAddr,
         only_what_it_says: bool,
+        listening_before: &BTreeSet<SocketAddr>,
     ) -> Result<(), CannotCheck> {
         let (words, port) = match &self.kind {
             Kind::Running(_) => return Ok(()),
             Kind::Command { words, port } => (words, *port),
             Kind::Own { words } => (words, None),
         };
+        let waits_for = format!(
+            "Waiting for `{}` to print `Listening on port N...` or to answer on {expected}",
+            words.join(" ")
+        );
+        let progress = progress(&waits_for);
         let started = Instant::now();
-        let deadline = started + START_TIMEOUT;
-        let mut is_told = false;
+        let mut last_sign = started;
+        let mut said = 0;
+        let mut is_told = !progress.is_hidden();
         let mut answered: Option<(TcpStream, Instant)> = None;
         loop {
             let mut guard = lock(&PROCESS);
@@ -217,6 +293,11 @@ impl Target {
                 self.address = (Ipv4Addr::LOCALHOST, port).into();
                 return Ok(());
             }
+            // What cargo says of its building is a sign of life.
+            let says = process.errors.so_far().len();
+            if says > said {
+                (said, last_sign) = (says, Instant::now());
+            }
             if process.has_ended() {
                 let last_words = process.errors.last_lines(12);
                 return Err(CannotCheck(format!(
@@ -225,12 +306,12 @@ impl Target {
                 )));
             }
             if answered.is_none() && !only_what_it_says {
-                let stream = TcpStream::connect_timeout(&expected, CONNECT_TIMEOUT);
+                let stream = connect_to_either(expected);
                 answered = stream.ok().map(|stream| (stream, Instant::now()));
             }
             answered = match answered {
                 Some((stream, since)) if port.is_some() || since.elapsed() > GRACE => {
-                    self.address = expected;
+                    self.address = stream.peer_addr().unwrap_or(expected);
                     // Hanging up on it could be the end of a server that cannot
                     // bear a client without a word.
                     self.first = Some(stream);
@@ -240,17 +321,17 @@ impl Target {
             };
             if !is_told && started.elapsed() > TOLD_AFTER {
                 is_told = true;
-                eprintln!(
-                    "Waiting for `{}` to print `Listening on port N...` or to answer on {expected}",
-                    words.join(" ")
-                );
+                warn!("{waits_for}");
             }
-            if Instant::now() > deadline {
+            if last_sign.elapsed() > self.start_timeout
+                || started.elapsed() > self.start_timeout * PATIENCE_WITH_CARGO
+            {
                 return Err(CannotCheck(format!(
-                    "`{}` did not listen within {} s; it should print \
-                     `Listening on port N...`, or name its port with --port",
+                    "`{}` neither printed `Listening on port N...` nor answered on {expected} \
+                     within {} s{}; --port names another port, --start-timeout another time",
                     words.join(" "),
-                    START_TIMEOUT.as_secs()
+                    self.start_timeout.as_secs(),
+                    what_began_to_listen(listening_before),
                 )));
             }
             drop(guard);
@@ -272,7 +353,7 @@ impl Target {
         }
         let deadline = Instant::now() + REFUSAL_TIMEOUT;
         loop {
-            match TcpStream::connect_timeout(&self.address, CONNECT_TIMEOUT) {
+            match connect_to_either(self.address) {
                 // It has said that it listens, and may be about to.
                 Err(error)
                     if error.kind() == ErrorKind::ConnectionRefused
@@ -355,6 +436,85 @@ impl Target {
         let printed = process.output.after_listening();
         printed.get(length..).unwrap_or_default().to_vec()
     }
+}
+
+/// Connects to an address, or, where that is the loopback's of IPv4 and nobody is
+/// there, to that of IPv6.
+fn connect_to_either(address: SocketAddr) -> io::Result<TcpStream> {
+    TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).or_else(|error| {
+        if address.ip() != Ipv4Addr::LOCALHOST {
+            return Err(error);
+        }
+        let other = (Ipv6Addr::LOCALHOST, address.port()).into();
+        TcpStream::connect_timeout(&other, CONNECT_TIMEOUT).map_err(|_| error)
+    })
+}
+
+/// The addresses that anything listens on here.
+fn listening() -> BTreeSet<SocketAddr> {
+    let listeners = listeners::get_all().into_iter().flatten();
+    listeners.map(|listener| listener.socket).collect()
+}
+
+/// What has begun to listen since, as the end of a sentence.
+fn what_began_to_listen(before: &BTreeSet<SocketAddr>) -> String {
+    let now = listening();
+    let new: Vec<String> = now.difference(before).map(SocketAddr::to_string).collect();
+    if new.is_empty() {
+        return String::new();
+    }
+    format!(" (since then something listens on {})", new.join(" and "))
+}
+
+/// Waits until a port is free again that the system keeps after a server that has
+/// ended, from those who do not ask for it with `SO_REUSEADDR`.
+fn wait_for_port(address: SocketAddr) -> Result<(), CannotCheck> {
+    let reason = format!(
+        "The system keeps port {} for up to a minute after the server before \
+         (SO_REUSEADDR would spare that): waiting until it is free",
+        address.port()
+    );
+    let progress = progress(&reason);
+    if progress.is_hidden() {
+        warn!("{reason}");
+    }
+    let deadline = Instant::now() + PORT_KEPT;
+    while Instant::now() < deadline {
+        if is_free(address) {
+            return Ok(());
+        }
+        thread::sleep(PORT_TICK);
+    }
+    Err(CannotCheck(format!(
+        "port {} is still not free; use another one, or stop the program that has it",
+        address.port()
+    )))
+}
+
+/// Whether these are the last words of a server that could not have its port, in
+/// the notation of some languages.
+fn says_in_use(words: &str) -> bool {
+    ["in use", "EADDRINUSE", "os error 10048"]
+        .iter()
+        .any(|sign| words.contains(sign))
+}
+
+/// Whether a server could listen there that does not ask with `SO_REUSEADDR`.
+fn is_free(address: SocketAddr) -> bool {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None);
+    socket.is_ok_and(|socket| socket.bind(&address.into()).is_ok())
+}
+
+/// A line on the terminal that says what is waited for, and goes with the wait.
+fn progress(what: &str) -> ProgressBar {
+    let progress = ProgressBar::new_spinner().with_message(what.to_owned());
+    let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})");
+    let progress = match style {
+        Ok(style) => progress.with_style(style),
+        Err(_) => progress,
+    };
+    progress.enable_steady_tick(Duration::from_millis(100));
+    progress
 }
 
 fn spawn(words: &[String]) -> Result<Process, CannotCheck> {

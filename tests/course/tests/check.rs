@@ -363,12 +363,88 @@ fn the_scores_are_kept_for_the_list() {
     assert!(!before.contains("passed"), "{before}");
     course.run(&["check", "3", "--", BROKEN, "right", "127.0.0.1:0"]);
     let after = course.run(&[]);
-    assert!(
-        after.contains("your checks: 8 of 8 passed, exercise: not run yet"),
-        "{after}"
-    );
+    let passed = "your checks: 2 of 2 passed, robust 6 of 6 (another server than my-server)";
+    assert!(after.contains(passed), "{after}");
+    assert!(after.contains("cargo course check 4\n"), "{after}");
+    // The best stays.
+    course.run(&["check", "3", "--", BROKEN, "wrong-page", "127.0.0.1:0"]);
+    assert_eq!(course.run(&["list"]), after);
+    // What is called so is the learner's, and another server's best does not hide it.
+    let link = course.target.path().join("my-server");
+    fs::copy(BROKEN, &link).expect("a copy");
+    let mine = link.to_string_lossy();
+    course.run(&["check", "3", "--", &mine, "wrong-page", "127.0.0.1:0"]);
+    let mine = course.run(&["list"]);
+    assert!(mine.contains("your checks: 0 of 2 passed"), "{mine}");
     fs::write(course.target.path().join("course-results.json"), "nonsense").expect("a write");
     assert_eq!(course.run(&["list"]), before);
+}
+
+/// It is found by what it does, and said where, after a second.
+#[test]
+fn never_listens_where_it_is_expected() {
+    let (expected, other) = (free_port().to_string(), free_port());
+    let text = Course::new().run(&[
+        "check",
+        "3",
+        "--start-timeout",
+        "1",
+        "--port",
+        &expected,
+        "--",
+        BROKEN,
+        "prints-no-port",
+        &format!("127.0.0.1:{other}"),
+    ]);
+    assert!(text.starts_with("exit code 1\n"), "{text}");
+    assert!(
+        text.contains("Waiting for `broken prints-no-port"),
+        "{text}"
+    );
+    assert!(
+        text.contains("since then something listens on 127.0.0.1:[port]"),
+        "{text}"
+    );
+}
+
+#[test]
+fn listens_on_ipv6_alone() {
+    let Ok(listener) = TcpListener::bind("[::1]:0") else {
+        println!("skipped: this machine has no IPv6");
+        return;
+    };
+    let port = listener.local_addr().expect("a bound port").port();
+    drop(listener);
+    for mode in ["right", "prints-no-port"] {
+        let (port, address) = (port.to_string(), format!("[::1]:{port}"));
+        let arguments = [
+            "check", "3", "--only", "page", "--port", &port, "--", BROKEN, mode, &address,
+        ];
+        let text = Course::new().run(&arguments);
+        assert!(text.starts_with("exit code 0\n"), "{text}");
+    }
+}
+
+/// Nobody can be told any more, and nothing goes on.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_ends_it_quietly() {
+    for arguments in [
+        &["list"][..],
+        &["check", "3", "--", BROKEN, "right", "127.0.0.1:0"],
+    ] {
+        let full = fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("a full disk");
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_course"))
+            .args(arguments)
+            .stdout(full)
+            .output()
+            .expect("the course runs");
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
 }
 
 #[test]

@@ -126,6 +126,28 @@ fn start_makes_a_crate_that_builds_and_never_overwrites_it() {
         "{again}"
     );
     assert_eq!(fs::read_to_string(&main).expect("a read"), "// mine\n");
+
+    for kept in ["my-server-1", "my-server-2"] {
+        let anew = course(copy.path(), &["start", "--force", "--from", "4"], 80);
+        assert!(anew.starts_with("exit code 0\n"), "{anew}");
+        assert!(
+            anew.contains(&format!("`cargo run -p {kept}` runs it")),
+            "{anew}"
+        );
+        let chapter = copy.path().join("chapters").join(kept);
+        let manifest = fs::read_to_string(chapter.join("Cargo.toml")).expect("a read");
+        assert!(
+            manifest.contains(&format!("name = \"{kept}\"\n")),
+            "{manifest}"
+        );
+    }
+    let first = copy.path().join("chapters/my-server-1/src/main.rs");
+    assert_eq!(fs::read_to_string(first).expect("a read"), "// mine\n");
+    assert!(
+        fs::read_to_string(&main)
+            .expect("a read")
+            .contains("Chapter 4")
+    );
 }
 
 #[test]

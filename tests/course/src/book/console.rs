@@ -3,6 +3,7 @@
 use std::env;
 use std::fs;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::chapters::{Chapter, Course};
 use crate::target::{Kind, Target};
@@ -13,6 +14,9 @@ const PORT: &str = "8080";
 const CLIENT_PORT: &str = "50514";
 /// The version of curl in the book.
 const CURL_VERSION: &str = "8.14.1";
+
+/// How long a chapter may say nothing before it listens.
+const START_TIMEOUT: Duration = Duration::from_secs(crate::START_TIMEOUT);
 
 /// What runs the commands of one book.
 pub struct Console<'a> {
@@ -52,7 +56,7 @@ impl<'a> Console<'a> {
         let mut target = match chapter {
             None => None,
             Some(chapter) => {
-                let mut target = Target::new(Kind::own(chapter));
+                let mut target = Target::new(Kind::own(chapter), START_TIMEOUT);
                 target.ensure_running().map_err(|error| error.to_string())?;
                 Some(target)
             }
