@@ -5,6 +5,7 @@
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::exit;
+use std::time::Duration;
 use std::{env, fs, thread};
 
 const HELLO: &str = "<html><body><h1>Hello, World!</h1></body></html>";
@@ -163,7 +164,12 @@ fn read_request(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
 fn persist(mode: String, mut stream: TcpStream) {
     thread::spawn(move || {
         while let Ok([_, ..]) = read_request(&mut stream).as_deref() {
-            let _ = stream.write_all(&answer(&mode, b"GET / HTTP/1.1"));
+            let answer = answer(&mode, b"GET / HTTP/1.1");
+            // As many servers do, and not always at once.
+            let (head, body) = answer.split_at(answer.len() - HELLO.len());
+            let _ = stream.write_all(head);
+            thread::sleep(Duration::from_millis(100));
+            let _ = stream.write_all(body);
         }
         finish(stream);
     });

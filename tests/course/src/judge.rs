@@ -259,6 +259,7 @@ fn compare_connection(
              section 9.6): in Rust, let the stream be dropped.",
         )
         .stuck()),
+        End::TimedOut => Err(still_open()),
         End::ClosedEarly => Err(Failure::new(
             "the server closed the connection, which should have stayed open",
             "Wait for the next request: nothing said that this was the last one (RFC 9112 \

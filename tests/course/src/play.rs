@@ -293,29 +293,40 @@ fn receive(
     Ok(())
 }
 
-/// Waits for the end of the connection, for as long as it is due.
+/// Waits for the end of the connection: for what is left of the answer, and then
+/// for as long as the end is due.
 fn wait_for_the_end(
     stream: &mut dyn Connection,
     conversation: &mut Conversation,
 ) -> io::Result<End> {
-    let answers = response::answers(&conversation.received, &conversation.methods, false);
-    let last = answers
-        .iter()
-        .flatten()
-        .last()
-        .and_then(|answer| answer.last.as_ref());
-    let (is_due, time) = match last {
-        Some(last) if last.is_whole => (last.announces_close(), CLOSE_PATIENCE),
-        // Only its end ends the answer.
-        _ => (true, PATIENCE),
-    };
-    let is_whole = last.is_some_and(|last| last.is_whole);
-    let time = if is_due { time } else { 2 * REST };
-    match ending(stream, &mut conversation.received, time)? {
-        End::Open if is_due && is_whole => Ok(End::HeldOpen),
-        End::Open if is_due => Ok(End::TimedOut),
-        end => Ok(end),
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match announces_close(conversation) {
+            Some(announces_close) => {
+                let time = if announces_close {
+                    CLOSE_PATIENCE
+                } else {
+                    2 * REST
+                };
+                return match ending(stream, &mut conversation.received, time)? {
+                    End::Open if announces_close => Ok(End::HeldOpen),
+                    end => Ok(end),
+                };
+            }
+            None if !receive_some(stream, &mut conversation.received, deadline)? => {
+                return Ok(End::Closed);
+            }
+            None => {}
+        }
     }
+}
+
+/// Whether the last answer says that the connection closes; `None` where it has not
+/// come whole, so that more must come before the end.
+fn announces_close(conversation: &Conversation) -> Option<bool> {
+    let answers = response::answers(&conversation.received, &conversation.methods, false).ok()?;
+    let last = answers.last()?.last.as_ref()?;
+    last.is_whole.then(|| last.announces_close())
 }
 
 /// Receives what comes until the connection ends, or for so long.
