@@ -68,8 +68,8 @@ fn trim(text: &str) -> &str {
 /// 400 for a line without a colon, for a name that is no token (so also where
 /// white space stands before the colon, RFC 9112 §5.1), for a line that
 /// continues the one before (§5.2), and for control characters in a value
-/// (RFC 9110 §5.5); 431 for more than [`MAX_FIELDS`]. Two servers that read such lines differently can be played
-/// off against each other.
+/// (RFC 9110 §5.5). Two servers that read such lines differently can be played
+/// off against each other. 431 for more than [`MAX_FIELDS`].
 pub fn parse_fields(head: &[u8]) -> Result<Fields, RequestError> {
     let bad = |problem| RequestError::new("400 Bad Request", problem);
 

@@ -85,15 +85,14 @@ pub fn read_head(mut reader: impl BufRead) -> anyhow::Result<Option<Vec<u8>>> {
             }
             Err(error) => return Err(error).context("the connection broke within a head"),
         };
-        // To the end of a line and no further: what is behind the head stays.
-        let line_end = chunk.iter().position(|&byte| byte == b'\n');
-        let length = line_end.map_or(chunk.len(), |end| end + 1);
-        received.extend(&chunk[..length]);
-        reader.consume(length);
-        if (line_end.is_some() || received.len() >= MAX_HEAD)
-            && let Some(head) = find_head(&received)?
-        {
-            return Ok(Some(received.drain(head).collect()));
+        let (length, before) = (chunk.len(), received.len());
+        received.extend(chunk);
+        match find_head(&received)? {
+            Some(head) => {
+                reader.consume(head.end - before);
+                return Ok(Some(received.drain(head).collect()));
+            }
+            None => reader.consume(length),
         }
     }
 }

@@ -26,7 +26,7 @@ pub const LINGER_TIME: Duration = Duration::from_secs(1);
 /// slow client a longer write could not be told from one to a client that is gone.
 const TURN: Duration = Duration::from_secs(1);
 
-/// A connection of which neither side of the reading and writing lasts for ever.
+/// A connection on which neither reading nor writing waits for ever.
 ///
 /// It can be read from until a moment in time, and no read waits longer than its
 /// patience. A limit for each read alone would not do: a client that sends one

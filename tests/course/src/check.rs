@@ -1,17 +1,18 @@
 //! `cargo course check`: plays a chapter's exchanges against a server.
 
+use std::time::Duration;
+
+use anyhow::bail;
+
 use crate::CannotCheck;
 use crate::chapters::{Chapter, Check, Course};
 use crate::exercise::Exercise;
 use crate::judge::{Failure, Verdict, judge};
-use crate::play::{Conversation, End, Played, play};
+use crate::play::{End, Played, play};
 use crate::report::Report;
 use crate::results::{Count, Results, Score, Whose};
 use crate::start::MY_SERVER;
 use crate::target::{Kind, Target};
-use std::time::Duration;
-
-use anyhow::bail;
 
 /// What the command line asks for.
 pub struct Options {
@@ -47,11 +48,6 @@ pub struct LeftOut {
 const HOPELESS: usize = 2;
 
 impl Outcome<'_> {
-    fn timed_out(&self) -> bool {
-        let mut connections = self.played.connections.iter();
-        connections.any(|connection| connection.end == End::TimedOut)
-    }
-
     pub fn passed(&self) -> bool {
         self.verdict.failure.is_none()
     }
@@ -126,7 +122,7 @@ pub fn check(
         outcomes.push(outcome);
         let unanswered = outcomes
             .iter()
-            .filter(|outcome| outcome.timed_out())
+            .filter(|outcome| outcome.played.timed_out())
             .count();
         if unanswered >= HOPELESS && !options.all && outcomes.len() < checks.len() {
             skipped = checks.len() - outcomes.len();
@@ -136,17 +132,15 @@ pub fn check(
     let left_out = LeftOut { unseen, skipped };
     let done = report.summary(&outcomes, &left_out, &target);
     if options.keep_score {
-        let count = |counts: bool| {
-            let is_of_this_kind =
-                |check: &&Check| matches!(&*check.transcript.group, "core" | "exercise") == counts;
+        let count = |decides: bool| {
             let has_passed = |check: &&Check| {
                 let mut played = outcomes.iter();
                 played.any(|outcome| outcome.check.name == check.name && outcome.passed())
             };
-            let of_this_kind = || checks.iter().filter(is_of_this_kind);
+            let of_this_kind = || checks.iter().filter(|check| check.decides() == decides);
             Count {
                 passed: of_this_kind().filter(has_passed).count(),
-                of: of_this_kind().count() + if counts { left_out.unseen } else { 0 },
+                of: of_this_kind().count() + if decides { left_out.unseen } else { 0 },
             }
         };
         let score = Score {
@@ -161,8 +155,7 @@ pub fn check(
 fn run<'a>(check: &'a Check, target: &mut Target, options: &Options) -> Outcome<'a> {
     let played = play(&check.transcript, target);
     let mut verdict = judge(&check.transcript, &played);
-    let timed_out = |connection: &Conversation| connection.end == End::TimedOut;
-    if !played.connections.iter().any(timed_out)
+    if !played.timed_out()
         && let Some(death) = target.death(ended_oddly(&played))
     {
         verdict.failure = Some(Failure::died(&death));
@@ -173,9 +166,7 @@ fn run<'a>(check: &'a Check, target: &mut Target, options: &Options) -> Outcome<
     if options.strict && verdict.failure.is_none() && !verdict.notes.is_empty() {
         verdict.failure = Some(Failure::noted(verdict.notes.remove(0)));
     }
-    let counts = options.strict
-        || options.only.is_some()
-        || matches!(&*check.transcript.group, "core" | "exercise");
+    let counts = options.strict || options.only.is_some() || check.decides();
     Outcome {
         check,
         played,

@@ -70,6 +70,15 @@ pub struct Played {
     pub printed: Vec<u8>,
 }
 
+impl Played {
+    /// Whether something that had to come did not come in time.
+    pub fn timed_out(&self) -> bool {
+        self.connections
+            .iter()
+            .any(|conversation| conversation.end == End::TimedOut)
+    }
+}
+
 /// What came back over one connection.
 pub struct Conversation {
     /// The methods of the requests that were sent.
