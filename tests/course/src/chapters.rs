@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use harness::transcript::Transcript;
+use harness::checks::{Check, checks_of};
 
 /// The workspace and its chapters, in their order.
 pub struct Course {
@@ -21,21 +21,6 @@ pub struct Chapter {
     pub number: String,
     /// What it teaches, in a few words: the first line of its `main.rs`.
     pub lesson: String,
-}
-
-/// One exchange to play: a snapshot.
-pub struct Check {
-    /// The snapshot's name, without the chapter's.
-    pub name: String,
-    pub transcript: Transcript,
-}
-
-impl Check {
-    /// Whether passing it decides about the chapter or the exercise; the others are
-    /// what a careful server does besides.
-    pub fn decides(&self) -> bool {
-        matches!(&*self.transcript.group, "core" | "exercise")
-    }
 }
 
 impl Course {
@@ -101,29 +86,11 @@ impl Course {
         self.chapters.get(position.checked_sub(1)?)
     }
 
-    /// What is to be played against a chapter's server: all snapshots of its
-    /// exchanges, those of `core` first.
+    /// What is to be played against a chapter's server, those of `core` first.
     pub fn checks_of(&self, chapter: &Chapter) -> anyhow::Result<Vec<Check>> {
         let folder = self.root.join("tests/snapshots");
-        let prefix = format!("{}__", chapter.name.replace('-', "_"));
-        let mut checks = Vec::new();
-        for file in read_folder(&folder)? {
-            let Some(name) = file
-                .strip_prefix(&prefix)
-                .and_then(|name| name.strip_suffix(".snap"))
-            else {
-                continue;
-            };
-            // A snapshot of a log is no exchange.
-            if let Some(transcript) = transcript_in(&read(&folder.join(&file))?) {
-                checks.push(Check {
-                    name: name.to_owned(),
-                    transcript,
-                });
-            }
-        }
-        checks.sort_by_key(|check| check.transcript.group != "core");
-        Ok(checks)
+        checks_of(&chapter.name, &folder)
+            .with_context(|| format!("cannot read {}", folder.display()))
     }
 
     /// The text of a chapter's `main.rs`, or of that of `my-server`.
@@ -171,11 +138,6 @@ fn read_folder(folder: &Path) -> anyhow::Result<Vec<String>> {
         .with_context(|| format!("cannot read {}", folder.display()))?;
     names.sort();
     Ok(names)
-}
-
-/// The exchange that a snapshot file holds, below what insta writes about it.
-pub fn transcript_in(snapshot: &str) -> Option<Transcript> {
-    Transcript::parse(snapshot.splitn(3, "---\n").nth(2)?)
 }
 
 /// A source file up to its unit tests.

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use anyhow::bail;
+use harness::checks::Check;
+use harness::judge::{Failure, Verdict, judge};
+use harness::play::{End, Played, play};
 
 use crate::CannotCheck;
-use crate::chapters::{Chapter, Check, Course};
+use crate::chapters::{Chapter, Course};
 use crate::exercise::Exercise;
-use crate::judge::{Failure, Verdict, judge};
-use crate::play::{End, Played, play};
 use crate::report::Report;
 use crate::results::{Count, Results, Score, Whose};
 use crate::start::MY_SERVER;
@@ -40,6 +41,8 @@ pub struct Outcome<'a> {
 pub struct LeftOut {
     /// They are about what the server prints, and it was not started here.
     pub unseen: usize,
+    /// They take a server that has just started, and it was not started here.
+    pub anew: usize,
     /// The server does not answer.
     pub skipped: usize,
 }
@@ -85,16 +88,15 @@ pub fn check(
         _ => Whose::Another,
     };
     let mut target = Target::new(kind, options.start_timeout);
-    let mut unseen = 0;
+    let (mut unseen, mut anew) = (0, 0);
     if !target.is_command() {
         let before = checks.len();
         checks.retain(|check| check.transcript.prints().is_none());
         unseen = before - checks.len();
+        checks.retain(|check| !check.transcript.begins_anew());
+        anew = before - unseen - checks.len();
         if checks.is_empty() {
-            bail!(
-                "{heading} is about what the server prints, so it has to be started here: \
-                 give its command after --"
-            );
+            bail!("{heading} takes a server that is started here: give its command after --");
         }
     }
     let report = Report::new(chapter, options);
@@ -102,7 +104,8 @@ pub fn check(
     let mut skipped = 0;
     for check in &checks {
         // Each exercise check begins with a server that has served nobody yet.
-        if options.exercise || check.transcript.names_the_port() {
+        let transcript = &check.transcript;
+        if options.exercise || transcript.names_the_port() || transcript.begins_anew() {
             target.stop();
         }
         target.ensure_running()?;
@@ -129,7 +132,11 @@ pub fn check(
             break;
         }
     }
-    let left_out = LeftOut { unseen, skipped };
+    let left_out = LeftOut {
+        unseen,
+        anew,
+        skipped,
+    };
     let done = report.summary(&outcomes, &left_out, &target);
     if options.keep_score {
         let count = |decides: bool| {
@@ -140,7 +147,12 @@ pub fn check(
             let of_this_kind = || checks.iter().filter(|check| check.decides() == decides);
             Count {
                 passed: of_this_kind().filter(has_passed).count(),
-                of: of_this_kind().count() + if decides { left_out.unseen } else { 0 },
+                of: of_this_kind().count()
+                    + if decides {
+                        left_out.unseen + left_out.anew
+                    } else {
+                        0
+                    },
             }
         };
         let score = Score {

@@ -2,6 +2,8 @@
 //! helps to mend it.
 
 use anstyle::{AnsiColor, Style};
+use harness::checks::{Check, is_of_part_two};
+use harness::judge::Failure;
 use harness::transcript::Step;
 use harness::wire;
 use serde_json::json;
@@ -9,7 +11,6 @@ use serde_json::json;
 use crate::by_hand;
 use crate::chapters::Chapter;
 use crate::check::{LeftOut, Options, Outcome};
-use crate::judge::Failure;
 use crate::target::Target;
 
 pub const BOLD: Style = Style::new().bold();
@@ -133,6 +134,12 @@ impl<'a> Report<'a> {
                 left_out.unseen
             );
         }
+        if left_out.anew > 0 {
+            say!(
+                "Left out, as they take a server that has just started: {}; give its command after --.",
+                left_out.anew
+            );
+        }
         say!("{passed} passed, {failed} failed");
         failed == 0
     }
@@ -141,7 +148,13 @@ impl<'a> Report<'a> {
 const ROBUST: &str = "robust: what this workspace adds";
 
 fn group_name(outcome: &Outcome) -> &'static str {
-    match &*outcome.check.transcript.group {
+    let Check {
+        chapter,
+        transcript,
+        ..
+    } = outcome.check;
+    match &*transcript.group {
+        "core" if is_of_part_two(chapter) => "core: what RFC 9110 and RFC 9112 demand",
         "core" => "core: what the tutorial's listing does too",
         "exercise" => "exercise: what its text asks for",
         _ => ROBUST,

@@ -8,12 +8,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::judge::Death;
+use harness::play::{Connection, Host, PATIENCE};
 use indicatif::{ProgressBar, ProgressStyle};
 use process_wrap::std::{ChildWrapper, CommandWrap};
 use socket2::{Domain, Socket, Type};
 
 use crate::chapters::Chapter;
-use crate::play::{Connection, PATIENCE};
 use crate::{CannotCheck, cargo};
 
 /// How many times its limit a command may take until it listens, as long as it
@@ -124,14 +125,6 @@ impl Drop for Target {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-/// How a command ended.
-pub struct Death {
-    /// Its exit code and its last words, as the end of a sentence.
-    pub words: String,
-    /// Whether it ended of itself and found nothing wrong.
-    pub is_regular: bool,
 }
 
 struct Process {
@@ -339,14 +332,6 @@ impl Target {
         }
     }
 
-    /// Opens a connection.
-    pub fn connect(&mut self) -> io::Result<Box<dyn Connection>> {
-        let stream = self.connect_tcp()?;
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Box::new(stream))
-    }
-
     fn connect_tcp(&mut self) -> io::Result<TcpStream> {
         if let Some(stream) = self.first.take() {
             return Ok(stream);
@@ -413,22 +398,23 @@ impl Target {
             is_regular: code == Some(Some(0)),
         })
     }
+}
 
-    /// How much the command has printed so far, in bytes; the line that names
-    /// the port does not count.
-    pub fn printed_length(&self) -> usize {
-        self.printed_since(0).len()
+impl Host for Target {
+    fn connect(&mut self) -> io::Result<Box<dyn Connection>> {
+        let stream = self.connect_tcp()?;
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(Box::new(stream))
     }
 
-    /// All that the command has printed so far.
-    pub fn all_printed(&self) -> Vec<u8> {
+    fn all_printed(&self) -> Vec<u8> {
         let process = lock(&PROCESS);
         let printed = process.as_ref().map(|process| process.output.so_far());
         printed.unwrap_or_default()
     }
 
-    /// What the command has printed since it had printed so much.
-    pub fn printed_since(&self, length: usize) -> Vec<u8> {
+    fn printed_since(&self, length: usize) -> Vec<u8> {
         let process = lock(&PROCESS);
         let Some(process) = process.as_ref() else {
             return Vec::new();

@@ -40,6 +40,10 @@ impl<'a> Exchange<'a> {
         self.placeholders.set_address(address);
     }
 
+    pub(crate) fn anew(self) -> Self {
+        self.note(Step::Anew)
+    }
+
     /// Sends bytes in one write. `[NAME]` in them stands for the value that the
     /// field of that name had in the last response.
     pub fn send(mut self, bytes: impl AsRef<[u8]>) -> Self {

@@ -3,13 +3,18 @@
 //! Whatever goes wrong in here ends the test that asked for it, so functions
 //! panic instead of returning errors.
 
+pub mod checks;
 mod command_line;
 mod exchange;
 pub mod hostile;
+pub mod judge;
+pub mod play;
+pub mod response;
 mod server;
 pub mod transcript;
 pub mod wire;
 
+pub use checks::still_does_what_came_before;
 pub use command_line::check_command_line;
 pub use exchange::Exchange;
 pub use server::Server;

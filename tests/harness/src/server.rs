@@ -1,13 +1,14 @@
 //! A chapter's binary, running on a port of its own.
 
 use std::env::consts::EXE_SUFFIX;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 
+use crate::play::{Connection, Host};
 use crate::transcript::{Step, Transcript};
 use crate::{Exchange, PATIENCE, wire};
 
@@ -143,6 +144,12 @@ impl Server {
         Exchange::begin(self, heading, 0)
     }
 
+    /// Does the same and says that the server has served nobody yet, where what it
+    /// answers depends on what it was sent before.
+    pub fn begin_anew(&self, heading: &str) -> Exchange<'_> {
+        Exchange::begin(self, heading, 0).anew()
+    }
+
     /// Does the same after it has opened `older` other connections, which stay
     /// open and silent until the end.
     pub fn begin_behind(&self, older: usize, heading: &str) -> Exchange<'_> {
@@ -211,6 +218,12 @@ impl Server {
     fn stop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Host for Server {
+    fn connect(&mut self) -> io::Result<Box<dyn Connection>> {
+        Ok(Box::new(Server::connect(self)))
     }
 }
 

@@ -34,6 +34,8 @@ pub struct Transcript {
 pub enum Step {
     /// This many connections are opened before, and hold on without a word.
     Older(usize),
+    /// The server has just started, and served nobody yet.
+    Anew,
     /// The client sends these bytes in one write.
     Send(Vec<u8>),
     /// The client sends these bytes, each in a write of its own.
@@ -58,6 +60,7 @@ pub enum Step {
     Prints(Vec<u8>),
 }
 
+const ANEW: &str = "a server that has just started";
 const ONE_BY_ONE: &str = "one byte at a time";
 const HALF_CLOSE: &str = "the client half-closes";
 const WAITS: &str = "the client waits";
@@ -73,6 +76,7 @@ impl Step {
     /// What stands behind the `*` of this step, or before its bytes.
     fn words(&self) -> Option<String> {
         Some(match self {
+            Self::Anew => ANEW.to_owned(),
             Self::SendOneByOne(_) => ONE_BY_ONE.to_owned(),
             Self::Older(count) => format!("{count}{OLDER}"),
             Self::Gone(count) => format!("{count}{GONE}"),
@@ -114,6 +118,12 @@ impl Transcript {
             .is_some_and(|printed| printed.starts_with(b"Listening on port "))
     }
 
+    /// Whether it takes a server that has served nobody yet, as its answers depend on
+    /// what was sent before.
+    pub fn begins_anew(&self) -> bool {
+        self.steps.contains(&Step::Anew)
+    }
+
     /// Reads a transcript back that was displayed; `None` where it is none.
     pub fn parse(text: &str) -> Option<Self> {
         let mut lines = text.lines().peekable();
@@ -126,6 +136,7 @@ impl Transcript {
                     ONE_BY_ONE => one_by_one = true,
                     // It ends the lines of the write before it, and is none itself.
                     NEXT_WRITE => {}
+                    ANEW => transcript.steps.push(Step::Anew),
                     HALF_CLOSE => transcript.steps.push(Step::HalfClose),
                     WAITS => transcript.steps.push(Step::Waits),
                     STAYS_OPEN => transcript.steps.push(Step::StaysOpen),
@@ -303,6 +314,7 @@ mod tests {
             group: "D5".to_owned(),
             title: "all there is: at once".to_owned(),
             steps: vec![
+                Step::Anew,
                 Step::Older(4),
                 Step::Send(b"GET / HTTP/1.1\r\n\r\n* core: not a heading".to_vec()),
                 Step::Send(b"in another write".to_vec()),

@@ -6,7 +6,9 @@ use harness::transcript::Transcript;
 use similar::TextDiff;
 
 use super::console::Console;
-use crate::chapters::{Chapter, Course, read, transcript_in, without_tests};
+use harness::checks::transcript_in;
+
+use crate::chapters::{Chapter, Course, read, without_tests};
 use crate::exercise::Exercise;
 
 /// A source, as a comment names it: `code: common/src/head.rs`.

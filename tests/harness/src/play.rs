@@ -6,11 +6,10 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::transcript::{Placeholders, Step, Transcript};
 use socket2::SockRef;
 
 use crate::response::{self, Answer};
-use crate::target::Target;
+use crate::transcript::{Placeholders, Step, Transcript};
 
 /// How long a server may take for one step.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -27,6 +26,23 @@ const MOST: usize = 16 * 1024 * 1024;
 /// How long a client rests that sends byte by byte, that waits, or that looks
 /// whether something comes that should not.
 const REST: Duration = Duration::from_millis(50);
+
+/// A server to play against.
+pub trait Host {
+    /// Opens a connection.
+    fn connect(&mut self) -> io::Result<Box<dyn Connection>>;
+
+    /// All that the server has printed so far; nothing where nobody sees it.
+    fn all_printed(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    /// What the server has printed since it had printed so many bytes. The line
+    /// that names the port does not count.
+    fn printed_since(&self, _length: usize) -> Vec<u8> {
+        Vec::new()
+    }
+}
 
 /// A connection to a server, whatever carries it.
 pub trait Connection: Read + Write {
@@ -115,17 +131,17 @@ pub enum End {
 }
 
 /// Plays a transcript.
-pub fn play(transcript: &Transcript, target: &mut Target) -> Played {
+pub fn play(transcript: &Transcript, host: &mut dyn Host) -> Played {
     // Whether the line that names the port is right is for a new server to show.
     let printed_before = match transcript.names_the_port() {
         true => None,
-        false => Some(target.printed_length()),
+        false => Some(host.printed_since(0).len()),
     };
     let mut connections = Vec::new();
     let mut printed = Vec::new();
     let mut placeholders = Placeholders::default();
     for steps in transcript.steps.split(|step| *step == Step::Another) {
-        let conversation = converse(steps, target, &mut placeholders);
+        let conversation = converse(steps, host, &mut placeholders);
         let went_on = matches!(conversation.end, End::Closed | End::Open | End::Reset);
         connections.push(conversation);
         if !went_on {
@@ -133,7 +149,7 @@ pub fn play(transcript: &Transcript, target: &mut Target) -> Played {
         }
     }
     if let Some(Step::Prints(expected)) = transcript.steps.last() {
-        printed = wait_for_print(target, printed_before, expected);
+        printed = wait_for_print(host, printed_before, expected);
     }
     Played {
         connections,
@@ -141,7 +157,7 @@ pub fn play(transcript: &Transcript, target: &mut Target) -> Played {
     }
 }
 
-fn converse(steps: &[Step], target: &mut Target, placeholders: &mut Placeholders) -> Conversation {
+fn converse(steps: &[Step], host: &mut dyn Host, placeholders: &mut Placeholders) -> Conversation {
     let mut conversation = Conversation {
         methods: response::methods(&bytes_sent(steps)),
         expected: bytes_received(steps),
@@ -149,7 +165,7 @@ fn converse(steps: &[Step], target: &mut Target, placeholders: &mut Placeholders
         end: End::Closed,
         own_address: None,
     };
-    let played = try_connection(steps, target, placeholders, &mut conversation);
+    let played = try_connection(steps, host, placeholders, &mut conversation);
     conversation.end = played.unwrap_or_else(|error| match error.kind() {
         ErrorKind::ConnectionRefused => End::Refused,
         ErrorKind::FileTooLarge => End::Endless,
@@ -181,7 +197,7 @@ pub fn bytes_received(steps: &[Step]) -> Vec<u8> {
 
 fn try_connection(
     steps: &[Step],
-    target: &mut Target,
+    host: &mut dyn Host,
     placeholders: &mut Placeholders,
     conversation: &mut Conversation,
 ) -> io::Result<End> {
@@ -190,18 +206,18 @@ fn try_connection(
         match step {
             Step::Older(count) => {
                 for _ in 0..*count {
-                    older.push(target.connect()?);
+                    older.push(host.connect()?);
                 }
             }
             Step::Gone(count) => {
                 for _ in 0..*count {
-                    target.connect()?.abandon();
+                    host.connect()?.abandon();
                 }
             }
             _ => {}
         }
     }
-    let mut stream = target.connect()?;
+    let mut stream = host.connect()?;
     let own_address = stream.own_address()?;
     placeholders.set_address(own_address);
     conversation.own_address = Some(own_address);
@@ -238,7 +254,7 @@ fn try_connection(
             Step::Closes | Step::Resets => {
                 end = wait_for_the_end(&mut *stream, conversation)?;
             }
-            Step::Older(_) | Step::Gone(_) | Step::Another | Step::Prints(_) => {}
+            Step::Older(_) | Step::Gone(_) | Step::Anew | Step::Another | Step::Prints(_) => {}
         }
     }
     // The side that closes first keeps the port for a minute (TIME_WAIT), and a
@@ -375,10 +391,10 @@ fn receive_some(
 
 /// Waits for what the server is expected to print, or for as long as it may
 /// take with it.
-fn wait_for_print(target: &Target, printed_before: Option<usize>, expected: &[u8]) -> Vec<u8> {
+fn wait_for_print(host: &dyn Host, printed_before: Option<usize>, expected: &[u8]) -> Vec<u8> {
     let printed = || match printed_before {
-        None => target.all_printed(),
-        Some(length) => target.printed_since(length),
+        None => host.all_printed(),
+        Some(length) => host.printed_since(length),
     };
     let deadline = Instant::now() + PRINT_PATIENCE;
     let lines = |printed: &[u8]| printed.iter().filter(|&&byte| byte == b'\n').count();

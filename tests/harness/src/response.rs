@@ -1,7 +1,7 @@
 //! Responses as a client has to read them (RFC 9112): where each one ends, and
 //! what of it is no HTTP. Positions are those of bytes, counted from 0.
 
-use harness::wire;
+use crate::wire;
 
 /// One response, or its beginning.
 #[derive(Debug)]

@@ -3,11 +3,9 @@
 
 use std::net::SocketAddr;
 
-use harness::transcript::{DATE_PLACEHOLDER, Step, Transcript, is_date};
-
 use crate::play::{CLOSE_PATIENCE, Conversation, End, PATIENCE, Played};
 use crate::response::{Answer, Field, Framing, Malformed, Response, answers, shown};
-use crate::target::Death;
+use crate::transcript::{DATE_PLACEHOLDER, Step, Transcript, is_date};
 
 /// What became of one check.
 pub struct Verdict {
@@ -66,6 +64,14 @@ pub struct Failure {
     pub connection: usize,
     /// Whether the server waits for something that does not come any more.
     stuck: bool,
+}
+
+/// How a server ended.
+pub struct Death {
+    /// Its exit code and its last words, as the end of a sentence.
+    pub words: String,
+    /// Whether it ended of itself and found nothing wrong.
+    pub is_regular: bool,
 }
 
 /// Judges what was played.
@@ -494,7 +500,7 @@ fn compare_answer(
     let Some(response) = &answer.last else {
         return Err(no_answer(end));
     };
-    compare_response(wanted, response, notes)?;
+    compare_response(wanted, response, end, notes)?;
     if let Framing::Length(length) = response.framing
         && !response.is_whole
     {
@@ -536,6 +542,7 @@ fn listed(codes: &[u16]) -> String {
 fn compare_response(
     wanted: &Response,
     response: &Response,
+    end: End,
     notes: &mut Vec<Note>,
 ) -> Result<(), Failure> {
     if wanted.status != response.status {
@@ -549,7 +556,11 @@ fn compare_response(
         .at(response.status_at));
     }
     for field in &wanted.fields {
-        compare_field(field, response)?;
+        // Who keeps the connection open has nothing to say of its end.
+        let stays_open = end == End::Open && !response.announces_close();
+        if !(stays_open && field.name.eq_ignore_ascii_case(b"Connection")) {
+            compare_field(field, response)?;
+        }
     }
     compare_body(wanted, response, notes)?;
     if response.has_line_feeds {
@@ -740,6 +751,18 @@ mod tests {
         ] {
             assert_eq!(judged(&received, end).unwrap(), notes, "{received:?}");
         }
+    }
+
+    /// A server that closes says so; one that keeps the connection need not.
+    #[test]
+    fn who_closes_says_so() {
+        let wanted = with("Connection: close\r\nContent-Length: 10\r\n", "<h1>A</h1>");
+        let persistent = with("Content-Length: 10\r\n", "<h1>A</h1>");
+        let judged = |received: &str, end| judged_as("GET", &wanted, received, end);
+        assert_eq!(judged(&wanted, End::Closed), Ok(vec![]));
+        assert_eq!(judged(&persistent, End::Open), Ok(vec![]));
+        let (problem, _) = judged(&persistent, End::Closed).unwrap_err();
+        assert_eq!(problem, "the field Connection is missing");
     }
 
     #[test]

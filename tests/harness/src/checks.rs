@@ -1,0 +1,173 @@
+//! The snapshots as checks: what is to be played against a chapter's server.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::Server;
+use crate::judge::judge;
+use crate::play::play;
+use crate::transcript::Transcript;
+
+/// One exchange to play: a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// The chapter that pins it, such as `ch05a_status`.
+    pub chapter: String,
+    /// The snapshot's name, without the chapter's.
+    pub name: String,
+    /// The exchange.
+    pub transcript: Transcript,
+}
+
+/// The number of the first chapter of part two.
+const PART_TWO: u32 = 9;
+
+impl Check {
+    /// Whether passing it decides about the chapter or the exercise; the others are
+    /// what a careful server does besides.
+    pub fn decides(&self) -> bool {
+        matches!(&*self.transcript.group, "core" | "exercise")
+    }
+}
+
+/// The exchanges of a chapter, those of `core` first, in the snapshots of a folder.
+///
+/// A chapter of part one has its own. In part two a chapter still does what those
+/// before it did, so it has theirs too, but for their exercises, and but for those of
+/// which it pins one of the same name itself.
+///
+/// # Errors
+/// The folder, or a snapshot in it, cannot be read.
+pub fn checks_of(chapter: &str, snapshots: &Path) -> io::Result<Vec<Check>> {
+    let chapter = chapter.replace('-', "_");
+    let mut files: Vec<String> = fs::read_dir(snapshots)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<io::Result<_>>()?;
+    // Later chapters come later, and so replace what they change.
+    files.sort();
+    let mut checks: Vec<Check> = Vec::new();
+    for file in files {
+        let Some((pinned_by, name)) = file
+            .strip_suffix(".snap")
+            .and_then(|file| file.split_once("__"))
+        else {
+            continue;
+        };
+        let is_own = pinned_by == chapter;
+        if !is_own && !comes_before(pinned_by, &chapter) {
+            continue;
+        }
+        let text = fs::read_to_string(snapshots.join(&file))?;
+        // A snapshot of a log is no exchange.
+        let Some(transcript) = transcript_in(&text) else {
+            continue;
+        };
+        if is_own || transcript.group != "exercise" {
+            checks.retain(|check| check.name != name);
+            checks.push(Check {
+                chapter: pinned_by.to_owned(),
+                name: name.to_owned(),
+                transcript,
+            });
+        }
+    }
+    checks.sort_by_key(|check| check.transcript.group != "core");
+    Ok(checks)
+}
+
+/// Whether both are chapters of part two, and this one is earlier than the other.
+fn comes_before(earlier: &str, later: &str) -> bool {
+    match (number(earlier), number(later)) {
+        (Some(earlier), Some(later)) => PART_TWO <= earlier && earlier < later,
+        _ => false,
+    }
+}
+
+/// The number of a chapter; none for the halves of chapter 5.
+fn number(chapter: &str) -> Option<u32> {
+    chapter.strip_prefix("ch")?.split('_').next()?.parse().ok()
+}
+
+/// Whether a chapter belongs to part two.
+pub fn is_of_part_two(chapter: &str) -> bool {
+    number(&chapter.replace('-', "_")).is_some_and(|number| number >= PART_TWO)
+}
+
+/// The exchange that a snapshot file holds, below what insta writes about it.
+pub fn transcript_in(snapshot: &str) -> Option<Transcript> {
+    Transcript::parse(snapshot.splitn(3, "---\n").nth(2)?)
+}
+
+/// Plays against a program what the chapters of part two before this one have
+/// pinned, and it does not pin itself: each exchange with a server of its own.
+pub fn still_does_what_came_before(chapter: &str, program: &str) {
+    let snapshots = Path::new(env!("CARGO_MANIFEST_DIR")).join("../snapshots");
+    let mut checks = checks_of(chapter, &snapshots).expect("the snapshots can be read");
+    checks.retain(|check| check.chapter != chapter.replace('-', "_"));
+    assert!(!checks.is_empty(), "{chapter} has no chapter before it");
+    for check in checks {
+        let mut server = Server::start(program);
+        let played = play(&check.transcript, &mut server);
+        let verdict = judge(&check.transcript, &played);
+        let Check { chapter, name, .. } = &check;
+        if let Some(failure) = verdict.failure {
+            let received: Vec<_> = played
+                .connections
+                .iter()
+                .map(|connection| String::from_utf8_lossy(&connection.received))
+                .collect();
+            panic!(
+                "{chapter}, {name}: {}\n{}\nreceived: {received:#?}",
+                failure.problem, check.transcript
+            );
+        }
+        assert!(verdict.notes.is_empty(), "{chapter}, {name}: a note");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(chapter: &str, snapshots: &Path) -> Vec<String> {
+        let checks = checks_of(chapter, snapshots).unwrap();
+        let name = |check: Check| format!("{}: {}", check.chapter, check.name);
+        checks.into_iter().map(name).collect()
+    }
+
+    #[test]
+    fn part_two_inherits_and_part_one_does_not() {
+        let folder = std::env::temp_dir().join(format!("checks-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        for (file, heading) in [
+            ("ch08_query__page", "core: a page"),
+            ("ch09_site__a_limit", "robust: a limit"),
+            ("ch09_site__page", "core: a page"),
+            ("ch09_site__kept", "core: the same page"),
+            ("ch09_site__cookie", "exercise: a cookie"),
+            ("ch10_keepalive__page", "core: the page as it is now"),
+            ("ch10_keepalive__twice", "exercise: twice"),
+            ("ch11_chunked__later", "core: a later page"),
+        ] {
+            let text = format!("---\nsource: a\n---\n* {heading}\n> GET\n");
+            fs::write(folder.join(format!("{file}.snap")), text).unwrap();
+        }
+        let log = folder.join("ch10_keepalive__log.snap");
+        fs::write(log, "---\nsource: a\n---\nno exchange\n").unwrap();
+
+        assert_eq!(names("ch08-query", &folder), ["ch08_query: page"]);
+        assert_eq!(
+            names("ch10-keepalive", &folder),
+            [
+                "ch09_site: kept",
+                "ch10_keepalive: page",
+                "ch09_site: a_limit",
+                "ch10_keepalive: twice",
+            ]
+        );
+        assert!(is_of_part_two("ch10-keepalive"));
+        assert!(!is_of_part_two("ch05a-status"));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
