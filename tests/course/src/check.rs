@@ -96,7 +96,12 @@ pub fn check(
         checks.retain(|check| !check.transcript.begins_anew());
         anew = before - unseen - checks.len();
         if checks.is_empty() {
-            bail!("{heading} takes a server that is started here: give its command after --");
+            let why = if unseen > 0 {
+                "is about what the server prints"
+            } else {
+                "takes a server that has just started"
+            };
+            bail!("{heading} {why}, so it has to be started here: give its command after --");
         }
     }
     let report = Report::new(chapter, options);
