@@ -67,7 +67,7 @@ pub fn body_length(fields: &Fields) -> Result<usize, RequestError> {
 
 /// Whether the client waits for `100 Continue` before it sends its body
 /// (RFC 9110 §10.1.1). From a client of HTTP/1.0 that field means nothing.
-fn expects_continue(request_line: &RequestLine, fields: &Fields) -> bool {
+pub(crate) fn expects_continue(request_line: &RequestLine, fields: &Fields) -> bool {
     request_line.version != "HTTP/1.0"
         && fields
             .elements("Expect")

@@ -72,3 +72,62 @@ pub use files::{Page, open_page};
 pub mod query;
 #[cfg(feature = "ch08")]
 pub use query::{Query, parse_query};
+
+#[cfg(feature = "ch09")]
+pub mod date;
+#[cfg(feature = "ch09")]
+pub mod form;
+#[cfg(feature = "ch09")]
+pub mod guestbook;
+#[cfg(feature = "ch09")]
+pub mod methods;
+#[cfg(feature = "ch09")]
+pub mod request;
+#[cfg(feature = "ch09")]
+pub mod response;
+#[cfg(feature = "ch09")]
+pub mod site;
+#[cfg(feature = "ch09")]
+pub use {
+    form::{expect_form, parse_form},
+    guestbook::{Entry, Guestbook},
+    methods::other_method,
+    request::{Request, read_request},
+    response::{Body, Response, refusal, refused, turn_away},
+    site::{send_file, show_query},
+};
+
+#[cfg(feature = "ch10")]
+pub mod blocking;
+#[cfg(feature = "ch10")]
+pub mod buffer;
+#[cfg(feature = "ch10")]
+pub mod connection;
+#[cfg(feature = "ch10")]
+pub mod framing;
+#[cfg(feature = "ch10")]
+pub mod incoming;
+#[cfg(feature = "ch10")]
+pub mod outgoing;
+#[cfg(feature = "ch10")]
+pub mod persistence;
+#[cfg(feature = "ch10")]
+pub mod waiting;
+#[cfg(feature = "ch10")]
+pub use {
+    blocking::wait,
+    connection::Connection,
+    framing::{Framing, Taken, by_length},
+    persistence::wants_to_stay,
+    waiting::{Times, Wait},
+};
+
+#[cfg(feature = "ch11")]
+pub mod chunked;
+#[cfg(feature = "ch11")]
+pub mod numbers;
+#[cfg(feature = "ch11")]
+pub use {
+    chunked::{by_length_or_chunks, in_chunks},
+    numbers::{Numbers, count},
+};

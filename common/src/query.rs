@@ -63,6 +63,14 @@ impl fmt::Debug for Query {
 pub fn parse_query(target: &str) -> Result<Query, RequestError> {
     let without_fragment = target.split('#').next().unwrap_or_default();
     let (_, query) = without_fragment.split_once('?').unwrap_or_default();
+    parse_parameters(query)
+}
+
+/// Reads parameters as [`parse_query`] does, without a target around them.
+///
+/// # Errors
+/// As there.
+pub fn parse_parameters(query: &str) -> Result<Query, RequestError> {
     if query.split('&').count() > MAX_PARAMETERS {
         return Err(RequestError::new(
             "400 Bad Request",

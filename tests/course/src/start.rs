@@ -9,6 +9,7 @@ use crate::chapters::{Course, read};
 /// The learner's own crate.
 pub const MY_SERVER: &str = "my-server";
 
+/// The manifest; `FEATURE` stands for all that `common` has.
 const MANIFEST: &str = r#"[package]
 name = "my-server"
 description = "My own server"
@@ -20,7 +21,7 @@ publish.workspace = true
 
 [dependencies]
 anyhow.workspace = true
-common = { workspace = true, features = ["ch08"] }
+common = { workspace = true, features = ["FEATURE"] }
 
 [lints]
 workspace = true
@@ -65,7 +66,8 @@ pub fn start(course: &Course, from: Option<&str>, force: bool) -> anyhow::Result
     }
     let cannot_write = || format!("cannot write {}", folder.display());
     fs::create_dir_all(folder.join("src")).with_context(cannot_write)?;
-    fs::write(folder.join("Cargo.toml"), MANIFEST).with_context(cannot_write)?;
+    let manifest = MANIFEST.replace("FEATURE", &newest_feature(course)?);
+    fs::write(folder.join("Cargo.toml"), manifest).with_context(cannot_write)?;
     fs::write(folder.join("src/main.rs"), main).with_context(cannot_write)?;
 
     say!(
@@ -91,6 +93,17 @@ pub fn start(course: &Course, from: Option<&str>, force: bool) -> anyhow::Result
         }
     }
     Ok(())
+}
+
+/// The feature of `common` that includes all others.
+fn newest_feature(course: &Course) -> anyhow::Result<String> {
+    let manifest = read(&course.root.join("common/Cargo.toml"))?;
+    let default = manifest
+        .lines()
+        .find_map(|line| line.strip_prefix("default = [\"")?.strip_suffix("\"]"));
+    default
+        .map(str::to_owned)
+        .context("common/Cargo.toml has no default feature")
 }
 
 /// Gives the crate that is there the first name that is free, in its manifest too:

@@ -19,7 +19,7 @@ pub fn check_command_line(program: &str) {
         let help = run(&[flag]).success().stderr("");
         let help = String::from_utf8_lossy(&help.get_output().stdout).into_owned();
         assert_eq!(help.lines().count(), 3, "{help}");
-        assert!(help.starts_with("Usage: ch0"), "{help}");
+        assert!(help.starts_with("Usage: ch"), "{help}");
         assert!(help.contains(" [ADDRESS]\n"), "{help}");
     }
 

@@ -2,9 +2,15 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
 
+use crate::play::{bytes_received, bytes_sent};
+use crate::response::{answers, methods};
 use crate::transcript::{Placeholders, Step, Transcript};
 use crate::{Server, hostile};
+
+/// How long is waited for what should not come.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// A connection to a server, and what has happened so far.
 pub struct Exchange<'a> {
@@ -73,6 +79,35 @@ impl<'a> Exchange<'a> {
         self.note(Step::Receive(received))
     }
 
+    /// Reads until every request that was sent over this connection has its whole
+    /// answer, or the server closes. The connection may stay open.
+    pub fn receive(mut self) -> Self {
+        let steps = self.transcript.steps.iter();
+        let sent = steps.rev().take_while(|step| **step != Step::Another);
+        let sent: Vec<Step> = sent
+            .cloned()
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect();
+        let methods = methods(&bytes_sent(&sent));
+        let mut came = bytes_received(&sent);
+        let before = came.len();
+        let is_all = |came: &[u8]| {
+            let answers = answers(came, &methods, false).unwrap_or_default();
+            answers.len() == methods.len() && answers.iter().all(|answer| answer.is_whole())
+        };
+        let mut buffer = [0; 65536];
+        while !is_all(&came) {
+            match self.stream.read(&mut buffer).expect("no whole answer") {
+                0 => break,
+                length => came.extend_from_slice(&buffer[..length]),
+            }
+        }
+        let received = self.placeholders.put_in(&came[before..]);
+        self.note(Step::Receive(received))
+    }
+
     /// Lets so many clients come that are gone before the server can answer.
     pub fn gone(self, count: usize) -> Self {
         for _ in 0..count {
@@ -101,6 +136,22 @@ impl<'a> Exchange<'a> {
     pub fn finish(mut self) -> String {
         self.read_to_end();
         drop(self.older);
+        self.transcript.to_string()
+    }
+
+    /// Looks whether the connection is still open and nothing more comes over it, and
+    /// gives the whole transcript.
+    pub fn stays_open(mut self) -> String {
+        self.stream
+            .set_read_timeout(Some(MOMENT))
+            .expect("cannot limit the wait");
+        let read = self.stream.read(&mut [0]);
+        let error = read.expect_err("the server has closed, or sent more");
+        assert!(
+            matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+            "{error}"
+        );
+        self.transcript.steps.push(Step::StaysOpen);
         self.transcript.to_string()
     }
 

@@ -1,0 +1,455 @@
+//! Bodies in chunks: each with its size before it, and an empty one at the end, so
+//! that nobody has to know the length of the whole before (RFC 9112 §7.1).
+
+use std::io::{self, ErrorKind, Read};
+
+use crate::body::MAX_BODY;
+use crate::error::RequestError;
+use crate::fields::parse_fields;
+use crate::framing::{Framing, Taken, by_length};
+use crate::head::MAX_HEAD;
+use crate::request::Request;
+use crate::response::{Body, Response};
+
+/// How long a line between chunks may be, in bytes: a size, and extensions, which
+/// nobody has to understand and nobody needs.
+pub const MAX_LINE: usize = 256;
+
+/// How much may be sent around the content of all chunks together, in bytes. A chunk
+/// of one byte takes six, so a client could make us read six times what we keep.
+pub const MAX_AROUND: usize = 1024 * 1024;
+
+/// Finds a body by its length, as [`by_length`] does, or in chunks.
+///
+/// # Errors
+/// What [`by_length`] refuses, but for a `Transfer-Encoding` that is `chunked` and
+/// nothing else: 501 where another coding comes before it, and 400 where `chunked`
+/// comes twice, beside a `Content-Length`, or from a client of HTTP/1.0, which knows
+/// no chunks: it passes on what it has not understood (§6.1).
+pub fn by_length_or_chunks(request: &Request) -> Result<Option<Box<dyn Framing>>, RequestError> {
+    let is_chunked = |coding: &str| coding.eq_ignore_ascii_case("chunked");
+    let codings = request.fields.elements("Transfer-Encoding");
+    let codings: Vec<&str> = codings.collect();
+    let has_length = request.fields.values("Content-Length").next().is_some();
+    match codings[..] {
+        [.., last] if is_chunked(last) && !has_length => {
+            if request.version == "HTTP/1.0" {
+                Err(bad("HTTP/1.0 has no Transfer-Encoding"))
+            } else if codings.len() == 1 {
+                Ok(Some(Box::new(Chunked::default())))
+            } else if codings.iter().filter(|coding| is_chunked(coding)).count() > 1 {
+                Err(bad("the body is chunked twice"))
+            } else {
+                by_length(request)
+            }
+        }
+        _ => by_length(request),
+    }
+}
+
+fn bad(problem: &'static str) -> RequestError {
+    RequestError::new("400 Bad Request", problem)
+}
+
+/// What comes next in a chunked body.
+#[derive(Debug, Default)]
+enum Next {
+    #[default]
+    Size,
+    /// So many bytes of content.
+    Content(usize),
+    /// The line end behind the content of a chunk.
+    LineEnd,
+    Trailers,
+}
+
+/// Takes a chunked body apart. Lines end in CRLF here and in nothing else: where one
+/// server takes a bare LF for the end of a line and another does not, the two find
+/// different chunks.
+#[derive(Debug, Default)]
+struct Chunked {
+    next: Next,
+    /// How many bytes of content have been announced.
+    content: usize,
+    /// How many bytes came that are not content.
+    around: usize,
+    trailers: usize,
+}
+
+impl Framing for Chunked {
+    fn take(&mut self, received: &[u8], body: &mut Vec<u8>) -> Result<Taken, RequestError> {
+        let mut length = 0;
+        loop {
+            let rest = &received[length..];
+            if let Next::Content(left @ 1..) = &mut self.next {
+                let taken = rest.len().min(*left);
+                body.extend_from_slice(&rest[..taken]);
+                (*left, length) = (*left - taken, length + taken);
+                if *left > 0 {
+                    return Ok(Taken {
+                        length,
+                        is_whole: false,
+                    });
+                }
+                self.next = Next::LineEnd;
+                continue;
+            }
+            if matches!(self.next, Next::LineEnd)
+                && !b"\r\n".starts_with(&rest[..rest.len().min(2)])
+            {
+                return Err(bad("a chunk is longer than its size says"));
+            }
+            let Some(line) = line(rest)? else {
+                return Ok(Taken {
+                    length,
+                    is_whole: false,
+                });
+            };
+            length += line.len() + 2;
+            self.around += line.len() + 2;
+            if self.around > MAX_AROUND {
+                return Err(RequestError::new(
+                    "413 Content Too Large",
+                    "there is too much around the chunks",
+                ));
+            }
+            match self.next {
+                Next::Size => {
+                    let size = size(line, MAX_BODY - self.content)?;
+                    self.content += size;
+                    self.next = match size {
+                        0 => Next::Trailers,
+                        _ => Next::Content(size),
+                    };
+                }
+                Next::Content(_) | Next::LineEnd => self.next = Next::Size,
+                Next::Trailers if line.is_empty() => {
+                    return Ok(Taken {
+                        length,
+                        is_whole: true,
+                    });
+                }
+                Next::Trailers => self.drop_trailer(line)?,
+            }
+        }
+    }
+}
+
+impl Chunked {
+    /// A trailer is a field that comes late. It is looked through and dropped: whoever
+    /// takes it for one of the head lets a client write there what was checked already
+    /// (RFC 9110 §6.5.1).
+    fn drop_trailer(&mut self, line: &[u8]) -> Result<(), RequestError> {
+        parse_fields(&[b"\n", line, b"\n"].concat())?;
+        self.trailers += line.len();
+        if self.trailers > MAX_HEAD {
+            return Err(RequestError::new(
+                "431 Request Header Fields Too Large",
+                "the trailers are longer than 8 KiB",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The first line, without its CRLF; `None` where it has not come whole.
+fn line(received: &[u8]) -> Result<Option<&[u8]>, RequestError> {
+    let searched = &received[..received.len().min(MAX_LINE)];
+    let Some(end) = searched.iter().position(|&byte| byte == b'\n') else {
+        return match received.len() < MAX_LINE {
+            true => Ok(None),
+            false => Err(bad("a line between chunks is too long")),
+        };
+    };
+    match searched[..end].strip_suffix(b"\r") {
+        Some(line) => Ok(Some(line)),
+        None => Err(bad("a line between chunks does not end in CRLF")),
+    }
+}
+
+/// The size that a line gives: hexadecimal digits and nothing else, but extensions
+/// behind a semicolon (§7.1.1).
+fn size(line: &[u8], most: usize) -> Result<usize, RequestError> {
+    let mut parts = line.splitn(2, |&byte| byte == b';');
+    let (digits, extensions) = (parts.next().unwrap_or_default(), parts.next());
+    let blanks = digits.iter().rev().take_while(|byte| b" \t".contains(byte));
+    let digits = match extensions {
+        Some(_) => &digits[..digits.len() - blanks.count()],
+        None => digits,
+    };
+    let is_text = |byte: &u8| *byte == b'\t' || !byte.is_ascii_control();
+    if !extensions.unwrap_or_default().iter().all(is_text) {
+        return Err(bad("an extension holds a control character"));
+    }
+    // `from_str_radix` alone would take a sign too.
+    if !(1..=16).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return Err(bad("the size of a chunk is no number"));
+    }
+    let size = u64::from_str_radix(&String::from_utf8_lossy(digits), 16);
+    match size.map(usize::try_from) {
+        Ok(Ok(size)) if size <= most => Ok(size),
+        _ => Err(RequestError::new(
+            "413 Content Too Large",
+            "the body is longer than 1 MiB",
+        )),
+    }
+}
+
+/// Lets a response whose length nobody knows say where it ends: in chunks, where the
+/// client knows these. To a client of HTTP/1.0 the end of the connection says it.
+pub fn in_chunks(request: &Request, response: Response) -> Response {
+    if request.version == "HTTP/1.0" || response.body.length.is_some() {
+        return response;
+    }
+    let mut response = response.with("Transfer-Encoding", "chunked");
+    let source = Chunks {
+        source: response.body.source,
+        piece: vec![0; PIECE].into_boxed_slice(),
+        chunk: io::Cursor::default(),
+        is_over: false,
+    };
+    response.body = Body {
+        length: None,
+        source: Box::new(source),
+    };
+    response
+}
+
+/// How much is read for a chunk, in bytes.
+const PIECE: usize = 16 * 1024;
+
+/// Gives what another source gives, in chunks.
+struct Chunks {
+    source: Box<dyn Read + Send>,
+    piece: Box<[u8]>,
+    chunk: io::Cursor<Vec<u8>>,
+    is_over: bool,
+}
+
+impl Read for Chunks {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let is_sent = self.chunk.position() == self.chunk.get_ref().len() as u64;
+        if is_sent && !self.is_over {
+            let length = loop {
+                match self.source.read(&mut self.piece) {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                    read => break read?,
+                }
+            };
+            self.is_over = length == 0;
+            let size = format!("{length:x}\r\n");
+            let chunk = [size.as_bytes(), &self.piece[..length], b"\r\n"].concat();
+            self.chunk = io::Cursor::new(chunk);
+        }
+        self.chunk.read(buffer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The body, and how much of what was sent belongs to it.
+    fn decode(sent: &[u8]) -> Result<Option<(Vec<u8>, usize)>, RequestError> {
+        let mut body = Vec::new();
+        let taken = Chunked::default().take(sent, &mut body)?;
+        Ok(taken.is_whole.then_some((body, taken.length)))
+    }
+
+    #[test]
+    fn chunked_bodies() {
+        for (sent, body) in [
+            ("0\r\n\r\n", ""),
+            ("5\r\n12345\r\n0\r\n\r\n", "12345"),
+            ("1\r\na\r\n02\r\nbc\r\n000\r\n\r\n", "abc"),
+            ("A\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
+            ("a\r\n0123456789\r\n0\r\n\r\n", "0123456789"),
+            ("2\r\n\r\n\r\n0\r\n\r\n", "\r\n"),
+            ("1;a\r\na\r\n0;b=\"c;d\"\r\n\r\n", "a"),
+            ("1 \t; a = b\r\na\r\n0\r\n\r\n", "a"),
+            ("1;\r\na\r\n0\r\n\r\n", "a"),
+            ("0\r\nA: 1\r\nB: 2\r\n\r\n", ""),
+            ("0000000000000001\r\na\r\n0\r\n\r\n", "a"),
+        ] {
+            let expected = Ok(Some((body.into(), sent.len())));
+            assert_eq!(decode(sent.as_bytes()), expected, "{sent:?}");
+            let and_more = format!("{sent}GET / HTTP/1.1\r\n");
+            assert_eq!(decode(and_more.as_bytes()), expected, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_chunk() {
+        for (sent, code) in [
+            ("\r\n", "400"),
+            ("x\r\n", "400"),
+            ("+1\r\na\r\n", "400"),
+            ("-1\r\n", "400"),
+            ("0x1\r\na\r\n", "400"),
+            (" 1\r\na\r\n", "400"),
+            ("1 \r\na\r\n", "400"),
+            ("1 1\r\na\r\n", "400"),
+            ("1\u{c};a\r\na\r\n", "400"),
+            ("1_0\r\n", "400"),
+            ("\u{661}\r\na\r\n", "400"),
+            (";a\r\n", "400"),
+            ("1\na\r\n", "400"),
+            ("1\r\na\n0\r\n\r\n", "400"),
+            ("1\r\nab\r\n0\r\n\r\n", "400"),
+            ("1\r\na0\r\n\r\n", "400"),
+            ("2\r\na\r\n0\r\n\r\n", "400"),
+            ("1\r\nab", "400"),
+            ("1;a\rb\r\na\r\n", "400"),
+            ("1;a\nb\r\na\r\n", "400"),
+            ("1;\0\r\na\r\n", "400"),
+            ("0\r\n\n", "400"),
+            ("0\r\nA\r\n\r\n", "400"),
+            ("0\r\nA : 1\r\n\r\n", "400"),
+            ("0\r\nA: 1\n\r\n", "400"),
+            ("00000000000000001\r\n", "400"),
+            ("100001\r\n", "413"),
+            ("ffffffffffffffff\r\n", "413"),
+            ("8000000000000000\r\n", "413"),
+        ] {
+            let error = decode(sent.as_bytes()).unwrap_err();
+            assert!(error.status.starts_with(code), "{sent:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn wherever_it_is_cut() {
+        let sent = b"5;a=b\r\n12345\r\n1\r\n6\r\n0\r\nA: 1\r\n\r\nmore";
+        for first in 0..=sent.len() - 4 {
+            for second in first..=sent.len() - 4 {
+                let mut framing = Chunked::default();
+                let (mut body, mut taken) = (Vec::new(), 0);
+                let mut is_whole = false;
+                for end in [first, second, sent.len()] {
+                    if !is_whole {
+                        let step = framing.take(&sent[taken..end], &mut body).unwrap();
+                        (taken, is_whole) = (taken + step.length, step.is_whole);
+                    }
+                }
+                assert!(is_whole && body == b"123456" && taken == sent.len() - 4);
+            }
+        }
+    }
+
+    #[test]
+    fn all_limits_are_exact() {
+        let chunk = |size: usize| format!("{size:x}\r\n{}\r\n", "a".repeat(size));
+        let half = MAX_BODY / 2;
+        let most = chunk(half) + &chunk(half) + "0\r\n\r\n";
+        assert_eq!(decode(most.as_bytes()).unwrap().unwrap().0.len(), MAX_BODY);
+        let more = chunk(half) + &chunk(half) + "1\r\n";
+        assert_eq!(
+            decode(more.as_bytes()).unwrap_err().status,
+            "413 Content Too Large"
+        );
+
+        let with_extension = |length: usize| format!("0;{}\r\n\r\n", "a".repeat(length - 4));
+        assert!(
+            decode(with_extension(MAX_LINE).as_bytes())
+                .unwrap()
+                .is_some()
+        );
+        for sent in [with_extension(MAX_LINE + 1), "1".repeat(MAX_LINE)] {
+            assert_eq!(
+                decode(sent.as_bytes()).unwrap_err().status,
+                "400 Bad Request"
+            );
+        }
+
+        // Each of these takes 256 bytes around its one.
+        let wasteful = format!("1;{}\r\na\r\n", "a".repeat(MAX_LINE - 6));
+        let around = MAX_AROUND / MAX_LINE;
+        assert_eq!(decode(wasteful.repeat(around).as_bytes()), Ok(None));
+        let error = decode(wasteful.repeat(around + 1).as_bytes()).unwrap_err();
+        assert_eq!(error.status, "413 Content Too Large");
+
+        let trailer = format!("A: {}\r\n", "a".repeat(125));
+        let trailers = |count: usize| format!("0\r\n{}\r\n", trailer.repeat(count));
+        assert!(decode(trailers(64).as_bytes()).unwrap().is_some());
+        let error = decode(trailers(65).as_bytes()).unwrap_err();
+        assert_eq!(error.status, "431 Request Header Fields Too Large");
+    }
+
+    fn request(version: &str, fields: &str) -> Request {
+        let head = format!("POST / {version}\r\nHost: a\r\n{fields}\r\n");
+        Request::from_head(head.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn which_bodies_are_chunked() {
+        let framing = |version, fields| by_length_or_chunks(&request(version, fields));
+        for fields in [
+            "Transfer-Encoding: chunked\r\n",
+            "transfer-encoding: , Chunked ,\r\n",
+            "Content-Length: 1\r\n",
+        ] {
+            assert!(framing("HTTP/1.1", fields).unwrap().is_some(), "{fields}");
+        }
+        assert!(framing("HTTP/1.1", "").unwrap().is_none());
+        for (version, fields, code) in [
+            ("HTTP/1.0", "Transfer-Encoding: chunked\r\n", "400"),
+            ("HTTP/1.1", "Transfer-Encoding: chunked, chunked\r\n", "400"),
+            ("HTTP/1.1", "Transfer-Encoding: gzip, chunked\r\n", "501"),
+            ("HTTP/1.1", "Transfer-Encoding: chunked, gzip\r\n", "400"),
+            ("HTTP/1.1", "Transfer-Encoding: chunked;a=b\r\n", "400"),
+            ("HTTP/1.1", "Transfer-Encoding: \"chunked\"\r\n", "400"),
+            ("HTTP/1.1", "Transfer-Encoding:\r\n", "400"),
+            (
+                "HTTP/1.1",
+                "Transfer-Encoding: chunked\r\nContent-Length: 1\r\n",
+                "400",
+            ),
+        ] {
+            let error = framing(version, fields).err().unwrap();
+            assert!(
+                error.status.starts_with(code),
+                "{version} {fields:?}: {error}"
+            );
+        }
+    }
+
+    fn unknown_length(source: impl Read + Send + 'static) -> Response {
+        let source = Box::new(source);
+        Response::new(
+            "200 OK",
+            "text/plain",
+            Body {
+                length: None,
+                source,
+            },
+        )
+    }
+
+    #[test]
+    fn what_is_sent_in_chunks_comes_back_whole() {
+        for length in [0, 1, PIECE - 1, PIECE, PIECE + 1, 5 * PIECE] {
+            let source = io::repeat(b'x').take(length as u64);
+            let response = in_chunks(&request("HTTP/1.1", ""), unknown_length(source));
+            assert!(!response.ends_with_the_connection());
+            assert!(
+                response
+                    .head()
+                    .contains("\r\nTransfer-Encoding: chunked\r\n")
+            );
+            let mut sent = Vec::new();
+            let mut source = response.body.source;
+            source.read_to_end(&mut sent).unwrap();
+            let expected = (vec![b'x'; length], sent.len());
+            assert_eq!(decode(&sent), Ok(Some(expected)), "{length}");
+        }
+    }
+
+    #[test]
+    fn who_gets_no_chunks() {
+        let response = in_chunks(&request("HTTP/1.0", ""), unknown_length(io::empty()));
+        assert!(response.ends_with_the_connection());
+        assert!(!response.head().contains("chunked"));
+        let known = Response::html("200 OK", "known");
+        let response = in_chunks(&request("HTTP/1.1", ""), known);
+        assert_eq!(response.body.length, Some(5));
+    }
+}

@@ -1,0 +1,113 @@
+//! Moments as HTTP writes them: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The weekdays from that of 1 January 1970 on.
+const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// The second that was written last, and how it was written.
+static LAST: Mutex<(u64, String)> = Mutex::new((0, String::new()));
+
+/// The present moment, for the field `Date` (RFC 9110 §6.6.1). A busy server sends
+/// it thousands of times a second, so it is written once a second and then copied.
+pub fn now() -> String {
+    let seconds = seconds_since_1970(SystemTime::now());
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.0 != seconds || last.1.is_empty() {
+        *last = (seconds, http_date(seconds));
+    }
+    last.1.clone()
+}
+
+/// The whole seconds from the beginning of 1970 to that moment; 0 for one before,
+/// which only a clock that is wrong shows.
+pub fn seconds_since_1970(moment: SystemTime) -> u64 {
+    let since = moment.duration_since(UNIX_EPOCH);
+    since.map_or(0, |duration| duration.as_secs())
+}
+
+/// Writes a moment, given in seconds since 1970, as HTTP does.
+///
+/// ```
+/// let date = common::date::http_date(784_111_777);
+/// assert_eq!(date, "Sun, 06 Nov 1994 08:49:37 GMT");
+/// ```
+pub fn http_date(seconds: u64) -> String {
+    let mut days = seconds / (24 * 60 * 60);
+    let weekday = WEEKDAYS[(days % 7) as usize];
+    // 400 years have the same number of days, wherever they begin.
+    let mut year = 1970 + days / DAYS_OF_400_YEARS * 400;
+    days %= DAYS_OF_400_YEARS;
+    let mut month = 0;
+    while days >= days_of(month, year) {
+        days -= days_of(month, year);
+        month += 1;
+        if month == 12 {
+            (month, year) = (0, year + 1);
+        }
+    }
+    format!(
+        "{weekday}, {:02} {} {year:04} {:02}:{:02}:{:02} GMT",
+        days + 1,
+        MONTHS[month],
+        seconds / 3600 % 24,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}
+
+const DAYS_OF_400_YEARS: u64 = 400 * 365 + 97;
+
+fn days_of(month: usize, year: u64) -> u64 {
+    let is_leap_year =
+        year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
+    match MONTHS[month] {
+        "Feb" if is_leap_year => 29,
+        "Feb" => 28,
+        "Apr" | "Jun" | "Sep" | "Nov" => 30,
+        _ => 31,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    /// What `date -u -d @SECONDS` prints for each of these.
+    #[test]
+    fn as_date_prints_them() {
+        for (seconds, date) in [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (68_169_599, "Mon, 28 Feb 1972 23:59:59 GMT"),
+            (68_169_600, "Tue, 29 Feb 1972 00:00:00 GMT"),
+            (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+            (1_709_251_199, "Thu, 29 Feb 2024 23:59:59 GMT"),
+            (1_735_689_599, "Tue, 31 Dec 2024 23:59:59 GMT"),
+            (4_107_542_399, "Sun, 28 Feb 2100 23:59:59 GMT"),
+            (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
+            (253_402_300_799, "Fri, 31 Dec 9999 23:59:59 GMT"),
+        ] {
+            assert_eq!(http_date(seconds), date);
+        }
+    }
+
+    #[test]
+    fn now_is_now() {
+        let before = seconds_since_1970(SystemTime::now());
+        let date = now();
+        let after = seconds_since_1970(SystemTime::now());
+        let possible: Vec<String> = (before..=after).map(http_date).collect();
+        assert!(possible.contains(&date), "{date}: {possible:?}");
+    }
+
+    #[test]
+    fn a_clock_before_1970_stands_at_its_beginning() {
+        let before = UNIX_EPOCH - Duration::from_secs(1);
+        assert_eq!(seconds_since_1970(before), 0);
+    }
+}

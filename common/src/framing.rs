@@ -1,0 +1,101 @@
+//! Where the body of a request ends, when it comes in pieces and more follows
+//! (RFC 9112 §6).
+
+use crate::body::body_length;
+use crate::error::RequestError;
+use crate::request::Request;
+
+/// Takes the body of one request out of the bytes that follow its head.
+pub trait Framing: Send {
+    /// Takes what belongs to the body from the front of what was received, and
+    /// adds the body's own bytes to `body`. What follows the body stays.
+    ///
+    /// # Errors
+    /// 400 where nobody can tell any more where the body ends, and what else is
+    /// wrong with it.
+    fn take(&mut self, received: &[u8], body: &mut Vec<u8>) -> Result<Taken, RequestError>;
+}
+
+/// How far a body has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// How many of the received bytes it took.
+    pub length: usize,
+    /// Whether that was all of the body.
+    pub is_whole: bool,
+}
+
+/// What finds the body of a request; `None` where it has none.
+pub type FramingOf = fn(&Request) -> Result<Option<Box<dyn Framing>>, RequestError>;
+
+/// A body as long as `Content-Length` says, as [`body_length`] reads it.
+///
+/// ```
+/// let head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n";
+/// let request = common::Request::from_head(head)?;
+/// let mut framing = common::by_length(&request)?.unwrap();
+/// let mut body = Vec::new();
+/// assert!(!framing.take(b"name", &mut body)?.is_whole);
+/// let taken = framing.take(b"=AdaGET /", &mut body)?;
+/// assert!(taken.is_whole && taken.length == 4 && body == b"name=Ada");
+/// # Ok::<(), common::RequestError>(())
+/// ```
+///
+/// # Errors
+/// What [`body_length`] refuses.
+pub fn by_length(request: &Request) -> Result<Option<Box<dyn Framing>>, RequestError> {
+    Ok(match body_length(&request.fields)? {
+        0 => None,
+        left => Some(Box::new(ByLength { left })),
+    })
+}
+
+struct ByLength {
+    left: usize,
+}
+
+impl Framing for ByLength {
+    fn take(&mut self, received: &[u8], body: &mut Vec<u8>) -> Result<Taken, RequestError> {
+        let length = self.left.min(received.len());
+        body.extend_from_slice(&received[..length]);
+        self.left -= length;
+        Ok(Taken {
+            length,
+            is_whole: self.left == 0,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(fields: &str) -> Request {
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        Request::from_head(head.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_body_in_two_pieces_wherever_they_part() {
+        let sent = b"12345678 and more";
+        for cut in 0..8 {
+            let framing = by_length(&request("Content-Length: 8\r\n"));
+            let mut framing = framing.unwrap().unwrap();
+            let mut body = Vec::new();
+            let first = framing.take(&sent[..cut], &mut body).unwrap();
+            assert_eq!((first.length, first.is_whole), (cut, false));
+            let second = framing.take(&sent[cut..], &mut body).unwrap();
+            assert_eq!((second.length, second.is_whole), (8 - cut, true));
+            assert_eq!(body, b"12345678");
+        }
+    }
+
+    #[test]
+    fn no_body_and_refused_ones() {
+        for fields in ["", "Content-Length: 0\r\n"] {
+            assert!(by_length(&request(fields)).unwrap().is_none(), "{fields}");
+        }
+        let refused = by_length(&request("Content-Length: 1\r\nContent-Length: 1\r\n"));
+        assert_eq!(refused.err().unwrap().status, "400 Bad Request");
+    }
+}

@@ -1,0 +1,206 @@
+//! What is on its way from the client: requests, the last of which may not have come
+//! whole.
+
+use crate::buffer::Buffer;
+use crate::error::RequestError;
+use crate::framing::{Framing, FramingOf};
+use crate::head::find_head;
+use crate::request::Request;
+
+/// What has come.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Came {
+    /// Nothing whole.
+    Nothing,
+    /// A head whose body is to follow: that of [`Incoming::head`].
+    Head,
+    /// A request with all of its body.
+    Request(Request),
+    /// The body of a request that [`Incoming::take_head`] took before.
+    Rest,
+}
+
+/// A request that is refused.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub error: RequestError,
+    /// Whether it may have been `HEAD`, to which no content may be sent.
+    pub may_be_head: bool,
+}
+
+/// Requests that come in, one behind the other.
+#[derive(Default)]
+pub struct Incoming {
+    received: Buffer,
+    coming: Option<Coming>,
+}
+
+/// A request whose head has come, and whose body has not.
+struct Coming {
+    /// `None` where it was taken before.
+    request: Option<Request>,
+    framing: Box<dyn Framing>,
+}
+
+impl Incoming {
+    /// Adds bytes.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.received.add(bytes);
+    }
+
+    /// Whether the client has not begun with a request; empty lines are none.
+    pub fn is_idle(&self) -> bool {
+        let is_blank = |byte| b"\r\n".contains(byte);
+        !self.is_within_body() && self.received.rest().iter().all(is_blank)
+    }
+
+    /// Whether a head has come, and its body has not.
+    pub fn is_within_body(&self) -> bool {
+        self.coming.is_some()
+    }
+
+    /// The request whose body is to follow.
+    pub fn head(&self) -> Option<&Request> {
+        self.coming.as_ref()?.request.as_ref()
+    }
+
+    /// Takes that request before its body has come. What comes of that is dropped.
+    pub fn take_head(&mut self) -> Option<Request> {
+        self.coming.as_mut()?.request.take()
+    }
+
+    /// Goes on to what has come next.
+    ///
+    /// # Errors
+    /// What is no request. Nobody can tell then where the next one begins.
+    pub fn advance(&mut self, framing_of: FramingOf) -> Result<Came, Refused> {
+        let advanced = match self.coming {
+            None => self.advance_head(framing_of),
+            Some(_) => self.advance_body(),
+        };
+        advanced.map_err(|error| self.refused(error))
+    }
+
+    /// A refusal of what has come so far.
+    pub fn refused(&self, error: RequestError) -> Refused {
+        let may_be_head = self.may_be_head();
+        Refused { error, may_be_head }
+    }
+
+    /// Where no head has come whole, the method may be any.
+    fn may_be_head(&self) -> bool {
+        match &self.coming {
+            Some(Coming { request, .. }) => request
+                .as_ref()
+                .is_some_and(|request| request.method == "HEAD"),
+            None => match find_head(self.received.rest()) {
+                Ok(Some(head)) => self.received.rest()[head].starts_with(b"HEAD "),
+                _ => true,
+            },
+        }
+    }
+
+    fn advance_head(&mut self, framing_of: FramingOf) -> Result<Came, RequestError> {
+        let Some(head) = find_head(self.received.rest())? else {
+            return Ok(Came::Nothing);
+        };
+        let end = head.end;
+        let request = Request::from_head(&self.received.rest()[head])?;
+        let framing = framing_of(&request)?;
+        self.received.take(end);
+        let Some(framing) = framing else {
+            return Ok(Came::Request(request));
+        };
+        let request = Some(request);
+        self.coming = Some(Coming { request, framing });
+        Ok(Came::Head)
+    }
+
+    fn advance_body(&mut self) -> Result<Came, RequestError> {
+        let mut dropped = Vec::new();
+        let Some(Coming { request, framing }) = &mut self.coming else {
+            return Ok(Came::Nothing);
+        };
+        let body = request
+            .as_mut()
+            .map_or(&mut dropped, |request| &mut request.body);
+        let taken = framing.take(self.received.rest(), body)?;
+        self.received.take(taken.length);
+        if !taken.is_whole {
+            return Ok(Came::Nothing);
+        }
+        let request = self.coming.take().and_then(|coming| coming.request);
+        Ok(request.map_or(Came::Rest, Came::Request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::framing::by_length;
+
+    fn incoming(received: &[u8]) -> Incoming {
+        let mut incoming = Incoming::default();
+        incoming.add(received);
+        incoming
+    }
+
+    #[test]
+    fn one_request_behind_the_other() {
+        let mut incoming = incoming(
+            b"\r\nGET /a HTTP/1.1\r\nHost: a\r\n\r\n\
+              POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n12",
+        );
+        let Ok(Came::Request(first)) = incoming.advance(by_length) else {
+            panic!("the first request is whole");
+        };
+        assert_eq!(first.target, "/a");
+        assert_eq!(incoming.advance(by_length), Ok(Came::Head));
+        assert_eq!(incoming.head().unwrap().target, "/b");
+        assert_eq!(incoming.advance(by_length), Ok(Came::Nothing));
+        assert!(incoming.is_within_body() && !incoming.is_idle());
+        incoming.add(b"3\r\n");
+        let Ok(Came::Request(second)) = incoming.advance(by_length) else {
+            panic!("the second request is whole");
+        };
+        assert_eq!(second.body, b"123");
+        assert_eq!(incoming.advance(by_length), Ok(Came::Nothing));
+        assert!(incoming.is_idle());
+        incoming.add(b"G");
+        assert!(!incoming.is_idle());
+    }
+
+    #[test]
+    fn the_body_of_a_request_that_was_taken_is_dropped() {
+        let mut incoming = incoming(
+            b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n123\
+              GET /b HTTP/1.1\r\nHost: a\r\n\r\n",
+        );
+        assert_eq!(incoming.advance(by_length), Ok(Came::Head));
+        assert_eq!(incoming.take_head().unwrap().target, "/a");
+        assert_eq!(incoming.head(), None);
+        assert_eq!(incoming.advance(by_length), Ok(Came::Rest));
+        assert!(matches!(incoming.advance(by_length), Ok(Came::Request(_))));
+    }
+
+    #[test]
+    fn who_may_have_asked_for_the_head_alone() {
+        for (received, may_be_head) in [
+            (&b"HEAD / HTTP/1.1\r\n\r\n"[..], true),
+            (b"GET / HTTP/1.1\r\n\r\n", false),
+            (
+                b"HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+                true,
+            ),
+            (
+                b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
+                false,
+            ),
+            (&[b'G'; 8192], true),
+        ] {
+            let refused = incoming(received).advance(by_length).unwrap_err();
+            assert_eq!(refused.may_be_head, may_be_head, "{}", refused.error);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What is on its way to the client: responses, the last of which may be long.
+
+use std::io::{self, ErrorKind};
+
+use crate::buffer::Buffer;
+use crate::response::{Body, Response};
+
+/// How much lies here at the most to be sent, in bytes, but for a head more: a longer
+/// body is read as the client takes it.
+pub const ROOM: usize = 64 * 1024;
+
+/// Responses to be sent, one behind the other.
+#[derive(Default)]
+pub struct Outgoing {
+    buffer: Buffer,
+    /// What of the last response still has to be read.
+    body: Option<Body>,
+    failure: Option<io::Error>,
+}
+
+impl Outgoing {
+    /// Whether one more response may be added: the body of the one before lies here
+    /// whole, and there is room.
+    pub fn has_room(&self) -> bool {
+        self.body.is_none() && self.buffer.rest().len() < ROOM
+    }
+
+    /// Whether everything has been sent.
+    pub fn is_done(&self) -> bool {
+        self.body.is_none() && self.buffer.rest().is_empty()
+    }
+
+    /// Adds bytes.
+    pub fn add(&mut self, bytes: &[u8]) {
+        self.buffer.add(bytes);
+    }
+
+    /// Adds a response, or, for `HEAD`, its head alone.
+    pub fn add_response(&mut self, response: Response, is_head: bool) {
+        self.add(response.head().as_bytes());
+        if !is_head && response.may_have_content() {
+            self.body = Some(response.body);
+            // It is told when it is that body's turn.
+            self.failure = self.read_body().err();
+        }
+    }
+
+    /// What is to be sent next.
+    ///
+    /// # Errors
+    /// The body could not be read to the end that was announced. The connection has
+    /// to end where it is: that tells the client.
+    pub fn to_send(&mut self) -> io::Result<&[u8]> {
+        if self.buffer.rest().is_empty() {
+            match self.failure.take() {
+                Some(error) => return Err(error),
+                None => self.read_body()?,
+            }
+        }
+        Ok(self.buffer.rest())
+    }
+
+    /// Says how many of these bytes were sent.
+    pub fn sent(&mut self, length: usize) {
+        self.buffer.take(length);
+    }
+
+    /// Reads as much of the body as there is room for.
+    fn read_body(&mut self) -> io::Result<()> {
+        while let Some(Body { length, source }) = &mut self.body {
+            let room = ROOM.saturating_sub(self.buffer.rest().len());
+            let most = length.map_or(room, |left| room.min(left.try_into().unwrap_or(room)));
+            if *length == Some(0) {
+                self.body = None;
+                break;
+            }
+            if most == 0 {
+                break;
+            }
+            match (
+                self.buffer.add_from(most, |bytes| source.read(bytes)),
+                length,
+            ) {
+                (Ok(0), None) => self.body = None,
+                (Ok(0), Some(_)) => return Err(ErrorKind::UnexpectedEof.into()),
+                (Ok(count), Some(left)) => *left -= count as u64,
+                (Ok(_), None) => {}
+                (Err(error), _) if error.kind() == ErrorKind::Interrupted => {}
+                (Err(error), _) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    fn response(length: Option<u64>, source: impl Read + Send + 'static) -> Response {
+        let source = Box::new(source);
+        Response::new("200 OK", "text/plain", Body { length, source })
+    }
+
+    /// Sends all of it, so many bytes at a time, and gives the bodies.
+    fn send_all(outgoing: &mut Outgoing, step: usize) -> io::Result<Vec<u8>> {
+        let mut sent = Vec::new();
+        while !outgoing.is_done() {
+            let to_send = outgoing.to_send()?;
+            assert!(to_send.len() < ROOM + 1024, "{}", to_send.len());
+            let step = step.min(to_send.len());
+            sent.extend_from_slice(&to_send[..step]);
+            outgoing.sent(step);
+        }
+        Ok(sent)
+    }
+
+    #[test]
+    fn a_long_body_comes_whole_and_never_lies_here_whole() {
+        const LENGTH: usize = 300_000;
+        for length in [Some(LENGTH as u64), None] {
+            for step in [1000, ROOM, usize::MAX] {
+                let mut outgoing = Outgoing::default();
+                let source = io::repeat(b'x').take(LENGTH as u64);
+                outgoing.add_response(response(length, source), false);
+                assert!(!outgoing.has_room());
+                let sent = send_all(&mut outgoing, step).unwrap();
+                assert!(sent.ends_with(&vec![b'x'; LENGTH]));
+                assert!(outgoing.has_room());
+            }
+        }
+    }
+
+    #[test]
+    fn short_responses_lie_behind_each_other() {
+        let mut outgoing = Outgoing::default();
+        for is_head in [false, true, false] {
+            assert!(outgoing.has_room());
+            outgoing.add_response(response(Some(3), &b"abc"[..]), is_head);
+        }
+        let sent = send_all(&mut outgoing, usize::MAX).unwrap();
+        let sent = String::from_utf8(sent).unwrap();
+        assert_eq!(sent.matches("Content-Length: 3\r\n").count(), 3);
+        assert_eq!(sent.matches("\r\n\r\nabc").count(), 2);
+    }
+
+    #[test]
+    fn a_body_that_ends_early_or_breaks_ends_the_connection() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("disk"))
+            }
+        }
+        for source in [
+            Box::new(&b"1234"[..]) as Box<dyn Read + Send>,
+            Box::new(b"1234".chain(Broken)),
+        ] {
+            let mut outgoing = Outgoing::default();
+            outgoing.add_response(response(Some(5), source), false);
+            let head = String::from_utf8_lossy(outgoing.to_send().unwrap()).into_owned();
+            assert!(
+                head.ends_with("\r\n\r\n1234"),
+                "what there is may go: {head}"
+            );
+            assert!(send_all(&mut outgoing, usize::MAX).is_err());
+        }
+    }
+
+    #[test]
+    fn no_more_is_read_than_was_announced() {
+        let mut outgoing = Outgoing::default();
+        outgoing.add_response(response(Some(2), &b"1234"[..]), false);
+        assert!(send_all(&mut outgoing, 1).unwrap().ends_with(b"\r\n\r\n12"));
+    }
+}
