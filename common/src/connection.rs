@@ -49,6 +49,7 @@ pub struct Connection {
     /// Whether no more requests are taken.
     is_last: bool,
     lingers: bool,
+    winds_up: bool,
 }
 
 impl Connection {
@@ -68,6 +69,7 @@ impl Connection {
             refusal: None,
             is_last: false,
             lingers: false,
+            winds_up: false,
         }
     }
 
@@ -104,6 +106,12 @@ impl Connection {
     /// Tells it the time, where nothing else has happened.
     pub fn time_passes(&mut self, now: Instant) {
         self.now = now;
+    }
+
+    /// Lets the request that is under way be the last one. Where none is, the connection
+    /// is over.
+    pub fn wind_up(&mut self) {
+        self.winds_up = true;
     }
 
     /// The next request, once it has come whole, and those before it are answered.
@@ -151,16 +159,16 @@ impl Connection {
     /// a word where it has not begun with a request.
     fn give_up(&mut self) {
         let is_late = matches!(self.waits_for(), Wait::ToRead(until) if self.now >= until);
+        if self.incoming.is_idle() {
+            self.is_last = self.has_ended || is_late || self.winds_up;
+            return;
+        }
         let error = match (self.has_ended, is_late) {
             (false, false) => return,
             (true, _) => RequestError::new("400 Bad Request", "the request ends early"),
             _ => RequestError::new("408 Request Timeout", "the request did not come in time"),
         };
-        if self.incoming.is_idle() {
-            self.is_last = true;
-        } else {
-            self.refuse(self.incoming.refused(error));
-        }
+        self.refuse(self.incoming.refused(error));
     }
 
     /// Answers what is no request, where that was not answered before. Nobody can tell
@@ -182,7 +190,7 @@ impl Connection {
     /// Answers a request. The connection ends with the answer where the client wants
     /// that, or where nothing else could tell where the answer ends.
     pub fn answer(&mut self, request: &Request, mut response: Response) {
-        if !wants_to_stay(request) || response.ends_with_the_connection() {
+        if self.winds_up || !wants_to_stay(request) || response.ends_with_the_connection() {
             self.is_last = true;
         } else if request.version == "HTTP/1.0" {
             response = response.with("Connection", "keep-alive");
