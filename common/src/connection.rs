@@ -35,7 +35,7 @@ use crate::waiting::{Times, Wait};
 pub struct Connection {
     times: Times,
     framing_of: FramingOf,
-    refuse_early: fn(&Request) -> Option<Response>,
+    needs_body: fn(&Request) -> bool,
     /// The time it was told last.
     now: Instant,
     /// When that began which it waits for.
@@ -59,7 +59,7 @@ impl Connection {
         Self {
             times,
             framing_of: by_length,
-            refuse_early: |_| None,
+            needs_body: |_| true,
             now,
             since: now,
             moved: now,
@@ -78,14 +78,10 @@ impl Connection {
         Self { framing_of, ..self }
     }
 
-    /// The same, where some requests with a body are answered before it has come. The
-    /// client may send that body or not; what comes of it is dropped, and the next
-    /// request is what follows it.
-    pub fn with_early_refusals(self, refuse_early: fn(&Request) -> Option<Response>) -> Self {
-        Self {
-            refuse_early,
-            ..self
-        }
+    /// The same, where a request whose answer does not depend on its body is given
+    /// before that has come. What comes of it is dropped.
+    pub fn with_early_answers(self, needs_body: fn(&Request) -> bool) -> Self {
+        Self { needs_body, ..self }
     }
 
     /// Takes what the client has sent; no bytes at all are its end. To be called where
@@ -108,8 +104,7 @@ impl Connection {
         self.now = now;
     }
 
-    /// Lets the request that is under way be the last one. Where none is, the connection
-    /// is over.
+    /// Lets the request under way be the last; where there is none, the connection ends.
     pub fn wind_up(&mut self) {
         self.winds_up = true;
     }
@@ -127,8 +122,11 @@ impl Connection {
                     (self.since, self.moved) = (self.now, self.now);
                     match came {
                         Came::Request(request) => return Some(request),
-                        Came::Head => self.expect_body(),
-                        Came::Rest | Came::Nothing => {}
+                        Came::Head => match self.expect_body() {
+                            None => {}
+                            request => return request,
+                        },
+                        _ => {}
                     }
                 }
                 Err(refused) => self.refuse(refused),
@@ -137,22 +135,20 @@ impl Connection {
         None
     }
 
-    /// Tells a client to go on that waits for it, or answers it at once. After that
-    /// one that waits may send its body or not, and nobody could tell that from the
-    /// next request: so its connection ends.
-    fn expect_body(&mut self) {
-        let Some(request) = self.incoming.head() else {
-            return;
-        };
+    /// Tells a client to go on that waits for it, or gives its request at once. One that
+    /// waits may then send its body or not, and nobody could tell that from the next
+    /// request: so its connection ends.
+    fn expect_body(&mut self) -> Option<Request> {
+        let request = self.incoming.head()?;
         let waits = expects_continue(&request.line(), &request.fields);
-        if let Some(response) = (self.refuse_early)(request) {
-            self.is_last = waits;
-            if let Some(request) = self.incoming.take_head() {
-                self.answer(&request, response);
-            }
-        } else if waits {
+        if !(self.needs_body)(request) {
+            self.winds_up |= waits;
+            return self.incoming.take_head();
+        }
+        if waits {
             self.outgoing.add(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
+        None
     }
 
     /// Lets go a client from whom nothing more will come, or nothing in time: without
@@ -182,7 +178,12 @@ impl Connection {
         self.refusal = Some(error);
     }
 
-    /// Why a request was refused, once; for the log.
+    /// Why a request was refused, until it is taken; for the log.
+    pub fn refusal(&self) -> Option<&RequestError> {
+        self.refusal.as_ref()
+    }
+
+    /// Takes it.
     pub fn take_refusal(&mut self) -> Option<RequestError> {
         self.refusal.take()
     }
@@ -206,10 +207,7 @@ impl Connection {
         self.outgoing.add_response(response, is_head);
     }
 
-    /// What is to be sent next.
-    ///
-    /// # Errors
-    /// As [`Outgoing::to_send`].
+    /// What is to be sent next; it fails as [`Outgoing::to_send`] does.
     pub fn to_send(&mut self) -> io::Result<&[u8]> {
         self.outgoing.to_send()
     }
@@ -222,12 +220,10 @@ impl Connection {
 
     /// What it waits for, where [`Connection::next_request`] gives nothing.
     pub fn waits_for(&self) -> Wait {
-        let Self {
-            times, now, since, ..
-        } = self;
+        let (times, now, since) = (self.times, self.now, self.since);
         if !self.outgoing.is_done() {
             let until = self.moved + times.patience;
-            let is_over = *now >= until;
+            let is_over = now >= until;
             return if is_over {
                 Wait::ToClose
             } else {
@@ -235,8 +231,8 @@ impl Connection {
             };
         }
         if self.is_last {
-            let until = *since + times.linger;
-            let is_over = !self.lingers || self.has_ended || *now >= until;
+            let until = since + times.linger;
+            let is_over = !self.lingers || self.has_ended || now >= until;
             return if is_over {
                 Wait::ToClose
             } else {
@@ -244,11 +240,11 @@ impl Connection {
             };
         }
         Wait::ToRead(if self.incoming.is_within_body() {
-            (*since + times.body).min(self.moved + times.patience)
+            (since + times.body).min(self.moved + times.patience)
         } else if self.incoming.is_idle() {
-            *since + times.idle
+            since + times.idle
         } else {
-            *since + times.head
+            since + times.head
         })
     }
 }

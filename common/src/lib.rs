@@ -131,3 +131,16 @@ pub use {
     chunked::{by_length_or_chunks, in_chunks},
     numbers::{Numbers, count},
 };
+
+#[cfg(feature = "ch12")]
+pub mod access_log;
+#[cfg(feature = "ch12")]
+pub mod admission;
+#[cfg(feature = "ch12")]
+pub mod limits;
+#[cfg(feature = "ch12")]
+pub use {
+    access_log::AccessLog,
+    admission::{Admission, Place},
+    limits::Limits,
+};

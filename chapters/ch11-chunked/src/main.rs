@@ -36,7 +36,7 @@ fn handle_connection(
     stream.set_nodelay(true)?;
     let mut connection = Connection::new(Times::default(), Instant::now())
         .with_framing(common::by_length_or_chunks)
-        .with_early_refusals(refuse_early);
+        .with_early_answers(needs_body);
     while common::wait(stream, &mut connection)? {
         while let Some(request) = connection.next_request() {
             common::log(&client.to_string(), request.to_string());
@@ -66,13 +66,11 @@ fn allowed(path: &str) -> &'static str {
     }
 }
 
-/// Some requests get the same answer whatever their body is: it need not come.
-fn refuse_early(request: &Request) -> Option<Response> {
-    match (&*request.method, request.path()) {
-        ("POST", "/guestbook") => common::expect_form(request).err().map(Response::from),
-        ("GET" | "HEAD" | "OPTIONS", _) => None,
-        (_, path) => Some(common::other_method(request, allowed(path))),
-    }
+/// Whether the answer depends on the body; else nobody has to wait for it.
+fn needs_body(request: &Request) -> bool {
+    request.method == "POST"
+        && request.path() == "/guestbook"
+        && common::expect_form(request).is_ok()
 }
 
 fn sign(request: &Request, guestbook: &Guestbook) -> Result<Response, RequestError> {

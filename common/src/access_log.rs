@@ -1,0 +1,246 @@
+//! The access log: a line for each request, as most servers write it and most tools
+//! read it (the Common Log Format).
+//!
+//! ```text
+//! 127.0.0.1 - - [24/Nov/2026:23:45:41 +0000] "GET /hello HTTP/1.1" 200 21
+//! ```
+
+use std::io::{self, Read, Write};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use crate::date;
+use crate::error::RequestError;
+use crate::log::{log_error, printable};
+use crate::request::Request;
+use crate::response::Response;
+
+/// How much is written at once, in bytes: all lines that wait, up to this.
+const PIECE: usize = 64 * 1024;
+
+/// Where the lines go. A thread of its own writes them, so nobody waits for whoever
+/// reads them: where too many wait already, a line is lost, and counted.
+#[derive(Clone)]
+pub struct AccessLog {
+    lines: SyncSender<String>,
+    lost: Arc<AtomicU64>,
+}
+
+impl AccessLog {
+    /// Starts the thread. As many lines as that may wait.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(most_lines: usize, output: impl Write + Send + 'static) -> io::Result<Self> {
+        let (lines, waiting) = sync_channel(most_lines);
+        let lost = Arc::new(AtomicU64::new(0));
+        let also_lost = Arc::clone(&lost);
+        thread::Builder::new().spawn(move || write_all(&waiting, output, &also_lost))?;
+        Ok(Self { lines, lost })
+    }
+
+    /// How many lines were lost and not told of yet.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// The same response. When its content has been read, or will not be, the line is
+    /// written, and so says how much it was.
+    pub fn watch(&self, client: IpAddr, request: &Request, mut response: Response) -> Response {
+        let line = format!("{} {} {}", request.method, request.target, request.version);
+        let watched = Watched {
+            source: response.body.source,
+            length: 0,
+            line: start_of_line(client, &line, response.status),
+            log: self.clone(),
+        };
+        response.body.source = Box::new(watched);
+        response
+    }
+
+    /// Writes the line of a request that was refused before it was one.
+    pub fn refused(&self, client: IpAddr, refusal: &RequestError) {
+        self.write(start_of_line(client, "-", refusal.status) + "-\n");
+    }
+
+    fn write(&self, line: String) {
+        if self.lines.try_send(line).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A line but for its last word.
+fn start_of_line(client: IpAddr, request: &str, status: &str) -> String {
+    let request = printable(request.as_bytes()).replace('"', "\\x22");
+    let code = status.split(' ').next().unwrap_or_default();
+    format!("{client} - - [{}] \"{request}\" {code} ", now())
+}
+
+/// The present moment in the order that the format has.
+fn now() -> String {
+    let date = date::now();
+    match date.split(' ').collect::<Vec<_>>()[..] {
+        [_, day, month, year, time, _] => format!("{day}/{month}/{year}:{time} +0000"),
+        _ => date,
+    }
+}
+
+/// The content of a response, counted as it is read.
+struct Watched {
+    source: Box<dyn Read + Send>,
+    length: u64,
+    line: String,
+    log: AccessLog,
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.source.read(buffer)?;
+        self.length += length as u64;
+        Ok(length)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        let line = std::mem::take(&mut self.line);
+        self.log.write(match self.length {
+            0 => line + "-\n",
+            length => format!("{line}{length}\n"),
+        });
+    }
+}
+
+fn write_all(waiting: &Receiver<String>, mut output: impl Write, lost: &AtomicU64) {
+    while let Ok(mut piece) = waiting.recv() {
+        let mut lines = 1;
+        while piece.len() < PIECE
+            && let Ok(line) = waiting.try_recv()
+        {
+            piece += &line;
+            lines += 1;
+        }
+        if output
+            .write_all(piece.as_bytes())
+            .and_then(|()| output.flush())
+            .is_err()
+        {
+            lost.fetch_add(lines, Ordering::Relaxed);
+        } else if let lost @ 1.. = lost.swap(0, Ordering::Relaxed) {
+            log_error(format_args!("{lost} lines of the access log were lost"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Sender, channel};
+
+    const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    /// Passes on what is written to it.
+    struct Reader(Sender<String>);
+
+    impl Write for Reader {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            self.0.send(text).map_err(io::Error::other)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn log(most_lines: usize) -> (AccessLog, Receiver<String>) {
+        let (sender, receiver) = channel();
+        (
+            AccessLog::start(most_lines, Reader(sender)).unwrap(),
+            receiver,
+        )
+    }
+
+    fn request(target: &str) -> Request {
+        Request::from_head(format!("GET {target} HTTP/1.0\r\n\r\n").as_bytes()).unwrap()
+    }
+
+    /// A line without its date.
+    fn without_date(line: &str) -> String {
+        let (before, rest) = line.split_once('[').unwrap();
+        let (date, after) = rest.split_once(']').unwrap();
+        assert_eq!(date.len(), "24/Nov/2026:23:45:41 +0000".len(), "{date}");
+        format!("{before}[]{after}")
+    }
+
+    #[test]
+    fn lines_of_requests() {
+        for (target, read, line) in [
+            ("/a?b", usize::MAX, "\"GET /a?b HTTP/1.0\" 200 5\n"),
+            ("/a", 0, "\"GET /a HTTP/1.0\" 200 -\n"),
+            ("/a", 2, "\"GET /a HTTP/1.0\" 200 2\n"),
+            (
+                "/\"b\u{202e}",
+                0,
+                "\"GET /\\x22b\\u{202e} HTTP/1.0\" 200 -\n",
+            ),
+        ] {
+            let (log, written) = log(1);
+            let response = Response::html("200 OK", "12345");
+            let mut response = log.watch(CLIENT, &request(target), response);
+            let mut content = vec![0; read.min(100)];
+            let _ = response.body.source.read(&mut content).unwrap();
+            drop(response);
+            let expected = format!("127.0.0.1 - - [] {line}");
+            assert_eq!(without_date(&written.recv().unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn the_line_of_a_refused_request() {
+        let (log, written) = log(1);
+        log.refused(CLIENT, &RequestError::new("400 Bad Request", "no reason"));
+        let line = without_date(&written.recv().unwrap());
+        assert_eq!(line, "127.0.0.1 - - [] \"-\" 400 -\n");
+    }
+
+    #[test]
+    fn a_log_that_nobody_reads_costs_lines_and_not_a_wait() {
+        /// Writes nothing until it is let.
+        struct Blocked(Receiver<()>);
+        impl Write for Blocked {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let _ = self.0.recv();
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (let_go, blocked) = channel();
+        let log = AccessLog::start(3, Blocked(blocked)).unwrap();
+        for _ in 0..100 {
+            log.write("line\n".to_owned());
+        }
+        // Three wait, and some before them are being written.
+        assert!((90..=97).contains(&log.lost()), "{}", log.lost());
+        drop(let_go);
+    }
+
+    #[test]
+    fn a_log_that_is_closed_counts_what_it_loses() {
+        let (log, written) = log(100);
+        drop(written);
+        for _ in 0..10 {
+            log.write("line\n".to_owned());
+        }
+        while log.lost() < 10 {
+            thread::yield_now();
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Who may come in: so many connections in all, so many for each client, and a word for
+//! the others.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::access_log::AccessLog;
+use crate::error::RequestError;
+use crate::limits::Limits;
+use crate::listen::accept;
+use crate::request::Request;
+use crate::response::Response;
+use crate::stream::TimedStream;
+
+/// How long a client that is turned away may take to hear it. One thread tells all of
+/// them, one after the other.
+const FAREWELL: Duration = Duration::from_millis(100);
+
+/// How many of these may wait for that. Who comes when there are more is closed without
+/// a word.
+const FAREWELLS: usize = 64;
+
+/// How long a client is asked to stay away (RFC 9110 §10.2.3), in seconds.
+const RETRY_AFTER: &str = "10";
+
+/// Counts the connections.
+pub struct Admission {
+    limits: Limits,
+    log: AccessLog,
+    taken: Arc<Mutex<Taken>>,
+    turned_away: SyncSender<TcpStream>,
+}
+
+#[derive(Default)]
+struct Taken {
+    in_all: usize,
+    by_client: HashMap<IpAddr, usize>,
+}
+
+/// The place of one connection. When it is dropped, another client may have it.
+pub struct Place {
+    /// What its client may cost.
+    pub limits: Limits,
+    client: IpAddr,
+    log: AccessLog,
+    began: Instant,
+    requests: usize,
+    taken: Arc<Mutex<Taken>>,
+}
+
+impl Admission {
+    /// Begins with all places free.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(limits: Limits, log: AccessLog) -> io::Result<Self> {
+        let (turned_away, waiting) = sync_channel(FAREWELLS);
+        thread::Builder::new().spawn(move || waiting.iter().for_each(say_busy))?;
+        Ok(Self {
+            limits,
+            log,
+            taken: Arc::default(),
+            turned_away,
+        })
+    }
+
+    /// Waits for the next client, as [`accept`] does. Where there is no place for it, it
+    /// is told to come back later, without a wait: another thread tells it.
+    pub fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, Place)> {
+        let (stream, client) = accept(listener);
+        match self.admit(client.ip()) {
+            Some(place) => Some((stream, place)),
+            None => {
+                // Where that thread has too much to do, dropping the stream closes it.
+                let _ = self.turned_away.try_send(stream);
+                None
+            }
+        }
+    }
+
+    /// A place for a client, where there is one.
+    pub fn admit(&self, client: IpAddr) -> Option<Place> {
+        let mut taken = lock(&self.taken);
+        let of_one = taken.by_client.get(&one_of(client)).copied();
+        let of_one = of_one.unwrap_or_default();
+        if taken.in_all >= self.limits.connections || of_one >= self.limits.connections_of_one {
+            return None;
+        }
+        taken.in_all += 1;
+        taken.by_client.insert(one_of(client), of_one + 1);
+        Some(Place {
+            client,
+            limits: self.limits,
+            log: self.log.clone(),
+            began: Instant::now(),
+            requests: 0,
+            taken: Arc::clone(&self.taken),
+        })
+    }
+}
+
+impl Place {
+    /// Counts a request. Whether it is the last one that this connection may have.
+    pub fn is_last_request(&mut self) -> bool {
+        self.requests += 1;
+        self.requests >= self.limits.requests || self.began.elapsed() >= self.limits.life
+    }
+
+    /// The same response, which writes its line in the access log when its content has
+    /// been read.
+    pub fn watch(&self, request: &Request, response: Response) -> Response {
+        self.log.watch(self.client, request, response)
+    }
+
+    /// Writes the line of a refused request, where there is one.
+    pub fn note(&self, refusal: Option<&RequestError>) {
+        if let Some(refusal) = refusal {
+            self.log.refused(self.client, refusal);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = lock(&self.taken);
+        taken.in_all -= 1;
+        if let Some(count) = taken.by_client.get_mut(&one_of(self.client)) {
+            *count -= 1;
+            if *count == 0 {
+                taken.by_client.remove(&one_of(self.client));
+            }
+        }
+    }
+}
+
+/// A thread that panicked while it held the lock has left the counts right.
+fn lock(taken: &Mutex<Taken>) -> MutexGuard<'_, Taken> {
+    taken.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What one client comes from: an address of IPv4, or the upper half of one of IPv6, as
+/// whoever has one of these has all that share it (RFC 4291 §2.5.4).
+fn one_of(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V6(address) => {
+            let upper_half = address.to_bits() >> 64 << 64;
+            Ipv6Addr::from_bits(upper_half).into()
+        }
+        address => address,
+    }
+}
+
+/// Answers without a look at the request: the answer would be the same, and a look
+/// would cost what there is too little of.
+fn say_busy(stream: TcpStream) {
+    let response = Response::empty("503 Service Unavailable")
+        .with("Retry-After", RETRY_AFTER)
+        .with("Connection", "close");
+    let is_told = stream
+        .set_nonblocking(true)
+        .and_then(|()| (&stream).write_all(response.head().as_bytes()))
+        .and_then(|()| stream.shutdown(Shutdown::Write))
+        .and_then(|()| stream.set_nonblocking(false));
+    if is_told.is_ok() {
+        let mut rest = TimedStream::new(&stream, FAREWELL);
+        let _ = io::copy(&mut rest, &mut io::sink());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::net::TcpListener;
+
+    fn admission(limits: &str) -> Admission {
+        let log = AccessLog::start(1, io::sink()).unwrap();
+        Admission::start(Limits::default().but_for(limits).unwrap(), log).unwrap()
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn so_many_for_each_and_so_many_in_all() {
+        let admission = admission("connections=3 connections_of_one=2");
+        let [one, other] = ["10.0.0.1", "10.0.0.2"].map(address);
+        let first = admission.admit(one).unwrap();
+        let _second = admission.admit(one).unwrap();
+        assert!(admission.admit(one).is_none());
+        let third = admission.admit(other).unwrap();
+        assert!(admission.admit(other).is_none(), "all are taken");
+        drop(first);
+        let _fourth = admission.admit(other).unwrap();
+        drop(third);
+        assert!(admission.admit(one).is_some());
+    }
+
+    #[test]
+    fn nothing_is_kept_of_who_is_gone() {
+        let admission = admission("connections=3");
+        for last in 0..=255 {
+            drop(admission.admit(IpAddr::from([10, 0, 0, last])));
+        }
+        assert!(lock(&admission.taken).by_client.is_empty());
+    }
+
+    #[test]
+    fn who_is_one_client() {
+        for (one, other, same) in [
+            ("10.0.0.1", "10.0.0.1", true),
+            ("10.0.0.1", "10.0.0.2", false),
+            ("10.0.0.1", "::ffff:10.0.0.1", true),
+            ("2001:db8::1", "2001:db8::2", true),
+            ("2001:db8::1", "2001:db8:0:1::1", false),
+        ] {
+            let is_same = one_of(address(one)) == one_of(address(other));
+            assert_eq!(is_same, same, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn so_many_requests_and_so_long() {
+        let mut place = admission("requests=3").admit(address("10.0.0.1")).unwrap();
+        let is_last: Vec<bool> = (0..4).map(|_| place.is_last_request()).collect();
+        assert_eq!(is_last, [false, false, true, true]);
+        let mut place = admission("life=0").admit(address("10.0.0.1")).unwrap();
+        assert!(place.is_last_request());
+    }
+
+    #[test]
+    fn who_is_turned_away_is_told_when_to_come_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let connect = || TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let admission = admission("connections=1");
+        let _admitted = connect();
+        let (_stream, place) = admission.accept(&listener).unwrap();
+        let mut too_many = connect();
+        too_many.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+        thread::scope(|scope| {
+            let next = scope.spawn(|| admission.accept(&listener));
+            let mut received = String::new();
+            too_many.read_to_string(&mut received).unwrap();
+            assert!(received.starts_with("HTTP/1.1 503 "), "{received}");
+            assert!(received.contains("\r\nRetry-After: 10\r\n"), "{received}");
+            assert!(
+                received.ends_with("Content-Length: 0\r\n\r\n"),
+                "{received}"
+            );
+            drop(place);
+            let _next = connect();
+            next.join().unwrap();
+        });
+    }
+}

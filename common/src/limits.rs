@@ -1,0 +1,182 @@
+//! What clients may cost.
+
+use std::env;
+use std::process::exit;
+use std::time::Duration;
+
+use crate::body::MAX_BODY;
+use crate::head::MAX_HEAD;
+use crate::outgoing::ROOM;
+use crate::waiting::Times;
+
+/// What clients may cost. The sizes of one request are constants beside what counts
+/// them: [`MAX_HEAD`], [`MAX_BODY`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// How long a client may take for what it does.
+    pub times: Times,
+    /// How long a connection may stay, in all. What has been begun is finished. A
+    /// client that stays for ever would never find out that its server has moved.
+    pub life: Duration,
+    /// How many requests may come over one connection; the same in other words, for
+    /// clients that are quick.
+    pub requests: usize,
+    /// How many connections there may be. Each has a thread, and memory for what is on
+    /// its way ([`Limits::memory`]).
+    pub connections: usize,
+    /// How many of these one client may have. A browser takes six; behind one address
+    /// there may be a whole school.
+    pub connections_of_one: usize,
+    /// How many lines of the access log may wait to be written.
+    pub log_lines: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            times: Times::default(),
+            life: Duration::from_secs(10 * 60),
+            requests: 1000,
+            connections: 512,
+            connections_of_one: 256,
+            log_lines: 1024,
+        }
+    }
+}
+
+/// How much memory a thread takes besides what its client sends and is sent, in bytes:
+/// its stack, with the piece that it reads.
+const THREAD: usize = 64 * 1024;
+
+impl Limits {
+    /// The defaults, but for what the environment variable `LIMITS` says otherwise, as
+    /// in `LIMITS='connections=2 idle=0.5'`; times are in seconds. What it says wrongly
+    /// ends the process with a sentence and exit code 2.
+    pub fn from_environment() -> Self {
+        let said = env::var("LIMITS").unwrap_or_default();
+        Self::default().but_for(&said).unwrap_or_else(|problem| {
+            eprintln!("Error: LIMITS: {problem}");
+            exit(2)
+        })
+    }
+
+    /// The same, but for what these words say.
+    ///
+    /// ```
+    /// let limits = common::Limits::default().but_for("connections=2 idle=0.5")?;
+    /// assert_eq!(limits.connections, 2);
+    /// assert_eq!(limits.times.idle.as_millis(), 500);
+    /// # Ok::<(), String>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What is wrong with a word, as a sentence.
+    pub fn but_for(mut self, words: &str) -> Result<Self, String> {
+        for word in words.split_whitespace() {
+            let (name, value) = word
+                .split_once('=')
+                .ok_or_else(|| format!("{word:?} is not NAME=NUMBER"))?;
+            if let Some(time) = self.time(name) {
+                let seconds = value.parse().ok().map(Duration::try_from_secs_f64);
+                let Some(Ok(seconds)) = seconds else {
+                    return Err(format!("{value:?} is no number of seconds for {name}"));
+                };
+                *time = seconds;
+            } else if let Some(number) = self.number(name) {
+                *number = match value.parse() {
+                    Ok(value @ 1..) => value,
+                    _ => return Err(format!("{value:?} is no number from 1 on for {name}")),
+                };
+            } else {
+                return Err(format!(
+                    "there is no limit {name:?}; there are idle, head, body, patience, linger, \
+                     life, requests, connections, connections_of_one and log_lines"
+                ));
+            }
+        }
+        Ok(self)
+    }
+
+    fn time(&mut self, name: &str) -> Option<&mut Duration> {
+        Some(match name {
+            "idle" => &mut self.times.idle,
+            "head" => &mut self.times.head,
+            "body" => &mut self.times.body,
+            "patience" => &mut self.times.patience,
+            "linger" => &mut self.times.linger,
+            "life" => &mut self.life,
+            _ => return None,
+        })
+    }
+
+    fn number(&mut self, name: &str) -> Option<&mut usize> {
+        Some(match name {
+            "requests" => &mut self.requests,
+            "connections" => &mut self.connections,
+            "connections_of_one" => &mut self.connections_of_one,
+            "log_lines" => &mut self.log_lines,
+            _ => return None,
+        })
+    }
+
+    /// The most memory that clients can make the server take, in bytes: that of a
+    /// thread for each connection, a head, a body (twice, as its buffer doubles when it
+    /// is full), and what is on its way to the client.
+    pub fn memory(&self) -> usize {
+        self.connections * (THREAD + MAX_HEAD + 2 * MAX_BODY + 2 * ROOM)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_limit_can_be_set() {
+        let said = "idle=1 head=2 body=3 patience=4 linger=5 life=6 \
+                    requests=7 connections=8 connections_of_one=9 log_lines=10";
+        let limits = Limits::default().but_for(said).unwrap();
+        let seconds = Duration::from_secs;
+        let expected = Limits {
+            times: Times {
+                idle: seconds(1),
+                head: seconds(2),
+                body: seconds(3),
+                patience: seconds(4),
+                linger: seconds(5),
+            },
+            life: seconds(6),
+            requests: 7,
+            connections: 8,
+            connections_of_one: 9,
+            log_lines: 10,
+        };
+        assert_eq!(limits, expected);
+        assert_eq!(Limits::default().but_for(" "), Ok(Limits::default()));
+    }
+
+    #[test]
+    fn wrong_words() {
+        for (said, problem) in [
+            ("idle", "\"idle\" is not NAME=NUMBER"),
+            ("idle=soon", "\"soon\" is no number of seconds for idle"),
+            ("idle=-1", "\"-1\" is no number of seconds for idle"),
+            ("idle=NaN", "\"NaN\" is no number of seconds for idle"),
+            ("idle=1e300", "\"1e300\" is no number of seconds for idle"),
+            ("requests=0", "\"0\" is no number from 1 on for requests"),
+            (
+                "requests=1.5",
+                "\"1.5\" is no number from 1 on for requests",
+            ),
+            ("wishes=3", "there is no limit \"wishes\""),
+        ] {
+            let error = Limits::default().but_for(said).unwrap_err();
+            assert!(error.starts_with(problem), "{said}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_default_fits_into_a_small_machine() {
+        assert!(Limits::default().memory() < 1300 << 20);
+    }
+}
