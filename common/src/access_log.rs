@@ -11,12 +11,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::date;
 use crate::error::RequestError;
 use crate::log::{log_error, printable};
 use crate::request::Request;
 use crate::response::Response;
+
+/// How often is looked whether all lines are written.
+const TICK: Duration = Duration::from_millis(5);
 
 /// How much is written at once, in bytes: all lines that wait, up to this.
 const PIECE: usize = 64 * 1024;
@@ -26,6 +30,7 @@ const PIECE: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct AccessLog {
     lines: SyncSender<String>,
+    waiting: Arc<AtomicU64>,
     lost: Arc<AtomicU64>,
 }
 
@@ -35,16 +40,30 @@ impl AccessLog {
     /// # Errors
     /// The system gives no thread.
     pub fn start(most_lines: usize, output: impl Write + Send + 'static) -> io::Result<Self> {
-        let (lines, waiting) = sync_channel(most_lines);
-        let lost = Arc::new(AtomicU64::new(0));
-        let also_lost = Arc::clone(&lost);
-        thread::Builder::new().spawn(move || write_all(&waiting, output, &also_lost))?;
-        Ok(Self { lines, lost })
+        let (lines, to_write) = sync_channel(most_lines);
+        let log = Self {
+            lines,
+            waiting: Arc::default(),
+            lost: Arc::default(),
+        };
+        let (waiting, lost) = (Arc::clone(&log.waiting), Arc::clone(&log.lost));
+        thread::Builder::new().spawn(move || write_all(&to_write, output, &waiting, &lost))?;
+        Ok(log)
     }
 
     /// How many lines were lost and not told of yet.
     pub fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Waits until all lines are written, but no longer than that, and gives how many
+    /// were lost, or still are to be written.
+    pub fn finish(&self, time: Duration) -> u64 {
+        let deadline = Instant::now() + time;
+        while self.waiting.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
+            thread::sleep(TICK);
+        }
+        self.lost() + self.waiting.load(Ordering::Relaxed)
     }
 
     /// The same response. When its content has been read, or will not be, the line is
@@ -67,7 +86,9 @@ impl AccessLog {
     }
 
     fn write(&self, line: String) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         if self.lines.try_send(line).is_err() {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -115,24 +136,29 @@ impl Drop for Watched {
     }
 }
 
-fn write_all(waiting: &Receiver<String>, mut output: impl Write, lost: &AtomicU64) {
-    while let Ok(mut piece) = waiting.recv() {
+fn write_all(
+    to_write: &Receiver<String>,
+    mut output: impl Write,
+    waiting: &AtomicU64,
+    lost: &AtomicU64,
+) {
+    while let Ok(mut piece) = to_write.recv() {
         let mut lines = 1;
         while piece.len() < PIECE
-            && let Ok(line) = waiting.try_recv()
+            && let Ok(line) = to_write.try_recv()
         {
             piece += &line;
             lines += 1;
         }
-        if output
+        let written = output
             .write_all(piece.as_bytes())
-            .and_then(|()| output.flush())
-            .is_err()
-        {
+            .and_then(|()| output.flush());
+        if written.is_err() {
             lost.fetch_add(lines, Ordering::Relaxed);
         } else if let lost @ 1.. = lost.swap(0, Ordering::Relaxed) {
             log_error(format_args!("{lost} lines of the access log were lost"));
         }
+        waiting.fetch_sub(lines, Ordering::Relaxed);
     }
 }
 
@@ -239,8 +265,17 @@ mod tests {
         for _ in 0..10 {
             log.write("line\n".to_owned());
         }
-        while log.lost() < 10 {
-            thread::yield_now();
+        assert_eq!(log.finish(Duration::from_secs(60)), 10);
+    }
+
+    #[test]
+    fn the_end_waits_for_the_last_line() {
+        let (log, written) = log(100);
+        for _ in 0..100 {
+            log.write("line\n".to_owned());
         }
+        assert_eq!(log.finish(Duration::from_secs(60)), 0);
+        let lines: String = written.try_iter().collect();
+        assert_eq!(lines.lines().count(), 100);
     }
 }

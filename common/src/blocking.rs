@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -20,18 +20,30 @@ const PIECE: usize = 16 * 1024;
 /// # Errors
 /// What the connection reports, or the body of a response.
 pub fn wait(stream: &TcpStream, connection: &mut Connection) -> anyhow::Result<bool> {
+    wait_at_most(stream, connection, Duration::MAX)
+}
+
+/// Does the same, but gives up for now after so long, and says `true` then.
+///
+/// # Errors
+/// The same.
+pub fn wait_at_most(
+    stream: &TcpStream,
+    connection: &mut Connection,
+    most: Duration,
+) -> anyhow::Result<bool> {
     if let Some(error) = connection.take_refusal() {
         log_error(&error);
     }
     let waited = match connection.waits_for() {
         Wait::ToRead(until) => {
             let mut piece = [0; PIECE];
-            let received = timed(stream, until).read(&mut piece);
+            let received = timed(stream, until, most).read(&mut piece);
             received.map(|length| connection.receive(&piece[..length], Instant::now()))
         }
         Wait::ToWrite(until) => {
             let to_send = connection.to_send().context("a response is cut off")?;
-            let sent = timed(stream, until).write(to_send);
+            let sent = timed(stream, until, most).write(to_send);
             sent.map(|length| connection.sent(length, Instant::now()))
         }
         Wait::ToLinger(_) => {
@@ -49,6 +61,7 @@ pub fn wait(stream: &TcpStream, connection: &mut Connection) -> anyhow::Result<b
     Ok(true)
 }
 
-fn timed(stream: &TcpStream, until: Instant) -> TimedStream<'_> {
-    TimedStream::new(stream, until.saturating_duration_since(Instant::now()))
+fn timed(stream: &TcpStream, until: Instant, most: Duration) -> TimedStream<'_> {
+    let left = until.saturating_duration_since(Instant::now());
+    TimedStream::new(stream, left.min(most))
 }

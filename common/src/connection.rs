@@ -157,6 +157,8 @@ impl Connection {
         let is_late = matches!(self.waits_for(), Wait::ToRead(until) if self.now >= until);
         if self.incoming.is_idle() {
             self.is_last = self.has_ended || is_late || self.winds_up;
+            // Another request may be on its way to a server that closes by itself.
+            (self.lingers, self.since) = (self.winds_up, self.now);
             return;
         }
         let error = match (self.has_ended, is_late) {

@@ -144,3 +144,8 @@ pub use {
     admission::{Admission, Place},
     limits::Limits,
 };
+
+#[cfg(feature = "ch13")]
+pub mod stop;
+#[cfg(feature = "ch13")]
+pub use stop::{Stop, UnderWay};
