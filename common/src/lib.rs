@@ -149,3 +149,14 @@ pub use {
 pub mod stop;
 #[cfg(feature = "ch13")]
 pub use stop::{Stop, UnderWay};
+
+#[cfg(feature = "ch14")]
+pub mod caching;
+#[cfg(feature = "ch14")]
+pub mod moments;
+#[cfg(feature = "ch14")]
+pub mod ranges;
+#[cfg(feature = "ch14")]
+pub mod validators;
+#[cfg(feature = "ch14")]
+pub use {caching::send_what_is_missing, validators::Validators};

@@ -1,0 +1,99 @@
+//! Chapter 14: send only what the client does not have.
+//!
+//!     cargo run -p ch14-caching
+
+use std::io;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use common::{
+    AccessLog, Admission, Connection, Entry, Guestbook, Limits, Place, Request, RequestError,
+    Response, Stop, UnderWay,
+};
+
+fn main() -> anyhow::Result<()> {
+    let limits = Limits::from_environment();
+    let listener = common::listen()?;
+    let log = AccessLog::start(limits.log_lines, io::stdout())?;
+    let admission = Admission::start(limits, log.clone())?;
+    let stop = Stop::on_signal(&listener)?;
+    let guestbook = Arc::new(Guestbook::default());
+
+    while !stop.is_asked() {
+        let Some((stream, place, under_way)) = stop.accept(&listener, &admission) else {
+            continue;
+        };
+        let guestbook = Arc::clone(&guestbook);
+        let thread = thread::Builder::new().spawn(move || {
+            if let Err(error) = handle_connection(&stream, place, &under_way, &guestbook) {
+                common::log_error(&error);
+            }
+        });
+        if let Err(error) = thread {
+            common::log_error(format_args!("cannot start a thread: {error}"));
+        }
+    }
+    drop(listener);
+    stop.finish(&log);
+    Ok(())
+}
+
+fn handle_connection(
+    stream: &TcpStream,
+    mut place: Place,
+    under_way: &UnderWay,
+    guestbook: &Guestbook,
+) -> anyhow::Result<()> {
+    // Each response leaves at once, also while the client has yet to confirm the last.
+    stream.set_nodelay(true)?;
+    let mut connection = Connection::new(place.limits.times, Instant::now())
+        .with_framing(common::by_length_or_chunks)
+        .with_early_answers(needs_body);
+    while under_way.wait(stream, &mut connection)? {
+        while let Some(request) = connection.next_request() {
+            if place.is_last_request() {
+                connection.wind_up();
+            }
+            let response = respond(&request, guestbook).unwrap_or_else(common::refused);
+            connection.answer(&request, place.watch(&request, response));
+        }
+        place.note(connection.refusal());
+    }
+    Ok(())
+}
+
+fn respond(request: &Request, guestbook: &Guestbook) -> Result<Response, RequestError> {
+    Ok(match (&*request.method, request.path()) {
+        ("GET" | "HEAD", "/hello") => Response::html("200 OK", "<h1>Hello, User!</h1>"),
+        ("GET" | "HEAD", "/query") => common::show_query(request)?,
+        ("GET" | "HEAD", "/numbers") => common::count(request)?,
+        ("GET" | "HEAD", "/guestbook") => Response::html("200 OK", guestbook.page()),
+        ("POST", "/guestbook") => sign(request, guestbook)?,
+        ("GET" | "HEAD", _) => common::send_what_is_missing(request)?,
+        (_, path) => common::other_method(request, allowed(path)),
+    })
+}
+
+fn allowed(path: &str) -> &'static str {
+    match path {
+        "/guestbook" => "GET, HEAD, POST, OPTIONS",
+        _ => "GET, HEAD, OPTIONS",
+    }
+}
+
+/// Whether the answer depends on the body; else nobody has to wait for it.
+fn needs_body(request: &Request) -> bool {
+    request.method == "POST"
+        && request.path() == "/guestbook"
+        && common::expect_form(request).is_ok()
+}
+
+fn sign(request: &Request, guestbook: &Guestbook) -> Result<Response, RequestError> {
+    let form = common::parse_form(request)?;
+    let first = |name| form.values(name).first().map_or("", String::as_str);
+    guestbook.add(Entry::new(first("name"), first("message"))?);
+    // The browser asks for that page next, and a reload repeats that and not this.
+    Ok(Response::empty("303 See Other").with("Location", "/guestbook"))
+}

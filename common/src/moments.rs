@@ -1,0 +1,174 @@
+//! Reads moments as HTTP writes them, in the form of today and in two older ones,
+//! which a server has to understand (RFC 9110 §5.6.7).
+
+use std::time::SystemTime;
+
+use crate::date::seconds_since_1970;
+
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
+/// The weekdays, as the older forms write them out; today's has their first three
+/// letters.
+const WEEKDAYS: [&str; 7] = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+];
+
+/// Reads a moment, in seconds since 1970; `None` is no date, or one before that.
+///
+/// ```
+/// for date in [
+///     "Sun, 06 Nov 1994 08:49:37 GMT",
+///     "Sunday, 06-Nov-94 08:49:37 GMT",
+///     "Sun Nov  6 08:49:37 1994",
+/// ] {
+///     assert_eq!(common::moments::read(date), Some(784_111_777));
+/// }
+/// assert_eq!(common::moments::read("yesterday"), None);
+/// ```
+pub fn read(date: &str) -> Option<u64> {
+    read_at(date, seconds_since_1970(SystemTime::now()))
+}
+
+fn read_at(date: &str, now: u64) -> Option<u64> {
+    let short = |name: &&str| WEEKDAYS.iter().any(|day| day[..3] == **name);
+    match date.split(' ').collect::<Vec<_>>()[..] {
+        [weekday, day, month, year, time, "GMT"] => {
+            weekday.strip_suffix(',').filter(short)?;
+            moment(number(year, 4)?, month, number(day, 2)?, time)
+        }
+        [weekday, date, time, "GMT"] => {
+            let weekday = weekday.strip_suffix(',')?;
+            let [day, month, year] = date.split('-').collect::<Vec<_>>()[..] else {
+                return None;
+            };
+            if !WEEKDAYS.contains(&weekday) {
+                return None;
+            }
+            moment(
+                whole_year(number(year, 2)?, now),
+                month,
+                number(day, 2)?,
+                time,
+            )
+        }
+        // A day of one digit has a space more before it.
+        [weekday, month, "", day, time, year] => {
+            Some(weekday).filter(short)?;
+            moment(number(year, 4)?, month, number(day, 1)?, time)
+        }
+        [weekday, month, day, time, year] => {
+            Some(weekday).filter(short)?;
+            moment(number(year, 4)?, month, number(day, 2)?, time)
+        }
+        _ => None,
+    }
+}
+
+/// A year of two digits is the one that is not more than 50 years ahead.
+fn whole_year(year: u64, now: u64) -> u64 {
+    const SECONDS_OF_A_YEAR: u64 = 31_556_952;
+    let this_year = 1970 + now / SECONDS_OF_A_YEAR;
+    let year = this_year / 100 * 100 + year;
+    if year > this_year + 50 {
+        year - 100
+    } else {
+        year
+    }
+}
+
+fn moment(year: u64, month: &str, day: u64, time: &str) -> Option<u64> {
+    let month = MONTHS.iter().position(|&name| name == month)? as u64;
+    let [hour, minute, second] = time.split(':').collect::<Vec<_>>()[..] else {
+        return None;
+    };
+    let (hour, minute, second) = (number(hour, 2)?, number(minute, 2)?, number(second, 2)?);
+    // A leap second is the 61st of its minute.
+    let is_time = hour < 24 && minute < 60 && second <= 60;
+    if !is_time || !(1..=31).contains(&day) || year < 1970 {
+        return None;
+    }
+    // Days are counted from 1 March on, so that the leap day is a year's last one.
+    let (year, month) = if month < 2 {
+        (year - 1, month + 10)
+    } else {
+        (year, month - 2)
+    };
+    let days_of_years = year * 365 + year / 4 - year / 100 + year / 400;
+    let days = days_of_years + (month * 153 + 2) / 5 + day - 1;
+    // So many days lie between 1 March of the year 0 and 1 January 1970.
+    let days = days.checked_sub(719_468)?;
+    Some(days * 24 * 60 * 60 + hour * 60 * 60 + minute * 60 + second)
+}
+
+fn number(text: &str, length: usize) -> Option<u64> {
+    // `parse` alone would take a sign too.
+    let is_number = text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::date::http_date;
+
+    /// The year 2026.
+    const NOW: u64 = 1_790_000_000;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let step = 86_399 * 977;
+        for seconds in (0..253_402_300_799).step_by(step) {
+            assert_eq!(read(&http_date(seconds)), Some(seconds));
+        }
+    }
+
+    #[test]
+    fn years_of_two_digits() {
+        for (year, date) in [
+            ("26", "01 Jan 2026"),
+            ("76", "01 Jan 2076"),
+            ("77", "01 Jan 1977"),
+            ("99", "01 Jan 1999"),
+        ] {
+            let seconds = read_at(&format!("Friday, 01-Jan-{year} 00:00:00 GMT"), NOW);
+            let written = http_date(seconds.unwrap());
+            assert!(written.contains(date), "{year}: {written}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_date() {
+        for date in [
+            "",
+            "0",
+            "784111777",
+            "Sun, 06 Nov 1994 08:49:37",
+            "Sun, 06 Nov 1994 08:49:37 CET",
+            "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sun 06 Nov 1994 08:49:37 GMT",
+            "Son, 06 Nov 1994 08:49:37 GMT",
+            "Sun, 06 nov 1994 08:49:37 GMT",
+            "Sun, 00 Nov 1994 08:49:37 GMT",
+            "Sun, 32 Nov 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 24:49:37 GMT",
+            "Sun, 06 Nov 1994 08:60:37 GMT",
+            "Sun, 06 Nov 1994 08:49:61 GMT",
+            "Sun, 06 Nov 1994 08:49 GMT",
+            "Sun, 06 Nov +994 08:49:37 GMT",
+            "Wed, 31 Dec 1969 23:59:59 GMT",
+            "Sun, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov 6 08:49:37 1994",
+            "Sun Nov  06 08:49:37 1994",
+        ] {
+            assert_eq!(read(date), None, "{date}");
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! What tells one version of a file from another, and what a client may ask with it:
+//! conditional requests (RFC 9110 §8.8, §13).
+
+use std::fs::Metadata;
+use std::time::{Duration, SystemTime};
+
+use crate::date::{http_date, seconds_since_1970};
+use crate::moments;
+use crate::request::Request;
+
+/// How long after a change a file may change once more without a sign of it: a file
+/// system may keep its times in steps of this.
+const STEP: Duration = Duration::from_secs(2);
+
+/// What tells this version of a file from another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Validators {
+    /// Its tag, such as `"6740f1a2-1b"`. A weak one, `W/"6740f1a2-1b"`, may stand for
+    /// two versions that are not the same byte for byte.
+    pub tag: String,
+    /// When it last changed, in seconds since 1970.
+    pub modified: Option<u64>,
+}
+
+/// What becomes of a request that sets conditions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is answered as if it set none.
+    Fulfilled,
+    /// The client has the file as it is: 304.
+    NotModified,
+    /// The client does not want an answer then: 412.
+    Failed,
+}
+
+impl Validators {
+    /// Those of a file.
+    pub fn of(metadata: &Metadata) -> Self {
+        Self::of_version(metadata.len(), metadata.modified().ok(), SystemTime::now())
+    }
+
+    /// The tag is made of the file's length and the time of its change, so it is strong
+    /// only once that time can tell a next change from this one.
+    fn of_version(length: u64, modified: Option<SystemTime>, now: SystemTime) -> Self {
+        let Some(modified) = modified else {
+            return Self {
+                tag: format!("W/\"{length:x}\""),
+                modified: None,
+            };
+        };
+        let since_1970 = modified.duration_since(SystemTime::UNIX_EPOCH);
+        let nanoseconds = since_1970.unwrap_or_default().as_nanos();
+        let may_change_unseen = now.duration_since(modified).unwrap_or_default() < STEP;
+        let weak = if may_change_unseen { "W/" } else { "" };
+        Self {
+            tag: format!("{weak}\"{nanoseconds:x}-{length:x}\""),
+            // A clock that was wrong then may have left a date in the future, which must
+            // not be sent (§8.8.2.1).
+            modified: Some(seconds_since_1970(modified.min(now))),
+        }
+    }
+
+    /// The value of `Last-Modified`.
+    pub fn last_modified(&self) -> Option<String> {
+        self.modified.map(http_date)
+    }
+
+    /// Looks at the conditions of a request for this file, in the order that §13.2.2
+    /// gives them: the exact question counts, and where it is asked, the less exact one
+    /// is not looked at.
+    pub fn outcome(&self, request: &Request) -> Outcome {
+        let reads = matches!(&*request.method, "GET" | "HEAD");
+        let is_given = |name| request.fields.values(name).next().is_some();
+        if is_given("If-Match") {
+            if !self.is_in(request, "If-Match", same_strongly) {
+                return Outcome::Failed;
+            }
+        } else if let Some(moment) = moment(request, "If-Unmodified-Since")
+            && self.modified.is_some_and(|modified| modified > moment)
+        {
+            return Outcome::Failed;
+        }
+        if is_given("If-None-Match") {
+            match (self.is_in(request, "If-None-Match", same_weakly), reads) {
+                (false, _) => Outcome::Fulfilled,
+                (true, true) => Outcome::NotModified,
+                (true, false) => Outcome::Failed,
+            }
+        } else if reads
+            && let Some(moment) = moment(request, "If-Modified-Since")
+            && self.modified.is_some_and(|modified| modified <= moment)
+        {
+            Outcome::NotModified
+        } else {
+            Outcome::Fulfilled
+        }
+    }
+
+    /// Whether a part of this version fits what the client has of it: what `If-Range`
+    /// holds must be this very version's tag or date, else two halves of two versions
+    /// would be put together (§13.1.5).
+    pub fn fits_range(&self, request: &Request) -> bool {
+        let mut values = request.fields.values("If-Range");
+        match (values.next(), values.next()) {
+            (None, _) => true,
+            (Some(value), None) => {
+                let is_strong = !self.tag.starts_with("W/");
+                let is_date = self.last_modified().as_deref() == Some(value);
+                is_strong && (value == self.tag || is_date)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the tag is in a list, or that is `*`, which stands for any.
+    fn is_in(&self, request: &Request, name: &str, same: fn(&str, &str) -> bool) -> bool {
+        let mut tags = request.fields.elements(name);
+        tags.any(|tag| tag == "*" || same(tag, &self.tag))
+    }
+}
+
+/// Whether two tags stand for the same bytes (§8.8.3.2).
+fn same_strongly(one: &str, other: &str) -> bool {
+    one == other && !one.starts_with("W/")
+}
+
+/// Whether one version will do for the other.
+fn same_weakly(one: &str, other: &str) -> bool {
+    one.trim_start_matches("W/") == other.trim_start_matches("W/")
+}
+
+/// The moment that a field gives; what is no date, or comes twice, is ignored.
+fn moment(request: &Request, name: &str) -> Option<u64> {
+    let mut values = request.fields.values(name);
+    match (values.next(), values.next()) {
+        (Some(value), None) => moments::read(value),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Outcome::{Failed, Fulfilled, NotModified};
+
+    const MODIFIED: u64 = 784_111_777;
+
+    fn version(age: Duration) -> Validators {
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(MODIFIED);
+        Validators::of_version(27, Some(modified), modified + age)
+    }
+
+    fn request(method: &str, fields: &str) -> Request {
+        let head = format!("{method} / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        Request::from_head(head.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_tag_is_strong_once_a_next_change_would_show() {
+        let fresh = version(Duration::from_millis(1999));
+        assert!(fresh.tag.starts_with("W/\""), "{}", fresh.tag);
+        let settled = version(STEP);
+        assert_eq!(fresh.tag, format!("W/{}", settled.tag));
+        assert_eq!(
+            settled.tag,
+            format!("\"{:x}-1b\"", u128::from(MODIFIED) * 1_000_000_000)
+        );
+        assert_eq!(
+            settled.last_modified().unwrap(),
+            "Sun, 06 Nov 1994 08:49:37 GMT"
+        );
+    }
+
+    #[test]
+    fn a_file_from_the_future_and_one_without_a_time() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(MODIFIED);
+        let future = Validators::of_version(1, Some(now + STEP * 100), now);
+        assert!(future.tag.starts_with("W/"));
+        assert_eq!(future.modified, Some(MODIFIED));
+        let timeless = Validators::of_version(27, None, now);
+        assert_eq!(timeless.tag, "W/\"1b\"");
+        assert_eq!(timeless.last_modified(), None);
+    }
+
+    #[test]
+    fn conditions() {
+        const SINCE: &str = "Since: Sun, 06 Nov 1994 08:49:";
+        let validators = version(STEP);
+        let tag = &validators.tag;
+        for (method, fields, outcome) in [
+            ("GET", String::new(), Fulfilled),
+            ("GET", format!("If-None-Match: {tag}\r\n"), NotModified),
+            ("HEAD", format!("If-None-Match: {tag}\r\n"), NotModified),
+            ("PUT", format!("If-None-Match: {tag}\r\n"), Failed),
+            ("GET", format!("If-None-Match: W/{tag}\r\n"), NotModified),
+            (
+                "GET",
+                format!("If-None-Match: \"a, b\", {tag}\r\n"),
+                NotModified,
+            ),
+            (
+                "GET",
+                format!("If-None-Match: \"a\"\r\nIf-None-Match: {tag}\r\n"),
+                NotModified,
+            ),
+            ("GET", "If-None-Match: *\r\n".to_owned(), NotModified),
+            ("PUT", "If-None-Match: *\r\n".to_owned(), Failed),
+            ("GET", "If-None-Match: \"a\"\r\n".to_owned(), Fulfilled),
+            ("GET", "If-None-Match:\r\n".to_owned(), Fulfilled),
+            ("GET", format!("If-Modified-{SINCE}37 GMT\r\n"), NotModified),
+            ("GET", format!("If-Modified-{SINCE}36 GMT\r\n"), Fulfilled),
+            (
+                "GET",
+                "If-Modified-Since: Sunday, 06-Nov-94 08:49:37 GMT\r\n".to_owned(),
+                NotModified,
+            ),
+            ("PUT", format!("If-Modified-{SINCE}37 GMT\r\n"), Fulfilled),
+            (
+                "GET",
+                "If-Modified-Since: long ago\r\n".to_owned(),
+                Fulfilled,
+            ),
+            // The exact question counts.
+            (
+                "GET",
+                format!("If-None-Match: \"a\"\r\nIf-Modified-{SINCE}37 GMT\r\n"),
+                Fulfilled,
+            ),
+            ("GET", format!("If-Match: {tag}\r\n"), Fulfilled),
+            ("GET", format!("If-Match: \"a\", {tag}\r\n"), Fulfilled),
+            ("GET", "If-Match: *\r\n".to_owned(), Fulfilled),
+            ("GET", "If-Match: \"a\"\r\n".to_owned(), Failed),
+            ("GET", format!("If-Match: W/{tag}\r\n"), Failed),
+            ("GET", format!("If-Unmodified-{SINCE}37 GMT\r\n"), Fulfilled),
+            ("GET", format!("If-Unmodified-{SINCE}36 GMT\r\n"), Failed),
+            (
+                "GET",
+                "If-Unmodified-Since: long ago\r\n".to_owned(),
+                Fulfilled,
+            ),
+            (
+                "GET",
+                format!("If-Match: {tag}\r\nIf-Unmodified-{SINCE}36 GMT\r\n"),
+                Fulfilled,
+            ),
+            (
+                "GET",
+                format!("If-Match: {tag}\r\nIf-None-Match: {tag}\r\n"),
+                NotModified,
+            ),
+            (
+                "GET",
+                format!("If-Match: \"a\"\r\nIf-None-Match: {tag}\r\n"),
+                Failed,
+            ),
+            (
+                "GET",
+                format!("If-Unmodified-{SINCE}37 GMT\r\nIf-None-Match: \"a\"\r\n"),
+                Fulfilled,
+            ),
+        ] {
+            assert_eq!(
+                validators.outcome(&request(method, &fields)),
+                outcome,
+                "{method} {fields}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_weak_tag_matches_weakly_and_never_strongly() {
+        let fresh = version(Duration::ZERO);
+        let with = |name: &str| request("GET", &format!("{name}: {}\r\n", fresh.tag));
+        assert_eq!(fresh.outcome(&with("If-None-Match")), NotModified);
+        assert_eq!(fresh.outcome(&with("If-Match")), Failed);
+        assert!(!fresh.fits_range(&with("If-Range")));
+    }
+
+    #[test]
+    fn which_parts_fit() {
+        let settled = version(STEP);
+        for (fields, fits) in [
+            (String::new(), true),
+            (format!("If-Range: {}\r\n", settled.tag), true),
+            (format!("If-Range: W/{}\r\n", settled.tag), false),
+            ("If-Range: \"a\"\r\n".to_owned(), false),
+            (
+                "If-Range: Sun, 06 Nov 1994 08:49:37 GMT\r\n".to_owned(),
+                true,
+            ),
+            // A later date is that of another version.
+            (
+                "If-Range: Sun, 06 Nov 1994 08:49:38 GMT\r\n".to_owned(),
+                false,
+            ),
+            (
+                format!("If-Range: {0}\r\nIf-Range: {0}\r\n", settled.tag),
+                false,
+            ),
+        ] {
+            assert_eq!(
+                settled.fits_range(&request("GET", &fields)),
+                fits,
+                "{fields}"
+            );
+        }
+        let fresh = version(Duration::ZERO);
+        let by_date = request("GET", "If-Range: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+        assert!(!fresh.fits_range(&by_date));
+    }
+}
