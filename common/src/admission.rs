@@ -76,11 +76,21 @@ impl Admission {
         match self.admit(client.ip()) {
             Some(place) => Some((stream, place)),
             None => {
-                // Where that thread has too much to do, dropping the stream closes it.
-                let _ = self.turned_away.try_send(stream);
+                self.turn_away(stream);
                 None
             }
         }
+    }
+
+    /// Has a client told to come back later.
+    pub fn turn_away(&self, stream: TcpStream) {
+        // Where that thread has too much to do, dropping the stream closes it.
+        let _ = self.turned_away.try_send(stream);
+    }
+
+    /// What clients may cost.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// A place for a client, where there is one.

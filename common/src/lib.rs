@@ -160,3 +160,12 @@ pub mod ranges;
 pub mod validators;
 #[cfg(feature = "ch14")]
 pub use {caching::send_what_is_missing, validators::Validators};
+
+#[cfg(feature = "ch15")]
+pub mod acceptor;
+#[cfg(feature = "ch15")]
+pub mod client;
+#[cfg(feature = "ch15")]
+pub mod deadlines;
+#[cfg(feature = "ch15")]
+pub mod pool;

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::exit;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +35,8 @@ pub struct Stop(Arc<Shared>);
 #[derive(Default)]
 struct Shared {
     is_asked: AtomicBool,
+    /// How many were under way then.
+    asked_with: AtomicUsize,
     under_way: Mutex<usize>,
     one_less: Condvar,
 }
@@ -57,6 +59,8 @@ impl Stop {
             if asked.0.is_asked.swap(true, Ordering::SeqCst) {
                 exit(AT_ONCE);
             }
+            let under_way = *asked.under_way();
+            asked.0.asked_with.store(under_way, Ordering::SeqCst);
             // Who waits in accept hears of nothing but a client.
             let _ = TcpStream::connect_timeout(&address, WAKE_TIME);
         })?;
@@ -81,25 +85,32 @@ impl Stop {
         (!self.is_asked()).then(|| (stream, place, self.begin()))
     }
 
-    fn begin(&self) -> UnderWay {
+    /// Counts a connection, from the moment on that it is accepted.
+    pub fn begin(&self) -> UnderWay {
         *self.under_way() += 1;
         UnderWay(self.clone())
     }
 
-    /// Waits for those who are under way, for [`STOP_TIME`] at the most, and for the
-    /// log, and says what was done.
+    /// Waits for those who are under way, for [`STOP_TIME`] at the most, and says what
+    /// was done, as [`Stop::report`] does.
     pub fn finish(&self, log: &AccessLog) {
-        let before = *self.under_way();
         let waited = self
             .0
             .one_less
             .wait_timeout_while(self.under_way(), STOP_TIME, |under_way| *under_way > 0);
         let cut_off = *waited.unwrap_or_else(PoisonError::into_inner).0;
+        self.report(cut_off, log);
+    }
+
+    /// Waits for the log, and says what became of those who were under way when the
+    /// server was asked to stop.
+    pub fn report(&self, cut_off: usize, log: &AccessLog) {
+        let before = self.0.asked_with.load(Ordering::SeqCst);
         let lost = log.finish(LOG_TIME);
         log_error(format_args!(
             "Stopped: {} of {before} connections have ended, {cut_off} are cut off; \
              {lost} lines of the access log are lost",
-            before - cut_off.min(before)
+            before.saturating_sub(cut_off)
         ));
     }
 

@@ -1,0 +1,91 @@
+//! Who knocks is let in, without a wait for the next one.
+
+use std::io::{self, ErrorKind};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use mio::{Interest, Registry, Token};
+
+use crate::admission::Admission;
+use crate::chunked::by_length_or_chunks;
+use crate::client::Client;
+use crate::connection::Connection;
+use crate::log::log_error;
+use crate::request::Request;
+use crate::stop::Stop;
+
+/// How long nobody is let in after that has failed. Where the process has no file
+/// descriptor left, it would fail again at once.
+const REST: Duration = Duration::from_millis(50);
+
+/// How many are let in at once, before it is the turn of those who are in.
+const AT_ONCE: usize = 64;
+
+/// A listening socket that does not wait, and those who decide about its clients.
+pub struct Acceptor<'a> {
+    listener: mio::net::TcpListener,
+    admission: &'a Admission,
+    stop: &'a Stop,
+    needs_body: fn(&Request) -> bool,
+}
+
+impl<'a> Acceptor<'a> {
+    /// Lets clients in that knock at this listener.
+    ///
+    /// # Errors
+    /// The system does not let the listener be one that does not wait.
+    pub fn new(
+        listener: TcpListener,
+        admission: &'a Admission,
+        stop: &'a Stop,
+        needs_body: fn(&Request) -> bool,
+    ) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            listener: mio::net::TcpListener::from_std(listener),
+            admission,
+            stop,
+            needs_body,
+        })
+    }
+
+    /// Lets somebody hear of it when a client knocks.
+    ///
+    /// # Errors
+    /// The system does not.
+    pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        registry.register(&mut self.listener, token, Interest::READABLE)
+    }
+
+    /// Gives those who have knocked, and says when to look again, where that is before
+    /// the next one knocks.
+    pub fn accept(&mut self, mut welcome: impl FnMut(Client)) -> Option<Instant> {
+        for _ in 0..AT_ONCE {
+            match self.listener.accept() {
+                Ok((stream, address)) => {
+                    if self.stop.is_asked() {
+                        continue;
+                    }
+                    let Some(place) = self.admission.admit(address.ip()) else {
+                        self.admission.turn_away(stream.into());
+                        continue;
+                    };
+                    if let Err(error) = stream.set_nodelay(true) {
+                        log_error(format_args!("a client is gone already: {error}"));
+                        continue;
+                    }
+                    let connection = Connection::new(place.limits.times, Instant::now())
+                        .with_framing(by_length_or_chunks)
+                        .with_early_answers(self.needs_body);
+                    welcome(Client::new(stream, connection, place, self.stop.begin()));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                Err(error) => {
+                    log_error(format_args!("cannot accept a connection: {error}"));
+                    return Some(Instant::now() + REST);
+                }
+            }
+        }
+        Some(Instant::now())
+    }
+}

@@ -1,0 +1,160 @@
+//! Who is to be looked at when: many moments, and the next of them at once.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::hash::Hash;
+use std::time::Instant;
+
+/// Moments, each for somebody.
+///
+/// Most clients do something before their time is over, and then have a new moment, which
+/// is later. So a later one is only noted, and the old one stays where it is in the order:
+/// when it comes, the note says that it was put off. That makes it cheap to be put off,
+/// which happens with every request, and finding the next moment cheap too.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// let now = Instant::now();
+/// let mut deadlines = common::deadlines::Deadlines::default();
+/// deadlines.set("Ada", now);
+/// deadlines.set("Ada", now + Duration::from_secs(1));
+/// assert_eq!(deadlines.take_due(now), None);
+/// assert_eq!(deadlines.take_due(now + Duration::from_secs(1)), Some("Ada"));
+/// ```
+#[derive(Debug)]
+pub struct Deadlines<K> {
+    /// The earliest first. For each in `of`, one of these is not later.
+    order: BinaryHeap<Reverse<(Instant, K)>>,
+    of: HashMap<K, Moments>,
+}
+
+#[derive(Debug)]
+struct Moments {
+    /// When it is due.
+    due: Instant,
+    /// The earliest moment that stands in the order for it.
+    stands: Instant,
+}
+
+impl<K> Default for Deadlines<K> {
+    fn default() -> Self {
+        Self {
+            order: BinaryHeap::new(),
+            of: HashMap::new(),
+        }
+    }
+}
+
+impl<K: Copy + Eq + Hash + Ord> Deadlines<K> {
+    /// Gives somebody a moment, in place of the one that it had.
+    pub fn set(&mut self, who: K, due: Instant) {
+        if let Some(moments) = self.of.get_mut(&who) {
+            moments.due = due;
+            if moments.stands <= due {
+                return;
+            }
+            moments.stands = due;
+        } else {
+            let stands = due;
+            self.of.insert(who, Moments { due, stands });
+        }
+        self.order.push(Reverse((due, who)));
+    }
+
+    /// Takes somebody's moment away.
+    pub fn clear(&mut self, who: K) {
+        self.of.remove(&who);
+    }
+
+    /// When it is worth looking again; that may be earlier than somebody is due.
+    pub fn next(&self) -> Option<Instant> {
+        self.order.peek().map(|Reverse((moment, _))| *moment)
+    }
+
+    /// Somebody whose moment has come, with which it is taken away.
+    pub fn take_due(&mut self, now: Instant) -> Option<K> {
+        while self.next()? <= now {
+            let Reverse((moment, who)) = self.order.pop()?;
+            match self.of.get_mut(&who) {
+                Some(moments) if moments.due <= now => {
+                    self.of.remove(&who);
+                    return Some(who);
+                }
+                // It was put off: from now on its new moment stands for it.
+                Some(moments) if moments.stands == moment => {
+                    moments.stands = moments.due;
+                    self.order.push(Reverse((moments.due, who)));
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn against_a_list_that_is_searched_each_time() {
+        let start = Instant::now();
+        let at = |moment: u64| start + Duration::from_secs(moment);
+        let mut deadlines = Deadlines::default();
+        let mut list: HashMap<u64, u64> = HashMap::new();
+        let mut state = 1_u64;
+        let mut random = |below: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) % below
+        };
+        for now in 0..20_000 {
+            for _ in 0..random(4) {
+                let who = random(50);
+                if random(5) == 0 {
+                    deadlines.clear(who);
+                    list.remove(&who);
+                } else {
+                    let due = now + random(100);
+                    deadlines.set(who, at(due));
+                    list.insert(who, due);
+                }
+            }
+            let mut expected: Vec<u64> = list
+                .iter()
+                .filter(|(_, due)| **due <= now)
+                .map(|(who, _)| *who)
+                .collect();
+            let mut came: Vec<u64> = std::iter::from_fn(|| deadlines.take_due(at(now))).collect();
+            expected.sort_unstable();
+            came.sort_unstable();
+            assert_eq!(came, expected, "at {now}");
+            list.retain(|_, due| *due > now);
+        }
+    }
+
+    #[test]
+    fn to_be_put_off_takes_no_room() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::default();
+        for moment in 0..100_000 {
+            deadlines.set(1, start + Duration::from_millis(moment));
+        }
+        assert_eq!(deadlines.order.len(), 1);
+    }
+
+    #[test]
+    fn who_comes_and_goes_leaves_nothing() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::default();
+        for who in 0..1000 {
+            deadlines.set(who, start);
+            deadlines.clear(who);
+        }
+        assert_eq!(deadlines.take_due(start), None);
+        assert!(deadlines.order.is_empty() && deadlines.of.is_empty());
+    }
+}
