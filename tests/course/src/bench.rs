@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::cargo;
 use crate::chapters::{Chapter, Course};
-use crate::target;
+use crate::process;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 /// How many clients ask at once.
@@ -89,7 +89,7 @@ pub fn bench(course: &Course, as_json: bool, svg: Option<&Path>) -> anyhow::Resu
         }
     }
     progress.finish_and_clear();
-    target::stop_programs();
+    process::stop_programs();
 
     let base = measured[0].median();
     ensure!(base > 0.0, "{} answered nobody", measured[0].chapter);
@@ -160,7 +160,7 @@ impl Server {
             .spawn()
             .with_context(|| format!("cannot start {program}"))?;
         let output = child.stdout.take();
-        target::keep(child);
+        process::keep(child);
         let mut output = output.context("the output is piped")?;
         let mut first_line = Vec::new();
         let mut byte = [0];

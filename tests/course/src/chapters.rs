@@ -48,6 +48,11 @@ impl Course {
         Ok(Self { root, chapters })
     }
 
+    /// Where cargo puts what it builds, and the course what it keeps.
+    pub fn target_folder(&self) -> PathBuf {
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), PathBuf::from)
+    }
+
     /// The chapter that is called so: `ch04-routing`, `ch04` or `4`.
     pub fn chapter(&self, called: &str) -> anyhow::Result<&Chapter> {
         let wanted = called.to_ascii_lowercase();

@@ -1,6 +1,6 @@
 //! `cargo course check`: plays a chapter's exchanges against a server.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::bail;
 use harness::checks::Check;
@@ -11,7 +11,7 @@ use crate::CannotCheck;
 use crate::chapters::{Chapter, Course};
 use crate::exercise::Exercise;
 use crate::report::Report;
-use crate::results::{Count, Results, Score, Whose};
+use crate::results::{Results, Score, Whose};
 use crate::start::MY_SERVER;
 use crate::target::{Kind, Target};
 
@@ -56,6 +56,13 @@ impl Outcome<'_> {
     }
 }
 
+/// The checks of a chapter, or of its exercise.
+pub fn checks_of(course: &Course, chapter: &Chapter, exercise: bool) -> anyhow::Result<Vec<Check>> {
+    let mut checks = course.checks_of(chapter)?;
+    checks.retain(|check| (check.transcript.group == "exercise") == exercise);
+    Ok(checks)
+}
+
 /// Checks a server, and gives whether all that counts has passed.
 pub fn check(
     course: &Course,
@@ -63,8 +70,7 @@ pub fn check(
     kind: Kind,
     options: &Options,
 ) -> anyhow::Result<bool> {
-    let mut checks = course.checks_of(chapter)?;
-    checks.retain(|check| (check.transcript.group == "exercise") == options.exercise);
+    let mut checks = checks_of(course, chapter, options.exercise)?;
     if let Some(name) = &options.only {
         let names: Vec<&str> = checks.iter().map(|check| check.name.as_str()).collect();
         let names = names.join(", ");
@@ -106,37 +112,17 @@ pub fn check(
     }
     let report = Report::new(chapter, options);
     let mut outcomes: Vec<Outcome> = Vec::new();
-    let mut skipped = 0;
-    for check in &checks {
-        // Each exercise check begins with a server that has served nobody yet.
-        let transcript = &check.transcript;
-        if options.exercise || transcript.names_the_port() || transcript.begins_anew() {
-            target.stop();
-        }
-        target.ensure_running()?;
-        let outcome = run(check, &mut target, options);
+    let ended = play_all(&checks, &mut target, options, None, |outcome| {
         if outcomes.is_empty() {
-            if !target.is_command() && nobody_there(&outcome.played) {
-                return Err(CannotCheck(format!(
-                    "nothing listens on {}; start the server first, \
-                     or give its command after --",
-                    target.address()
-                ))
-                .into());
-            }
             report.heading(&heading);
         }
         report.line(&outcome, outcomes.last());
         outcomes.push(outcome);
-        let unanswered = outcomes
-            .iter()
-            .filter(|outcome| outcome.played.timed_out())
-            .count();
-        if unanswered >= HOPELESS && !options.all && outcomes.len() < checks.len() {
-            skipped = checks.len() - outcomes.len();
-            break;
-        }
-    }
+    })?;
+    let skipped = match ended {
+        Ended::Played => 0,
+        Ended::Hopeless | Ended::OutOfTime => checks.len() - outcomes.len(),
+    };
     let left_out = LeftOut {
         unseen,
         anew,
@@ -144,29 +130,63 @@ pub fn check(
     };
     let done = report.summary(&outcomes, &left_out, &target);
     if options.keep_score {
-        let count = |decides: bool| {
-            let has_passed = |check: &&Check| {
-                let mut played = outcomes.iter();
-                played.any(|outcome| outcome.check.name == check.name && outcome.passed())
-            };
-            let of_this_kind = || checks.iter().filter(|check| check.decides() == decides);
-            Count {
-                passed: of_this_kind().filter(has_passed).count(),
-                of: of_this_kind().count()
-                    + if decides {
-                        left_out.unseen + left_out.anew
-                    } else {
-                        0
-                    },
-            }
+        let passed = |check: &Check| {
+            let mut played = outcomes.iter();
+            played.any(|outcome| outcome.check.name == check.name && outcome.passed())
         };
-        let score = Score {
-            core: count(true),
-            robust: count(false),
-        };
+        let mut score = Score::of(&checks, passed);
+        score.core.of += left_out.unseen + left_out.anew;
         Results::load(course).add(chapter, options.exercise, whose, score);
     }
     Ok(done)
+}
+
+/// How the playing of checks came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All were played.
+    Played,
+    /// The server does not answer, so the rest was left.
+    Hopeless,
+    /// The rest was left because the time was over.
+    OutOfTime,
+}
+
+/// Plays checks against a server, starts that for each that wants a new one, and
+/// passes on what became of each.
+pub fn play_all<'a>(
+    checks: &'a [Check],
+    target: &mut Target,
+    options: &Options,
+    deadline: Option<Instant>,
+    mut tell: impl FnMut(Outcome<'a>),
+) -> Result<Ended, CannotCheck> {
+    let mut unanswered = 0;
+    for (position, check) in checks.iter().enumerate() {
+        if deadline.is_some_and(|deadline| Instant::now() > deadline) {
+            return Ok(Ended::OutOfTime);
+        }
+        if unanswered >= HOPELESS && !options.all {
+            return Ok(Ended::Hopeless);
+        }
+        // Each exercise check begins with a server that has served nobody yet.
+        let transcript = &check.transcript;
+        if options.exercise || transcript.names_the_port() || transcript.begins_anew() {
+            target.stop();
+        }
+        target.ensure_running()?;
+        let outcome = run(check, target, options);
+        if position == 0 && !target.is_command() && nobody_there(&outcome.played) {
+            return Err(CannotCheck(format!(
+                "nothing listens on {}; start the server first, \
+                 or give its command after --",
+                target.address()
+            )));
+        }
+        unanswered += usize::from(outcome.played.timed_out());
+        tell(outcome);
+    }
+    Ok(Ended::Played)
 }
 
 fn run<'a>(check: &'a Check, target: &mut Target, options: &Options) -> Outcome<'a> {

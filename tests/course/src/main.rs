@@ -8,7 +8,7 @@ macro_rules! say {
     ($($line:tt)*) => {{
         use std::io::Write;
         if writeln!(anstream::stdout(), $($line)*).is_err() {
-            crate::target::stop_all(crate::FAILED.into());
+            crate::process::stop_all(crate::FAILED.into());
         }
     }};
 }
@@ -29,6 +29,7 @@ mod check;
 mod diff;
 mod exercise;
 mod list;
+mod process;
 mod report;
 mod results;
 mod start;
@@ -241,7 +242,7 @@ impl std::error::Error for CannotCheck {}
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     let course = Course::find()?;
-    target::stop_on_ctrl_c()?;
+    process::stop_on_ctrl_c()?;
     match command {
         Command::List => list::list(&course)?,
         Command::Check(arguments) => {

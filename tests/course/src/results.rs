@@ -1,9 +1,9 @@
 //! The best that the checks of each chapter gave, for the list.
 
-use std::env;
 use std::fs;
 use std::path::PathBuf;
 
+use harness::checks::Check;
 use serde_json::{Map, Value, json};
 
 use crate::chapters::{Chapter, Course};
@@ -28,6 +28,23 @@ pub struct Score {
     pub robust: Count,
 }
 
+impl Score {
+    /// What these checks gave, of which some have passed.
+    pub fn of(checks: &[Check], has_passed: impl Fn(&Check) -> bool) -> Self {
+        let count = |decides: bool| {
+            let of_this_kind = || checks.iter().filter(|check| check.decides() == decides);
+            Count {
+                passed: of_this_kind().filter(|check| has_passed(check)).count(),
+                of: of_this_kind().count(),
+            }
+        };
+        Self {
+            core: count(true),
+            robust: count(false),
+        }
+    }
+}
+
 /// Which server was checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
@@ -47,9 +64,7 @@ pub struct Results {
 impl Results {
     /// Reads the scores; what cannot be read counts as never run.
     pub fn load(course: &Course) -> Self {
-        let target = env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| course.root.join("target"), PathBuf::from);
-        let path = target.join("course-results.json");
+        let path = course.target_folder().join("course-results.json");
         let scores = fs::read_to_string(&path)
             .ok()
             .and_then(|text| serde_json::from_str(&text).ok())

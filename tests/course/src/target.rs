@@ -1,20 +1,19 @@
 //! The server that is checked: one that runs, or one that a command starts.
 
 use std::collections::BTreeSet;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio, exit};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::judge::Death;
 use harness::play::{Connection, Host, PATIENCE};
 use indicatif::{ProgressBar, ProgressStyle};
-use process_wrap::std::{ChildWrapper, CommandWrap};
 use socket2::{Domain, Socket, Type};
 
 use crate::chapters::Chapter;
+use crate::process::{DEATH_TIMEOUT, Place};
 use crate::{CannotCheck, cargo};
 
 /// How many times its limit a command may take until it listens, as long as it
@@ -29,9 +28,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a command may take to say where it listens when something answers
 /// where it is expected: that may be another program, whoever started it.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long a server that has closed a connection without an answer may take to
-/// die of it.
-const DEATH_TIMEOUT: Duration = Duration::from_millis(300);
 /// The same for one that has answered.
 const QUICK_DEATH_TIMEOUT: Duration = Duration::from_millis(50);
 /// How long a server that has said where it listens may take to do so.
@@ -75,41 +71,6 @@ impl Kind {
     }
 }
 
-/// What was started and runs. There is one at a time, and it stands here so that
-/// Ctrl-C can stop it too.
-static PROCESS: Mutex<Option<Process>> = Mutex::new(None);
-
-/// Programs that were started beside it, with no children of their own.
-static PROGRAMS: Mutex<Vec<Child>> = Mutex::new(Vec::new());
-
-/// Keeps a program that was started, so that it is stopped whatever ends the
-/// course.
-pub fn keep(program: Child) {
-    lock(&PROGRAMS).push(program);
-}
-
-/// Stops all programs that are kept.
-pub fn stop_programs() {
-    for mut program in lock(&PROGRAMS).drain(..) {
-        let _ = program.kill();
-        let _ = program.wait();
-    }
-}
-
-/// Stops all that was started and ends the course.
-pub fn stop_all(code: i32) -> ! {
-    drop(lock(&PROCESS).take());
-    stop_programs();
-    exit(code)
-}
-
-/// Makes Ctrl-C stop what was started. A command gets a process group of its own,
-/// so that all of it can be stopped, and what the terminal sends does not reach
-/// that group by itself.
-pub fn stop_on_ctrl_c() -> Result<(), ctrlc::Error> {
-    ctrlc::set_handler(|| stop_all(130))
-}
-
 /// The server that is checked. What was started is stopped, with its children,
 /// when this is dropped.
 pub struct Target {
@@ -119,36 +80,8 @@ pub struct Target {
     address: SocketAddr,
     /// A connection that showed that the server listens, kept for the first use.
     first: Option<TcpStream>,
-}
-
-impl Drop for Target {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-struct Process {
-    child: Box<dyn ChildWrapper>,
-    output: Collected,
-    errors: Collected,
-}
-
-impl Process {
-    fn has_ended(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
-    }
-
-    fn stop(&mut self) {
-        // A group whose leader has ended may have members that have not.
-        let _ = self.child.start_kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        self.stop();
-    }
+    /// Where the command stands while it runs.
+    place: Place,
 }
 
 impl Target {
@@ -167,6 +100,7 @@ impl Target {
             start_timeout,
             address,
             first: None,
+            place: Place::new(),
         }
     }
 
@@ -211,12 +145,11 @@ impl Target {
             Kind::Command { words, port } => (words, *port, false),
             Kind::Own { words } => (words, None, true),
         };
-        let mut process = lock(&PROCESS);
-        if process.as_mut().is_some_and(|process| !process.has_ended()) {
+        if self.is_alive() {
             return Ok(());
         }
         // The old one is stopped before the new one wants its port.
-        drop(process.take());
+        self.place.stop();
         let expected: SocketAddr = (Ipv4Addr::LOCALHOST, port.unwrap_or(DEFAULT_PORT)).into();
         // Binding it tells without a word to whoever has it.
         let taken = TcpListener::bind(expected).is_err();
@@ -230,8 +163,7 @@ impl Target {
             )));
         }
         let before = listening();
-        *process = Some(spawn(words)?);
-        drop(process);
+        self.place.start(command(words)?)?;
         let waited =
             self.wait_until_it_listens(expected, is_own || taken && port.is_none(), &before);
         let is_kept = matches!(&waited, Err(CannotCheck(words)) if says_in_use(words))
@@ -244,14 +176,14 @@ impl Target {
         let (Kind::Command { words, .. } | Kind::Own { words }) = &self.kind else {
             return waited;
         };
-        *lock(&PROCESS) = Some(spawn(words)?);
+        self.place.start(command(words)?)?;
         self.wait_until_it_listens(expected, is_own, &before)
     }
 
     /// Stops the command, so that the next check gets a new one.
     pub fn stop(&mut self) {
         self.first = None;
-        drop(lock(&PROCESS).take());
+        self.place.stop();
     }
 
     /// Waits until the command says where it listens, or, unless that is for
@@ -278,7 +210,7 @@ impl Target {
         let mut is_told = !progress.is_hidden();
         let mut answered: Option<(TcpStream, Instant)> = None;
         loop {
-            let mut guard = lock(&PROCESS);
+            let mut guard = self.place.process();
             let Some(process) = guard.as_mut() else {
                 return Err(CannotCheck("the command was stopped".to_owned()));
             };
@@ -354,13 +286,13 @@ impl Target {
     }
 
     fn is_alive(&self) -> bool {
-        let mut process = lock(&PROCESS);
+        let mut process = self.place.process();
         process.as_mut().is_some_and(|process| !process.has_ended())
     }
 
     /// Stops the command and gives all that it has printed to standard output.
     pub fn stop_and_log(&mut self) -> String {
-        let Some(mut process) = lock(&PROCESS).take() else {
+        let Some(mut process) = self.place.process().take() else {
             return String::new();
         };
         process.stop();
@@ -377,7 +309,7 @@ impl Target {
             QUICK_DEATH_TIMEOUT
         };
         let deadline = Instant::now() + patience;
-        let mut process = lock(&PROCESS);
+        let mut process = self.place.process();
         let process = process.as_mut()?;
         while !process.has_ended() {
             if Instant::now() > deadline {
@@ -385,9 +317,8 @@ impl Target {
             }
             thread::sleep(TICK);
         }
-        let status = process.child.try_wait().ok().flatten();
         // Each system has words of its own for this.
-        let code = status.map(|status| status.code());
+        let code = process.status().map(|status| status.code());
         let words = match code {
             Some(Some(code)) => format!(" (exit code {code})"),
             Some(None) => " (by a signal)".to_owned(),
@@ -409,13 +340,13 @@ impl Host for Target {
     }
 
     fn all_printed(&self) -> Vec<u8> {
-        let process = lock(&PROCESS);
+        let process = self.place.process();
         let printed = process.as_ref().map(|process| process.output.so_far());
         printed.unwrap_or_default()
     }
 
     fn printed_since(&self, length: usize) -> Vec<u8> {
-        let process = lock(&PROCESS);
+        let process = self.place.process();
         let Some(process) = process.as_ref() else {
             return Vec::new();
         };
@@ -503,130 +434,11 @@ fn progress(what: &str) -> ProgressBar {
     progress
 }
 
-fn spawn(words: &[String]) -> Result<Process, CannotCheck> {
+fn command(words: &[String]) -> Result<Command, CannotCheck> {
     let (program, arguments) = words
         .split_first()
         .ok_or_else(|| CannotCheck("there is no command after --".to_owned()))?;
     let mut command = Command::new(program);
-    command
-        .args(arguments)
-        // Python holds back what it prints into a pipe, and with it the port.
-        .env("PYTHONUNBUFFERED", "1")
-        // Last words are few lines, and should not be those of a backtrace.
-        .env("RUST_BACKTRACE", "0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut command = CommandWrap::from(command);
-    #[cfg(unix)]
-    command.wrap(process_wrap::std::ProcessGroup::leader());
-    #[cfg(windows)]
-    command.wrap(process_wrap::std::JobObject);
-    let mut child = command
-        .spawn()
-        .map_err(|error| CannotCheck(format!("cannot start `{program}`: {error}")))?;
-    let output = Collected::new(child.stdout().take());
-    let errors = Collected::new(child.stderr().take());
-    Ok(Process {
-        child,
-        output,
-        errors,
-    })
-}
-
-/// What a command prints, read as it comes so that the command never has to
-/// wait for a reader.
-#[derive(Clone)]
-struct Collected {
-    shared: Arc<(Mutex<Printed>, Condvar)>,
-}
-
-#[derive(Default)]
-struct Printed {
-    bytes: Vec<u8>,
-    at_its_end: bool,
-}
-
-impl Collected {
-    fn new(pipe: Option<impl Read + Send + 'static>) -> Self {
-        let shared = Arc::new((Mutex::new(Printed::default()), Condvar::new()));
-        let collected = Self {
-            shared: Arc::clone(&shared),
-        };
-        thread::spawn(move || {
-            let (printed, ended) = &*shared;
-            if let Some(pipe) = pipe {
-                let mut reader = BufReader::new(pipe);
-                while let Ok(chunk @ [_, ..]) = reader.fill_buf() {
-                    let length = chunk.len();
-                    lock(printed).bytes.extend(chunk);
-                    reader.consume(length);
-                }
-            }
-            lock(printed).at_its_end = true;
-            ended.notify_all();
-        });
-        collected
-    }
-
-    /// The port in the first line that names one.
-    fn port(&self) -> Option<u16> {
-        let bytes = &lock(&self.shared.0).bytes;
-        let text = String::from_utf8_lossy(bytes);
-        let (_, rest) = text.split_once("Listening on port ")?;
-        let (line, _) = rest.split_once('\n')?;
-        let (port, _) = line.split_once(|character: char| !character.is_ascii_digit())?;
-        port.parse().ok()
-    }
-
-    /// All that was printed by a command that has ended.
-    fn all(&self) -> String {
-        let (printed, ended) = &*self.shared;
-        let (printed, _) = ended
-            .wait_timeout_while(lock(printed), DEATH_TIMEOUT, |printed| !printed.at_its_end)
-            .unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&printed.bytes).into_owned()
-    }
-
-    fn so_far(&self) -> Vec<u8> {
-        lock(&self.shared.0).bytes.clone()
-    }
-
-    fn after_listening(&self) -> Vec<u8> {
-        let bytes = self.so_far();
-        match bytes.iter().position(|&byte| byte == b'\n') {
-            Some(end) if bytes.starts_with(b"Listening on port ") => bytes[end + 1..].to_vec(),
-            _ => bytes,
-        }
-    }
-
-    /// The last lines of a command that has ended, as the end of a sentence.
-    fn last_lines(&self, count: usize) -> String {
-        let text = self.all();
-        let lines: Vec<&str> = text
-            .lines()
-            .filter(|line| !line.trim().is_empty() && !is_cargos(line))
-            .collect();
-        if lines.is_empty() {
-            return String::new();
-        }
-        let last: Vec<String> = lines[lines.len().saturating_sub(count)..]
-            .iter()
-            .map(|line| format!("\n    {line}"))
-            .collect();
-        format!("; its last words:{}", last.concat())
-    }
-}
-
-/// Whether this is what `cargo run` says of its building, and not the server.
-fn is_cargos(line: &str) -> bool {
-    const VERBS: [&str; 5] = ["Compiling", "Finished", "Running", "Blocking", "Building"];
-    let (verb, rest) = line.trim_start().split_once(' ').unwrap_or((line, ""));
-    // cargo sets its verbs flush right, in twelve columns.
-    VERBS.contains(&verb) && line.len() - rest.len() == 13
-}
-
-/// A thread that panicked while it held the lock has left nothing half-done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    command.args(arguments);
+    Ok(command)
 }

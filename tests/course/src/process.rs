@@ -1,0 +1,261 @@
+//! What was started here, and is stopped again whatever ends the course.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio, exit};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use process_wrap::std::{ChildWrapper, CommandWrap};
+
+use crate::CannotCheck;
+
+/// How long a server that has closed a connection without an answer may take to
+/// die of it, and one that has died until all that it printed has come.
+pub const DEATH_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// How much is kept of what a command prints, in bytes. A server that never stops
+/// printing must not take all memory.
+const MOST_KEPT: usize = 16 * 1024 * 1024;
+
+/// The places of all processes, so that Ctrl-C can stop them too.
+static PLACES: Mutex<Vec<Weak<Mutex<Option<Process>>>>> = Mutex::new(Vec::new());
+
+/// Whether everything is being stopped, so that nothing new may start.
+static STOPPING: AtomicBool = AtomicBool::new(false);
+
+/// Programs that were started beside it, with no children of their own.
+static PROGRAMS: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+/// Keeps a program that was started, so that it is stopped whatever ends the
+/// course.
+pub fn keep(program: Child) {
+    lock(&PROGRAMS).push(program);
+}
+
+/// Stops all programs that are kept.
+pub fn stop_programs() {
+    for mut program in lock(&PROGRAMS).drain(..) {
+        let _ = program.kill();
+        let _ = program.wait();
+    }
+}
+
+/// Stops all that was started and ends the course.
+pub fn stop_all(code: i32) -> ! {
+    STOPPING.store(true, Ordering::SeqCst);
+    for place in lock(&PLACES).iter().filter_map(Weak::upgrade) {
+        drop(lock(&place).take());
+    }
+    stop_programs();
+    exit(code)
+}
+
+/// Makes Ctrl-C stop what was started. A command gets a process group of its own,
+/// so that all of it can be stopped, and what the terminal sends does not reach
+/// that group by itself.
+pub fn stop_on_ctrl_c() -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(|| stop_all(130))
+}
+
+/// A place for one process. What stands there is stopped, with its children, when
+/// the place is dropped.
+pub struct Place {
+    process: Arc<Mutex<Option<Process>>>,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let process = Arc::new(Mutex::new(None));
+        let mut places = lock(&PLACES);
+        places.retain(|place| place.strong_count() > 0);
+        places.push(Arc::downgrade(&process));
+        Self { process }
+    }
+
+    /// What stands there.
+    pub fn process(&self) -> MutexGuard<'_, Option<Process>> {
+        lock(&self.process)
+    }
+
+    /// Stops what stands there, and starts a command in its place.
+    pub fn start(&self, command: Command) -> Result<(), CannotCheck> {
+        let mut process = self.process();
+        // The old one is stopped before the new one wants its port.
+        drop(process.take());
+        if STOPPING.load(Ordering::SeqCst) {
+            return Err(CannotCheck("everything is being stopped".to_owned()));
+        }
+        *process = Some(Process::start(command)?);
+        Ok(())
+    }
+
+    /// Stops what stands there.
+    pub fn stop(&self) {
+        drop(self.process().take());
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// A command that was started.
+pub struct Process {
+    child: Box<dyn ChildWrapper>,
+    pub output: Collected,
+    pub errors: Collected,
+}
+
+impl Process {
+    fn start(mut command: Command) -> Result<Self, CannotCheck> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        command
+            // Python holds back what it prints into a pipe, and with it the port.
+            .env("PYTHONUNBUFFERED", "1")
+            // Last words are few lines, and should not be those of a backtrace.
+            .env("RUST_BACKTRACE", "0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut command = CommandWrap::from(command);
+        #[cfg(unix)]
+        command.wrap(process_wrap::std::ProcessGroup::leader());
+        #[cfg(windows)]
+        command.wrap(process_wrap::std::JobObject);
+        let mut child = command
+            .spawn()
+            .map_err(|error| CannotCheck(format!("cannot start `{program}`: {error}")))?;
+        let output = Collected::new(child.stdout().take());
+        let errors = Collected::new(child.stderr().take());
+        Ok(Self {
+            child,
+            output,
+            errors,
+        })
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// How it ended, where that is known.
+    pub fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    pub fn stop(&mut self) {
+        // A group whose leader has ended may have members that have not.
+        let _ = self.child.start_kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// What a command prints, read as it comes so that the command never has to
+/// wait for a reader.
+#[derive(Clone)]
+pub struct Collected {
+    shared: Arc<(Mutex<Printed>, Condvar)>,
+}
+
+#[derive(Default)]
+struct Printed {
+    bytes: Vec<u8>,
+    at_its_end: bool,
+}
+
+impl Collected {
+    fn new(pipe: Option<impl Read + Send + 'static>) -> Self {
+        let shared = Arc::new((Mutex::new(Printed::default()), Condvar::new()));
+        let collected = Self {
+            shared: Arc::clone(&shared),
+        };
+        thread::spawn(move || {
+            let (printed, ended) = &*shared;
+            if let Some(pipe) = pipe {
+                let mut reader = BufReader::new(pipe);
+                while let Ok(chunk @ [_, ..]) = reader.fill_buf() {
+                    let length = chunk.len();
+                    let mut printed = lock(printed);
+                    let room = MOST_KEPT.saturating_sub(printed.bytes.len());
+                    printed.bytes.extend(&chunk[..length.min(room)]);
+                    drop(printed);
+                    reader.consume(length);
+                }
+            }
+            lock(printed).at_its_end = true;
+            ended.notify_all();
+        });
+        collected
+    }
+
+    /// The port in the first line that names one.
+    pub fn port(&self) -> Option<u16> {
+        let bytes = &lock(&self.shared.0).bytes;
+        let text = String::from_utf8_lossy(bytes);
+        let (_, rest) = text.split_once("Listening on port ")?;
+        let (line, _) = rest.split_once('\n')?;
+        let (port, _) = line.split_once(|character: char| !character.is_ascii_digit())?;
+        port.parse().ok()
+    }
+
+    /// All that was printed by a command that has ended.
+    pub fn all(&self) -> String {
+        let (printed, ended) = &*self.shared;
+        let (printed, _) = ended
+            .wait_timeout_while(lock(printed), DEATH_TIMEOUT, |printed| !printed.at_its_end)
+            .unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&printed.bytes).into_owned()
+    }
+
+    pub fn so_far(&self) -> Vec<u8> {
+        lock(&self.shared.0).bytes.clone()
+    }
+
+    pub fn after_listening(&self) -> Vec<u8> {
+        let bytes = self.so_far();
+        match bytes.iter().position(|&byte| byte == b'\n') {
+            Some(end) if bytes.starts_with(b"Listening on port ") => bytes[end + 1..].to_vec(),
+            _ => bytes,
+        }
+    }
+
+    /// The last lines of a command that has ended, as the end of a sentence.
+    pub fn last_lines(&self, count: usize) -> String {
+        let text = self.all();
+        let lines: Vec<&str> = text
+            .lines()
+            .filter(|line| !line.trim().is_empty() && !is_cargos(line))
+            .collect();
+        if lines.is_empty() {
+            return String::new();
+        }
+        let last: Vec<String> = lines[lines.len().saturating_sub(count)..]
+            .iter()
+            .map(|line| format!("\n    {line}"))
+            .collect();
+        format!("; its last words:{}", last.concat())
+    }
+}
+
+/// Whether this is what `cargo run` says of its building, and not the server.
+fn is_cargos(line: &str) -> bool {
+    const VERBS: [&str; 5] = ["Compiling", "Finished", "Running", "Blocking", "Building"];
+    let (verb, rest) = line.trim_start().split_once(' ').unwrap_or((line, ""));
+    // cargo sets its verbs flush right, in twelve columns.
+    VERBS.contains(&verb) && line.len() - rest.len() == 13
+}
+
+/// A thread that panicked while it held the lock has left nothing half-done.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
