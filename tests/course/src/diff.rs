@@ -64,7 +64,7 @@ pub fn diff(course: &Course, from: &str, to: Option<&str>, layout: Layout) -> an
 }
 
 /// The columns of the terminal; where there is none, `COLUMNS` may say it.
-fn columns() -> usize {
+pub fn columns() -> usize {
     let from_terminal = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     let from_environment = || env::var("COLUMNS").ok()?.parse().ok();
     from_terminal.or_else(from_environment).unwrap_or(80)

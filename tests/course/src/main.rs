@@ -21,13 +21,16 @@ macro_rules! warn {
     }};
 }
 
+mod archive;
 mod bench;
 mod book;
 mod by_hand;
 mod chapters;
 mod check;
+mod class;
 mod diff;
 mod exercise;
+mod hand_in;
 mod list;
 mod process;
 mod report;
@@ -39,6 +42,7 @@ use std::env;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
 use anstream::ColorChoice;
@@ -86,6 +90,10 @@ enum Command {
     Hint(HintArguments),
     /// Measures what threads are worth
     Bench(BenchArguments),
+    /// Makes one file of your server, to give away
+    HandIn(HandInArguments),
+    /// Checks all that a class has handed in, and makes one table of it
+    Class(ClassArguments),
     /// Rewrites the blocks of BOOK.md from their sources, or checks them
     Book(BookArguments),
 }
@@ -185,6 +193,58 @@ struct BenchArguments {
     /// Writes the figures as a drawing too
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct HandInArguments {
+    /// Your name, which the file gets
+    name: String,
+
+    /// Where your server is, if it is not chapters/my-server
+    folder: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct ClassArguments {
+    /// The chapter: ch04-routing, ch04 or 4
+    chapter: String,
+
+    /// Where the hand-ins lie: folders with a crate, a `server.py`, a `server.js` or
+    /// a file `command`, files NAME.rs, and what `cargo course hand-in` made
+    folder: PathBuf,
+
+    /// Checks the chapter's exercise
+    #[arg(long)]
+    exercise: bool,
+
+    /// Runs the hand-ins, with your rights: BOOK.md says how to give them fewer
+    #[arg(long)]
+    trust: bool,
+
+    /// How many are checked at the same time; without it, two for each processor,
+    /// and eight at the most
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+
+    /// How many seconds a hand-in may take to be built, and as many to be checked
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    limit: u64,
+
+    /// How many seconds a server may take until it listens
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    start_timeout: u64,
+
+    /// Writes the table to a file, or with - to standard output alone
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+
+    /// Writes one JSON object for each hand-in, with the compiler's first error
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+
+    /// Writes a page to read or print
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -292,6 +352,23 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bench(arguments) => {
             bench::bench(&course, arguments.json, arguments.svg.as_deref())?;
         }
+        Command::HandIn(arguments) => {
+            hand_in::hand_in(&course, &arguments.name, arguments.folder.as_deref())?;
+        }
+        Command::Class(arguments) => {
+            let chapter = course.chapter(&arguments.chapter)?;
+            let options = class::Options {
+                exercise: arguments.exercise,
+                trust: arguments.trust,
+                jobs: arguments.jobs.map_or_else(default_jobs, usize::from),
+                limit: Duration::from_secs(arguments.limit),
+                start_timeout: Duration::from_secs(arguments.start_timeout),
+                csv: arguments.csv,
+                json: arguments.json,
+                html: arguments.html,
+            };
+            class::class(&course, chapter, &arguments.folder, &options)?;
+        }
         Command::Book(arguments) => {
             let options = book::Options {
                 check: arguments.check,
@@ -303,6 +380,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How many servers are checked at the same time: the most part of a check is to
+/// wait.
+fn default_jobs() -> usize {
+    thread::available_parallelism().map_or(2, |count| (2 * count.get()).min(8))
 }
 
 /// The cargo that runs this, or the one that a shell would find.

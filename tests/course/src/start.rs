@@ -66,8 +66,7 @@ pub fn start(course: &Course, from: Option<&str>, force: bool) -> anyhow::Result
     }
     let cannot_write = || format!("cannot write {}", folder.display());
     fs::create_dir_all(folder.join("src")).with_context(cannot_write)?;
-    let manifest = MANIFEST.replace("FEATURE", &newest_feature(course)?);
-    fs::write(folder.join("Cargo.toml"), manifest).with_context(cannot_write)?;
+    fs::write(folder.join("Cargo.toml"), manifest(course)?).with_context(cannot_write)?;
     fs::write(folder.join("src/main.rs"), main).with_context(cannot_write)?;
 
     say!(
@@ -93,6 +92,11 @@ pub fn start(course: &Course, from: Option<&str>, force: bool) -> anyhow::Result
         }
     }
     Ok(())
+}
+
+/// The manifest of a learner's crate, which has all of `common`.
+pub fn manifest(course: &Course) -> anyhow::Result<String> {
+    Ok(MANIFEST.replace("FEATURE", &newest_feature(course)?))
 }
 
 /// The feature of `common` that includes all others.

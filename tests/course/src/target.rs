@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -51,6 +53,49 @@ pub enum Kind {
     },
     /// A chapter's own binary, which always prints its port.
     Own { words: Vec<String> },
+    /// What a learner has handed in.
+    HandIn(HandIn),
+}
+
+/// What a learner has handed in, and how it is started.
+#[derive(Clone)]
+pub struct HandIn {
+    /// The program and its arguments; the words `ADDRESS` and `PORT` stand for those
+    /// it is given.
+    pub words: Vec<String>,
+    /// Where it runs.
+    pub folder: PathBuf,
+    pub manner: Manner,
+}
+
+/// How a hand-in learns where it is to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manner {
+    /// By its argument and by `PORT` in its environment. Others run beside it, so
+    /// nothing counts but that port.
+    Told,
+    /// By `PORT` alone, as it would be started by hand. It runs alone, so that it may
+    /// also listen where it always does.
+    Alone,
+}
+
+/// Why a hand-in did not come to listen.
+pub enum NeverListened {
+    /// It ended.
+    Ended(CannotCheck),
+    /// It listens, or may listen, where it was not told to.
+    Elsewhere(CannotCheck),
+    /// It runs and does nothing that could be seen.
+    Silent(CannotCheck),
+}
+
+impl From<NeverListened> for CannotCheck {
+    fn from(reason: NeverListened) -> Self {
+        let (NeverListened::Ended(reason)
+        | NeverListened::Elsewhere(reason)
+        | NeverListened::Silent(reason)) = reason;
+        reason
+    }
 }
 
 impl Kind {
@@ -93,7 +138,7 @@ impl Target {
             Kind::Command { port, .. } => {
                 (Ipv4Addr::LOCALHOST, port.unwrap_or(DEFAULT_PORT)).into()
             }
-            Kind::Own { .. } => (Ipv4Addr::LOCALHOST, 0).into(),
+            Kind::Own { .. } | Kind::HandIn(_) => (Ipv4Addr::LOCALHOST, 0).into(),
         };
         Self {
             kind,
@@ -144,6 +189,13 @@ impl Target {
             Kind::Running(_) => return Ok(()),
             Kind::Command { words, port } => (words, *port, false),
             Kind::Own { words } => (words, None, true),
+            Kind::HandIn(hand_in) => {
+                if self.is_alive() {
+                    return Ok(());
+                }
+                let hand_in = hand_in.clone();
+                return Ok(self.start_hand_in(&hand_in)?);
+            }
         };
         if self.is_alive() {
             return Ok(());
@@ -195,7 +247,7 @@ impl Target {
         listening_before: &BTreeSet<SocketAddr>,
     ) -> Result<(), CannotCheck> {
         let (words, port) = match &self.kind {
-            Kind::Running(_) => return Ok(()),
+            Kind::Running(_) | Kind::HandIn(_) => return Ok(()),
             Kind::Command { words, port } => (words, *port),
             Kind::Own { words } => (words, None),
         };
@@ -260,6 +312,75 @@ impl Target {
                 )));
             }
             drop(guard);
+            thread::sleep(TICK);
+        }
+    }
+
+    /// Starts a hand-in, on another port than the time before: the system may keep
+    /// that one for a minute.
+    pub fn start_hand_in(&mut self, hand_in: &HandIn) -> Result<(), NeverListened> {
+        self.stop();
+        let own = free_port().map_err(NeverListened::Silent)?;
+        let default: SocketAddr = (Ipv4Addr::LOCALHOST, DEFAULT_PORT).into();
+        let is_alone = hand_in.manner == Manner::Alone;
+        if is_alone && !is_free(default) {
+            wait_for_port_quietly(default);
+        }
+        // Who has it now is somebody else.
+        let by_itself = Some(default).filter(|_| is_alone && is_free(default));
+        let command = hand_in.command(own).map_err(NeverListened::Ended)?;
+        self.place.start(command).map_err(NeverListened::Ended)?;
+        let started = Instant::now();
+        loop {
+            let mut guard = self.place.process();
+            let Some(process) = guard.as_mut() else {
+                return Err(NeverListened::Ended(CannotCheck(
+                    "the command was stopped".to_owned(),
+                )));
+            };
+            let said = process.output.port();
+            if process.has_ended() {
+                let last_words = process.errors.last_lines(4);
+                return Err(NeverListened::Ended(CannotCheck(format!(
+                    "it ended before it listened{last_words}"
+                ))));
+            }
+            drop(guard);
+            if said == Some(own.port()) {
+                self.address = own;
+                return Ok(());
+            }
+            // What it says may be wrong, but not that something answers there.
+            let elsewhere = said.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+            let others = elsewhere.into_iter().chain(by_itself);
+            let mut expected = [own].into_iter().chain(others.filter(|_| is_alone));
+            if let Some(stream) = expected.find_map(|address| connect_to_either(address).ok()) {
+                self.address = stream.peer_addr().unwrap_or(own);
+                self.first = Some(stream);
+                return Ok(());
+            }
+            if let (Some(address), false) = (elsewhere, is_alone) {
+                return Err(NeverListened::Elsewhere(CannotCheck(format!(
+                    "it listens on port {}, whatever it is told",
+                    address.port()
+                ))));
+            }
+            if !is_alone && started.elapsed() > GRACE && connect_to_either(default).is_ok() {
+                return Err(NeverListened::Elsewhere(CannotCheck(format!(
+                    "it may be what listens on port {DEFAULT_PORT}"
+                ))));
+            }
+            if started.elapsed() > self.start_timeout {
+                let where_else = match by_itself {
+                    Some(_) => format!(", nor on {DEFAULT_PORT}"),
+                    None if is_alone => format!("; another program has port {DEFAULT_PORT}"),
+                    None => String::new(),
+                };
+                return Err(NeverListened::Silent(CannotCheck(format!(
+                    "it did not listen on the port it was given within {} s{where_else}",
+                    self.start_timeout.as_secs()
+                ))));
+            }
             thread::sleep(TICK);
         }
     }
@@ -420,6 +541,59 @@ fn says_in_use(words: &str) -> bool {
 fn is_free(address: SocketAddr) -> bool {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None);
     socket.is_ok_and(|socket| socket.bind(&address.into()).is_ok())
+}
+
+/// Waits for the same without a word, for as long as that may be of use.
+fn wait_for_port_quietly(address: SocketAddr) {
+    let deadline = Instant::now() + PORT_KEPT;
+    let answers = || connect_to_either(address).is_ok();
+    while Instant::now() < deadline && !is_free(address) && !answers() {
+        thread::sleep(PORT_TICK);
+    }
+}
+
+/// A port for a hand-in that nothing has. The system gives clients theirs from
+/// further up, so none of these can take it before the hand-in does.
+fn free_port() -> Result<SocketAddr, CannotCheck> {
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 10_000;
+    /// How many of them were tried so far: each is tried once before one is tried
+    /// again.
+    static TRIED: AtomicU16 = AtomicU16::new(0);
+    // Two courses at the same time begin at different ones.
+    let start = std::process::id() % u32::from(COUNT);
+    for _ in 0..COUNT {
+        let tried = TRIED.fetch_add(1, Ordering::Relaxed);
+        let offset = (start + u32::from(tried)) % u32::from(COUNT);
+        let port = FIRST + u16::try_from(offset).unwrap_or_default();
+        let address = (Ipv4Addr::LOCALHOST, port).into();
+        if is_free(address) {
+            return Ok(address);
+        }
+    }
+    Err(CannotCheck("there is no free port".to_owned()))
+}
+
+impl HandIn {
+    /// What starts it.
+    fn command(&self, address: SocketAddr) -> Result<Command, CannotCheck> {
+        let (own, port) = (address.to_string(), address.port().to_string());
+        let is_place_holder = |word: &String| matches!(&**word, "ADDRESS" | "PORT");
+        let mut words: Vec<String> = self.words.clone();
+        for word in &mut words {
+            match &**word {
+                "ADDRESS" => word.clone_from(&own),
+                "PORT" => word.clone_from(&port),
+                _ => {}
+            }
+        }
+        if self.manner == Manner::Told && !self.words.iter().any(is_place_holder) {
+            words.push(own);
+        }
+        let mut command = command(&words)?;
+        command.current_dir(&self.folder).env("PORT", port);
+        Ok(command)
+    }
 }
 
 /// A line on the terminal that says what is waited for, and goes with the wait.

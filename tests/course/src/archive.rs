@@ -1,0 +1,234 @@
+//! What a learner hands in: the files of a folder, and one file that holds them all.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use tar::{Archive, Builder, EntryType, Header};
+
+/// What the name of an archive ends with.
+pub const SUFFIX: &str = ".tar.gz";
+
+/// How much a hand-in may hold, in bytes: a hundred times what a server takes, and
+/// little enough for any disk.
+pub const MOST: u64 = 10 * 1024 * 1024;
+
+/// One file of a hand-in.
+pub struct Entry {
+    /// Its path from the hand-in's folder.
+    pub path: PathBuf,
+    pub length: u64,
+}
+
+/// The files of a hand-in's folder, sorted, without what cargo builds, what is
+/// hidden, and links, which may lead anywhere.
+pub fn files_in(folder: &Path) -> anyhow::Result<Vec<Entry>> {
+    let files = walk(folder, Path::new(""), &|name| {
+        !name.starts_with('.') && name != "target" && name != "__MACOSX"
+    })?;
+    let all: u64 = files.iter().map(|file| file.length).sum();
+    if all > MOST {
+        let biggest = files.iter().max_by_key(|file| file.length);
+        let biggest = biggest.map_or(Path::new(""), |file| &file.path);
+        bail!(
+            "it holds {} MiB, which is too much for a server; the biggest file is {}",
+            all / (1024 * 1024),
+            biggest.display()
+        );
+    }
+    Ok(files)
+}
+
+/// The files in a part of a folder whose names, and whose folders' names, are wanted.
+fn walk(
+    folder: &Path,
+    part: &Path,
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> anyhow::Result<Vec<Entry>> {
+    let mut files = Vec::new();
+    let mut folders = vec![part.to_owned()];
+    while let Some(inner) = folders.pop() {
+        let cannot_read = || format!("cannot read {}", folder.join(&inner).display());
+        for entry in fs::read_dir(folder.join(&inner)).with_context(cannot_read)? {
+            let entry = entry.with_context(cannot_read)?;
+            let name = entry.file_name();
+            let kind = entry.file_type().with_context(cannot_read)?;
+            let path = inner.join(&name);
+            if !is_wanted(&name.to_string_lossy()) {
+                continue;
+            } else if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file() {
+                let length = entry.metadata().with_context(cannot_read)?.len();
+                files.push(Entry { path, length });
+            }
+        }
+    }
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(files)
+}
+
+/// Copies the files of a folder. Each is new, whatever the time of the old one:
+/// cargo goes by the time, and would take a copy of an old file for built already.
+pub fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    for file in files_in(from)? {
+        let source = from.join(&file.path);
+        let bytes = fs::read(&source);
+        let bytes = bytes.with_context(|| format!("cannot read {}", source.display()))?;
+        write(&to.join(&file.path), &bytes)?;
+    }
+    Ok(())
+}
+
+/// Writes a file, and makes its folder where there is none.
+pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(path, bytes))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Puts the files of a folder into an archive, below a folder of that name. The
+/// archive says nothing of whose they are, nor of when they were written.
+pub fn pack(folder: &Path, name: &str, archive: &Path) -> anyhow::Result<Vec<Entry>> {
+    let files = files_in(folder)?;
+    let cannot_write = || format!("cannot write {}", archive.display());
+    let file = File::create(archive).with_context(cannot_write)?;
+    let mut builder = Builder::new(GzEncoder::new(file, Compression::default()));
+    for Entry { path, .. } in &files {
+        let source = folder.join(path);
+        let bytes = fs::read(&source);
+        let bytes = bytes.with_context(|| format!("cannot read {}", source.display()))?;
+        let mut header = Header::new_gnu();
+        header.set_size(bytes.len().try_into()?);
+        header.set_mode(0o644);
+        header.set_entry_type(EntryType::Regular);
+        builder
+            .append_data(&mut header, Path::new(name).join(path), &*bytes)
+            .with_context(cannot_write)?;
+    }
+    let compressed = builder.into_inner().with_context(cannot_write)?;
+    compressed.finish().with_context(cannot_write)?;
+    Ok(files)
+}
+
+/// Takes the files out of an archive. Others may have made it, so nothing is
+/// written outside the folder, no link is made, and there is an end to it.
+pub fn unpack(archive: &Path, folder: &Path) -> anyhow::Result<()> {
+    let file = File::open(archive).context("it cannot be opened")?;
+    // A short file can hold zeros without end.
+    let content = GzDecoder::new(file).take(2 * MOST);
+    let mut archive = Archive::new(content);
+    let mut room = MOST;
+    for entry in archive.entries().context("it is no archive")? {
+        let entry = entry.context("it is no archive, or not a whole one")?;
+        if entry.header().entry_type() != EntryType::Regular {
+            continue;
+        }
+        let path = entry
+            .path()
+            .context("it holds a name that is none")?
+            .into_owned();
+        let stays_inside = path
+            .components()
+            .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        ensure!(
+            stays_inside,
+            "it holds {}, which leads out of it",
+            path.display()
+        );
+        let mut bytes = Vec::new();
+        entry
+            .take(room + 1)
+            .read_to_end(&mut bytes)
+            .context("it is not whole")?;
+        room = room
+            .checked_sub(bytes.len().try_into()?)
+            .context("it holds too much for a server")?;
+        let name = path.file_name().map(OsStr::to_string_lossy);
+        if !name.is_none_or(|name| name.starts_with('.')) {
+            write(&folder.join(path), &bytes)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_comes_out_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, target) = (folder.path().join("source"), folder.path().join("target"));
+        let archive = folder.path().join("ada.tar.gz");
+        for path in ["src/main.rs", "Cargo.toml", "target/debug/big", ".git/HEAD"] {
+            write(&source.join(path), path.as_bytes()).unwrap();
+        }
+        let packed = pack(&source, "ada", &archive).unwrap();
+        assert_eq!(packed.len(), 2);
+        unpack(&archive, &target).unwrap();
+        let files = files_in(&target).unwrap();
+        let files: Vec<&Path> = files.iter().map(|file| &*file.path).collect();
+        assert_eq!(
+            files,
+            [Path::new("ada/Cargo.toml"), Path::new("ada/src/main.rs")]
+        );
+        let main = fs::read_to_string(target.join("ada/src/main.rs")).unwrap();
+        assert_eq!(main, "src/main.rs");
+    }
+
+    /// An archive with one entry whose path is put in as it is.
+    fn archive_of(path: &str, kind: EntryType, content: &[u8]) -> Vec<u8> {
+        let mut header = Header::new_gnu();
+        header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_size(content.len().try_into().unwrap());
+        header.set_entry_type(kind);
+        header.set_cksum();
+        let mut builder = Builder::new(GzEncoder::new(Vec::new(), Compression::fast()));
+        builder.append(&header, content).unwrap();
+        builder.into_inner().unwrap().finish().unwrap()
+    }
+
+    #[test]
+    fn archives_that_mean_harm() {
+        let zeros = vec![0; usize::try_from(MOST).unwrap() + 1];
+        let long_ago = archive_of("a/main.rs", EntryType::Regular, b"fn main() {}");
+        for (bytes, said) in [
+            (
+                archive_of("../out", EntryType::Regular, b"out"),
+                "leads out",
+            ),
+            (
+                archive_of("/tmp/out", EntryType::Regular, b"out"),
+                "leads out",
+            ),
+            (archive_of("a/big", EntryType::Regular, &zeros), "too much"),
+            (b"nonsense".to_vec(), "no archive"),
+            (long_ago[..long_ago.len() / 2].to_vec(), "whole"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let archive = folder.path().join("ada.tar.gz");
+            fs::write(&archive, bytes).unwrap();
+            let inside = folder.path().join("inside");
+            let error = unpack(&archive, &inside).unwrap_err();
+            assert!(format!("{error:#}").contains(said), "{error:#}");
+            assert!(!folder.path().join("out").exists());
+        }
+    }
+
+    #[test]
+    fn links_are_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = folder.path().join("ada.tar.gz");
+        fs::write(&archive, archive_of("link", EntryType::Symlink, b"")).unwrap();
+        let inside = folder.path().join("inside");
+        unpack(&archive, &inside).unwrap();
+        assert!(!inside.join("link").exists());
+    }
+}
