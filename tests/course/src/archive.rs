@@ -44,6 +44,20 @@ pub fn files_in(folder: &Path) -> anyhow::Result<Vec<Entry>> {
     Ok(files)
 }
 
+/// The paths of all files in a part of a folder, which may be a file itself, with
+/// slashes.
+pub fn files_below(folder: &Path, part: &str) -> anyhow::Result<Vec<String>> {
+    if folder.join(part).is_file() {
+        return Ok(vec![part.to_owned()]);
+    }
+    let files = walk(folder, Path::new(part), &|_| true)?;
+    let with_slashes = |file: Entry| {
+        let parts = file.path.iter().map(|part| part.to_string_lossy());
+        parts.collect::<Vec<_>>().join("/")
+    };
+    Ok(files.into_iter().map(with_slashes).collect())
+}
+
 /// The files in a part of a folder whose names, and whose folders' names, are wanted.
 fn walk(
     folder: &Path,

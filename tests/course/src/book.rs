@@ -13,6 +13,8 @@ use anyhow::Context;
 
 use crate::chapters::{Course, read};
 
+pub use names::anchor;
+
 /// Something wrong with a book, and the line it stands in, counted from 1.
 pub struct Problem {
     pub line: usize,

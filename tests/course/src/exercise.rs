@@ -1,5 +1,7 @@
 //! The exercises: their texts and hints.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, bail};
 
 use crate::chapters::{Chapter, Course, read};
@@ -13,10 +15,19 @@ pub struct Exercise {
 
 impl Exercise {
     pub fn of(course: &Course, chapter: &Chapter) -> anyhow::Result<Self> {
-        let file = format!("{}.md", chapter.short_name());
-        let path = course.root.join("tests/course/exercises").join(file);
+        let path = Self::path(course, chapter);
         let text = read(&path)?;
         Self::parse(&text).with_context(|| format!("{} is no exercise", path.display()))
+    }
+
+    /// Whether a chapter has one.
+    pub fn is_there(course: &Course, chapter: &Chapter) -> bool {
+        Self::path(course, chapter).exists()
+    }
+
+    fn path(course: &Course, chapter: &Chapter) -> PathBuf {
+        let file = format!("{}.md", chapter.short_name());
+        course.root.join("tests/course/exercises").join(file)
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -57,28 +68,16 @@ pub fn hint(course: &Course, chapter: &Chapter, number: Option<u8>) -> anyhow::R
             chapter.number,
             number + 1
         );
-    } else {
-        say!(
-            "A solution:  chapters/{}/examples/{}-solution.rs",
-            chapter.name,
-            chapter.short_name()
-        );
+        return Ok(());
+    }
+    // What a teacher hands out may have none.
+    let solution = format!(
+        "chapters/{}/examples/{}-solution.rs",
+        chapter.name,
+        chapter.short_name()
+    );
+    if course.root.join(&solution).exists() {
+        say!("A solution:  {solution}");
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_chapter_has_an_exercise_with_three_hints() {
-        let course = Course::find().unwrap();
-        assert_eq!(course.chapters.len(), 9);
-        for chapter in &course.chapters {
-            let exercise = Exercise::of(&course, chapter).unwrap();
-            assert_eq!(exercise.hints.len(), 3, "{}", chapter.name);
-            assert!(!exercise.text.is_empty(), "{}", chapter.name);
-        }
-    }
 }

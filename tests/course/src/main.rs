@@ -31,6 +31,7 @@ mod class;
 mod diff;
 mod exercise;
 mod hand_in;
+mod handout;
 mod list;
 mod process;
 mod report;
@@ -92,6 +93,8 @@ enum Command {
     Bench(BenchArguments),
     /// Makes one file of your server, to give away
     HandIn(HandInArguments),
+    /// Makes a folder with the workspace for learners, without the solutions
+    Handout(HandoutArguments),
     /// Checks all that a class has handed in, and makes one table of it
     Class(ClassArguments),
     /// Rewrites the blocks of BOOK.md from their sources, or checks them
@@ -202,6 +205,16 @@ struct HandInArguments {
 
     /// Where your server is, if it is not chapters/my-server
     folder: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct HandoutArguments {
+    /// The folder to make
+    folder: PathBuf,
+
+    /// Leaves out the last hint of each exercise, which is nearly the solution
+    #[arg(long)]
+    no_last_hint: bool,
 }
 
 #[derive(Args)]
@@ -354,6 +367,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::HandIn(arguments) => {
             hand_in::hand_in(&course, &arguments.name, arguments.folder.as_deref())?;
+        }
+        Command::Handout(arguments) => {
+            handout::handout(&course, &arguments.folder, arguments.no_last_hint)?;
         }
         Command::Class(arguments) => {
             let chapter = course.chapter(&arguments.chapter)?;

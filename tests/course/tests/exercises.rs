@@ -1,6 +1,7 @@
 //! For each exercise: the chapter as it stands does not pass, the solution does
 //! and still does what the chapter does, and a plausible wrong answer does not.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
@@ -23,6 +24,27 @@ fn check(arguments: &[&str]) -> String {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     )
+}
+
+#[test]
+fn every_chapter_has_an_exercise_with_three_hints() {
+    let chapters = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../chapters");
+    let names = fs::read_dir(chapters).expect("the chapters are read");
+    let names = names.map(|entry| entry.expect("an entry is read").file_name());
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    for name in names.filter(|name| name.starts_with("ch")) {
+        for hint in ["1", "2", "3"] {
+            let output = Command::new(env!("CARGO_BIN_EXE_course"))
+                .args(["hint", &name, hint])
+                .output()
+                .expect("the course runs");
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{name}: {output:?}");
+            assert!(said.contains(&format!("Hint {hint} of 3\n")), "{said}");
+            let solution = said.contains("A solution:  chapters/");
+            assert_eq!(solution, hint == "3", "{said}");
+        }
+    }
 }
 
 /// More wrong answers, each to the exercise of the chapter that its name begins

@@ -89,7 +89,17 @@ fn check_link(link: &str, folder: &Path, anchors: &[String]) -> Result<(), Strin
     Ok(())
 }
 
-/// The anchors that viewers make of headings: small letters, digits, hyphens.
+/// The anchor that viewers make of a heading: small letters, digits, hyphens.
+pub fn anchor(heading: &str) -> String {
+    heading
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
+        .map(|c| if c == ' ' { '-' } else { c })
+        .collect()
+}
+
+/// The anchors of all headings.
 fn anchors(text: &str) -> Vec<String> {
     let mut anchors: Vec<String> = Vec::new();
     let mut heading: Option<String> = None;
@@ -102,12 +112,7 @@ fn anchors(text: &str) -> Vec<String> {
                 }
             }
             Event::End(TagEnd::Heading(_)) => {
-                let heading = heading.take().unwrap_or_default().to_lowercase();
-                let anchor: String = heading
-                    .chars()
-                    .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'))
-                    .map(|c| if c == ' ' { '-' } else { c })
-                    .collect();
+                let anchor = anchor(&heading.take().unwrap_or_default());
                 let earlier = anchors.iter().filter(|known| **known == anchor).count();
                 anchors.push(match earlier {
                     0 => anchor,

@@ -1,0 +1,149 @@
+//! What `cargo course handout` makes: a workspace without the solutions, in which
+//! everything still works.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+/// The command, as it runs in a workspace.
+fn course(workspace: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_course"));
+    command.env("CARGO_MANIFEST_DIR", workspace.join("tests/course"));
+    command
+}
+
+fn own_workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+struct Handout {
+    folder: TempDir,
+}
+
+impl Handout {
+    fn new(options: &[&str]) -> Self {
+        let handout = Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+        };
+        course(&own_workspace())
+            .arg("handout")
+            .arg(handout.path())
+            .args(options)
+            .assert()
+            .success();
+        handout
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("handout")
+    }
+
+    fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path().join(path)).expect("a file is read")
+    }
+
+    fn says(&self, arguments: &[&str]) -> String {
+        let output = course(&self.path()).args(arguments).output();
+        let output = output.expect("the course runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr)
+    }
+}
+
+fn chapters() -> Vec<String> {
+    let names = fs::read_dir(own_workspace().join("chapters")).expect("the chapters are read");
+    let names = names.map(|entry| entry.expect("an entry is read").file_name());
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with("ch")).collect()
+}
+
+#[test]
+fn there_is_no_way_to_a_solution() {
+    let handout = Handout::new(&[]);
+    let book = handout.read("BOOK.md");
+    for words in [
+        "solution.rs",
+        "--example",
+        "## For the teacher",
+        "#for-the-teacher",
+    ] {
+        assert!(!book.contains(words), "{words}");
+    }
+    assert!(!handout.path().join("tests/course/tests").exists());
+    assert!(!handout.path().join("tests/course/servers").exists());
+    for chapter in chapters() {
+        let folder = handout.path().join("chapters").join(&chapter);
+        assert!(folder.join("src/main.rs").exists(), "{chapter}");
+        assert!(!folder.join("examples").exists(), "{chapter}");
+        let tests = handout.read(&format!("tests/{}.rs", chapter.replace('-', "_")));
+        assert!(!tests.contains("exercise"), "{chapter}: {tests}");
+        assert!(!tests.contains("solution"), "{chapter}: {tests}");
+        let sheet = handout.read(&format!("sheets/{chapter}.md"));
+        assert!(
+            sheet.contains(&format!("\ncargo run -p {chapter}\n")),
+            "{sheet}"
+        );
+    }
+    let sheet = handout.read("sheets/ch04-routing.md");
+    assert!(sheet.contains("## Exercise: Greet"), "{sheet}");
+    let hint = handout.says(&["hint", "4", "3"]);
+    assert!(hint.contains("Hint 3 of 3"), "{hint}");
+    assert!(!hint.contains("solution"), "{hint}");
+}
+
+/// All that the book and the page before it name is there, the sheets too.
+#[test]
+fn the_book_is_as_what_is_left() {
+    for options in [&[][..], &["--no-last-hint"]] {
+        let handout = Handout::new(options);
+        let said = handout.says(&["book", "--check", "--no-run"]);
+        assert!(said.contains(" blocks are as their sources are"), "{said}");
+        assert!(handout.read("README.md").contains("(sheets)"));
+    }
+}
+
+#[test]
+fn the_last_hint_stays_with_the_teacher() {
+    let handout = Handout::new(&["--no-last-hint"]);
+    let hint = handout.says(&["hint", "4", "2"]);
+    assert!(hint.contains("Hint 2 of 2"), "{hint}");
+    assert!(!hint.contains("plainer"), "{hint}");
+    let hint = handout.says(&["hint", "4", "3"]);
+    assert!(hint.contains("has no hint 3"), "{hint}");
+    assert!(!handout.read("BOOK.md").contains("Hint 3"));
+}
+
+#[test]
+fn what_is_there_stays() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::write(folder.path().join("notes.txt"), "mine").expect("a file is written");
+    let output = course(&own_workspace())
+        .arg("handout")
+        .arg(folder.path())
+        .output();
+    let output = output.expect("the course runs");
+    assert_eq!(output.status.code(), Some(2));
+    let names = fs::read_dir(folder.path())
+        .expect("a folder is read")
+        .count();
+    assert_eq!(names, 1);
+}
+
+#[test]
+#[ignore = "builds a whole workspace"]
+fn it_builds_and_its_tests_pass() {
+    let handout = Handout::new(&["--no-last-hint"]);
+    Command::new(env!("CARGO"))
+        .args(["test", "--locked"])
+        .current_dir(handout.path())
+        .env(
+            "CARGO_TARGET_DIR",
+            concat!(env!("CARGO_TARGET_TMPDIR"), "/handout"),
+        )
+        // What is left of the tests is all used.
+        .env("RUSTFLAGS", "-D warnings")
+        .assert()
+        .success();
+}
