@@ -235,6 +235,7 @@ impl Collected {
         let lines: Vec<&str> = text
             .lines()
             .filter(|line| !line.trim().is_empty() && !is_cargos(line))
+            .filter(|line| !line.starts_with(ADVICE))
             .collect();
         if lines.is_empty() {
             return String::new();
@@ -246,6 +247,9 @@ impl Collected {
         format!("; its last words:{}", last.concat())
     }
 }
+
+/// What Rust says after each panic, whatever it was.
+const ADVICE: &str = "note: run with `RUST_BACKTRACE=1`";
 
 /// Whether this is what `cargo run` says of its building, and not the server.
 fn is_cargos(line: &str) -> bool {

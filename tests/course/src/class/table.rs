@@ -260,7 +260,7 @@ impl Table<'_> {
                                 th { (self.deciding()) }
                                 @if self.has_robust() { th { "robust" } }
                                 th { "seconds" }
-                                th { "what to mend" }
+                                th { "what to mend first" }
                             }
                         }
                         tbody {
@@ -273,17 +273,20 @@ impl Table<'_> {
                                         td { (shown(row.score, |score| score.robust)) }
                                     }
                                     td { (seconds(row)) }
-                                    td {
-                                        @if let Some(error) = &row.error {
-                                            pre { (error.trim()) }
-                                        } @else if row.failures.is_empty() {
-                                            (row.note)
-                                        } @else {
-                                            @for (name, problem) in &row.failures {
-                                                p { code { (name) } ": " (problem) }
-                                            }
-                                        }
-                                    }
+                                    td { (row.note) }
+                                }
+                            }
+                        }
+                    }
+                    @for row in self.rows {
+                        @if row.error.is_some() || !row.failures.is_empty() {
+                            section {
+                                h2 { (row.learner) ": " (row.verdict.words()) }
+                                @if let Some(error) = &row.error {
+                                    pre { (error.trim()) }
+                                }
+                                @for (name, problem) in &row.failures {
+                                    p { code { (name) } ": " (problem) }
                                 }
                             }
                         }
@@ -295,23 +298,25 @@ impl Table<'_> {
     }
 }
 
-/// Black on white, with signs that a printer without colours can print; a row is
-/// not cut by the end of a page, and each page has the headings.
+/// Black on white, with signs that a printer without colours can print. No row is cut
+/// by the end of a page, and each page has the headings.
 const STYLE: &str = "
 body { font: 15px/1.4 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% }
-th, td { border-bottom: 1px solid #999; padding: .35rem .6rem; text-align: left; vertical-align: top }
+th, td { border-bottom: 1px solid #999; padding: .2rem .5rem; text-align: left; vertical-align: top }
 thead th { border-bottom: 2px solid #000 }
-tbody td:nth-child(n+3) { white-space: nowrap }
-tbody td:last-child { overflow-wrap: anywhere; white-space: normal }
+tbody th, td { white-space: nowrap }
+td:last-child { overflow-wrap: anywhere; white-space: normal }
 .passed td:nth-child(2)::before { content: '\\2713  ' }
 tr:not(.passed) td:nth-child(2) { font-weight: bold }
-p { margin: 0 0 .3rem }
-pre { font-size: 12px; margin: 0; white-space: pre-wrap }
+h2 { font-size: 1.1em; margin: 1.2rem 0 .2rem }
+section p { margin: 0 0 .2rem }
+pre { font-size: 13px; margin: 0; overflow-wrap: anywhere; white-space: pre-wrap }
 @media print {
-  body { font-size: 10px; margin: 0; max-width: none; padding: 0 }
+  body { font-size: 9px; margin: 0; max-width: none; padding: 0 }
   pre { font-size: 8px }
-  tr { break-inside: avoid }
+  h1 { font-size: 14px; margin: 0 }
+  tr, section { break-inside: avoid }
   thead { display: table-header-group }
 }
 ";
