@@ -148,7 +148,9 @@ fn check_name(course: &Course, code: &str, tests: &[String]) -> Result<(), Strin
 
 /// Checks a command of cargo: its package, its example, its subcommand.
 fn check_command(course: &Course, command: &str) -> Result<(), String> {
-    let command = command.split(" #").next().unwrap_or_default().trim();
+    // Up to a comment, or to where its output goes.
+    let command = command.split(" #").next().unwrap_or_default();
+    let command = command.split(" > ").next().unwrap_or_default().trim();
     let words: Vec<&str> = command.split_whitespace().collect();
     let after = |flag: &str| {
         words
