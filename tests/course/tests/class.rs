@@ -102,7 +102,9 @@ fn a_class() {
     class.broken("dan-command", "right ADDRESS");
     // It takes a port of its own, whatever it is told.
     class.broken("eve-own-port", "right 127.0.0.1:0");
-    class.broken("fay-wrong-page", "wrong-page ADDRESS");
+    // Of the same name as the first one, and not the same.
+    let wrong = right().replace("Hello, World!", "Hello!");
+    class.my_server("in/fay-wrong-page", OURS, &wrong);
     class.broken("gus-hangs", "never-answers ADDRESS");
     class.broken("hal-ends-after-one", "ends-after-one ADDRESS");
     class.write("in/ida-ends.rs", "fn main() {}");

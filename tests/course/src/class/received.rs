@@ -65,7 +65,7 @@ pub fn find(folder: &Path) -> anyhow::Result<Vec<Received>> {
         let is_alone = times.get(&short(&name)) == Some(&1);
         Received {
             path: folder.join(&name),
-            learner: if is_alone { short(&name) } else { name },
+            learner: super::one_line(&if is_alone { short(&name) } else { name }),
         }
     });
     Ok(received.collect())
