@@ -136,8 +136,13 @@ impl Table<'_> {
             })
             .collect();
         format!(
-            "{} hand-ins in {} s: {}",
+            "{} {} in {} s: {}",
             self.rows.len(),
+            if self.rows.len() == 1 {
+                "hand-in"
+            } else {
+                "hand-ins"
+            },
             self.time.as_secs(),
             counts.join(", ")
         )
