@@ -9,59 +9,72 @@ use anyhow::Context;
 use crate::close::linger;
 use crate::connection::Connection;
 use crate::log::log_error;
-use crate::stream::TimedStream;
 use crate::waiting::Wait;
 
 /// How much is read at once, in bytes: many short requests, or a good part of a body.
 const PIECE: usize = 16 * 1024;
 
-/// Does what a connection waits for, once. `false` is the end of it.
-///
-/// # Errors
-/// What the connection reports, or the body of a response.
-pub fn wait(stream: &TcpStream, connection: &mut Connection) -> anyhow::Result<bool> {
-    wait_at_most(stream, connection, Duration::MAX)
+/// How long one look at the connection takes, at the most. A system wakes a writer that
+/// waits only once there is much room, so a client that takes its time is not told from
+/// one that is gone but by looking again and again.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A thread's end of a connection.
+pub struct Blocking<'a> {
+    stream: &'a TcpStream,
+    piece: [u8; PIECE],
 }
 
-/// Does the same, but gives up for now after so long, and says `true` then.
-///
-/// # Errors
-/// The same.
-pub fn wait_at_most(
-    stream: &TcpStream,
-    connection: &mut Connection,
-    most: Duration,
-) -> anyhow::Result<bool> {
-    if let Some(error) = connection.take_refusal() {
-        log_error(&error);
+impl<'a> Blocking<'a> {
+    /// The end of this connection.
+    ///
+    /// # Errors
+    /// What the connection reports: it may be broken already.
+    pub fn new(stream: &'a TcpStream) -> anyhow::Result<Self> {
+        stream.set_read_timeout(Some(LOOK))?;
+        stream.set_write_timeout(Some(LOOK))?;
+        Ok(Self {
+            stream,
+            piece: [0; PIECE],
+        })
     }
-    let waited = match connection.waits_for() {
-        Wait::ToRead(until) => {
-            let mut piece = [0; PIECE];
-            let received = timed(stream, until, most).read(&mut piece);
-            received.map(|length| connection.receive(&piece[..length], Instant::now()))
+
+    /// Does what the connection waits for, or looks for a moment whether it can be done.
+    /// `false` is the end of it.
+    ///
+    /// # Errors
+    /// What the connection reports, or the body of a response.
+    pub fn wait(&mut self, connection: &mut Connection) -> anyhow::Result<bool> {
+        if let Some(error) = connection.take_refusal() {
+            log_error(&error);
         }
-        Wait::ToWrite(until) => {
-            let to_send = connection.to_send().context("a response is cut off")?;
-            let sent = timed(stream, until, most).write(to_send);
-            sent.map(|length| connection.sent(length, Instant::now()))
+        let waited = match connection.waits_for() {
+            Wait::ToRead(_) => {
+                let received = self.stream.read(&mut self.piece);
+                received.map(|length| connection.receive(&self.piece[..length], Instant::now()))
+            }
+            Wait::ToWrite(_) => {
+                let to_send = connection.to_send().context("a response is cut off")?;
+                let sent = self.stream.write(to_send);
+                sent.map(|length| connection.sent(length, Instant::now()))
+            }
+            Wait::ToLinger(_) => {
+                linger(self.stream);
+                return Ok(false);
+            }
+            Wait::ToClose => return Ok(false),
+        };
+        match waited {
+            Err(error) if is_nothing(error.kind()) => connection.time_passes(Instant::now()),
+            waited => waited.context("the connection broke")?,
         }
-        Wait::ToLinger(_) => {
-            linger(stream);
-            return Ok(false);
-        }
-        Wait::ToClose => return Ok(false),
-    };
-    match waited {
-        Err(error) if error.kind() == ErrorKind::TimedOut => {
-            connection.time_passes(Instant::now());
-        }
-        waited => waited.context("the connection broke")?,
+        Ok(true)
     }
-    Ok(true)
 }
 
-fn timed(stream: &TcpStream, until: Instant, most: Duration) -> TimedStream<'_> {
-    let left = until.saturating_duration_since(Instant::now());
-    TimedStream::new(stream, left.min(most))
+/// Whether nothing has happened. Unix says `WouldBlock` at the end of a time limit,
+/// Windows `TimedOut`.
+fn is_nothing(error: ErrorKind) -> bool {
+    use ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error, WouldBlock | TimedOut | Interrupted)
 }

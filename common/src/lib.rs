@@ -115,7 +115,7 @@ pub mod persistence;
 pub mod waiting;
 #[cfg(feature = "ch10")]
 pub use {
-    blocking::wait,
+    blocking::Blocking,
     connection::Connection,
     framing::{Framing, Taken, by_length},
     persistence::wants_to_stay,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::access_log::AccessLog;
 use crate::admission::{Admission, Place};
-use crate::blocking::wait_at_most;
+use crate::blocking::Blocking;
 use crate::connection::Connection;
 use crate::log::log_error;
 
@@ -17,9 +17,6 @@ pub const STOP_TIME: Duration = Duration::from_secs(10);
 
 /// How long the access log may take to write its last lines.
 const LOG_TIME: Duration = Duration::from_secs(1);
-
-/// How often a thread that waits for its client looks whether the server is to stop.
-const LOOK: Duration = Duration::from_millis(100);
 
 /// How long the acceptor may take to hear of it.
 const WAKE_TIME: Duration = Duration::from_secs(1);
@@ -121,15 +118,13 @@ impl Stop {
 }
 
 impl UnderWay {
-    /// Does what [`wait`] does, and lets the connection end where the server is to
-    /// stop: at once where nothing is under way, else with its next answer.
-    ///
-    /// [`wait`]: crate::wait()
+    /// Waits as [`Blocking::wait`] does, and lets the connection end where the server is
+    /// to stop: at once where nothing is under way, else with its next answer.
     ///
     /// # Errors
     /// As there.
-    pub fn wait(&self, stream: &TcpStream, connection: &mut Connection) -> anyhow::Result<bool> {
-        let goes_on = wait_at_most(stream, connection, LOOK)?;
+    pub fn wait(&self, stream: &mut Blocking, connection: &mut Connection) -> anyhow::Result<bool> {
+        let goes_on = stream.wait(connection)?;
         if self.0.is_asked() {
             connection.wind_up();
         }
@@ -202,7 +197,8 @@ mod tests {
             let under_way = stop.begin();
             let serving = thread::spawn(move || {
                 let mut connection = Connection::new(Times::default(), Instant::now());
-                while under_way.wait(&stream, &mut connection).unwrap() {
+                let mut stream = Blocking::new(&stream).unwrap();
+                while under_way.wait(&mut stream, &mut connection).unwrap() {
                     while let Some(request) = connection.next_request() {
                         let response = crate::Response::html("200 OK", "page");
                         connection.answer(&request, response);

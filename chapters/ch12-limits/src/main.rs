@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Instant;
 
 use common::{
-    AccessLog, Admission, Connection, Entry, Guestbook, Limits, Place, Request, RequestError,
-    Response,
+    AccessLog, Admission, Blocking, Connection, Entry, Guestbook, Limits, Place, Request,
+    RequestError, Response,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -43,10 +43,11 @@ fn handle_connection(
 ) -> anyhow::Result<()> {
     // Each response leaves at once, also while the client has yet to confirm the last.
     stream.set_nodelay(true)?;
+    let mut stream = Blocking::new(stream)?;
     let mut connection = Connection::new(place.limits.times, Instant::now())
         .with_framing(common::by_length_or_chunks)
         .with_early_answers(needs_body);
-    while common::wait(stream, &mut connection)? {
+    while stream.wait(&mut connection)? {
         while let Some(request) = connection.next_request() {
             if place.is_last_request() {
                 connection.wind_up();

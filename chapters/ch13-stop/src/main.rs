@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Instant;
 
 use common::{
-    AccessLog, Admission, Connection, Entry, Guestbook, Limits, Place, Request, RequestError,
-    Response, Stop, UnderWay,
+    AccessLog, Admission, Blocking, Connection, Entry, Guestbook, Limits, Place, Request,
+    RequestError, Response, Stop, UnderWay,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -48,10 +48,11 @@ fn handle_connection(
 ) -> anyhow::Result<()> {
     // Each response leaves at once, also while the client has yet to confirm the last.
     stream.set_nodelay(true)?;
+    let mut stream = Blocking::new(stream)?;
     let mut connection = Connection::new(place.limits.times, Instant::now())
         .with_framing(common::by_length_or_chunks)
         .with_early_answers(needs_body);
-    while under_way.wait(stream, &mut connection)? {
+    while under_way.wait(&mut stream, &mut connection)? {
         while let Some(request) = connection.next_request() {
             if place.is_last_request() {
                 connection.wind_up();
