@@ -169,3 +169,6 @@ pub mod client;
 pub mod deadlines;
 #[cfg(feature = "ch15")]
 pub mod pool;
+
+#[cfg(feature = "ch16")]
+pub mod event_loop;
