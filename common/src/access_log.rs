@@ -5,6 +5,7 @@
 //! 127.0.0.1 - - [24/Nov/2026:23:45:41 +0000] "GET /hello HTTP/1.1" 200 21
 //! ```
 
+use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,6 +22,10 @@ use crate::response::Response;
 
 /// How often is looked whether all lines are written.
 const TICK: Duration = Duration::from_millis(5);
+
+/// How long lines may gather before they are written together. A thread that woke for
+/// each of them would cost more than the answer that it tells of.
+const GATHER: Duration = Duration::from_millis(5);
 
 /// How much is written at once, in bytes: all lines that wait, up to this.
 const PIECE: usize = 64 * 1024;
@@ -69,11 +74,16 @@ impl AccessLog {
     /// The same response. When its content has been read, or will not be, the line is
     /// written, and so says how much it was.
     pub fn watch(&self, client: IpAddr, request: &Request, mut response: Response) -> Response {
-        let line = format!("{} {} {}", request.method, request.target, request.version);
+        let mut line = start_of_line(client);
+        add_printable(&mut line, &request.method);
+        line.push(' ');
+        add_printable(&mut line, &request.target);
+        line.push(' ');
+        line += &request.version;
         let watched = Watched {
             source: response.body.source,
             length: 0,
-            line: start_of_line(client, &line, response.status),
+            line: end_of_request(line, response.status),
             log: self.clone(),
         };
         response.body.source = Box::new(watched);
@@ -82,7 +92,8 @@ impl AccessLog {
 
     /// Writes the line of a request that was refused before it was one.
     pub fn refused(&self, client: IpAddr, refusal: &RequestError) {
-        self.write(start_of_line(client, "-", refusal.status) + "-\n");
+        let line = start_of_line(client) + "-";
+        self.write(end_of_request(line, refusal.status) + "-\n");
     }
 
     fn write(&self, line: String) {
@@ -94,19 +105,45 @@ impl AccessLog {
     }
 }
 
-/// A line but for its last word.
-fn start_of_line(client: IpAddr, request: &str, status: &str) -> String {
-    let request = printable(request.as_bytes()).replace('"', "\\x22");
-    let code = status.split(' ').next().unwrap_or_default();
-    format!("{client} - - [{}] \"{request}\" {code} ", now())
+/// How long a line mostly is, in bytes.
+const USUAL_LINE: usize = 128;
+
+/// A line up to its request.
+fn start_of_line(client: IpAddr) -> String {
+    let mut line = String::with_capacity(USUAL_LINE);
+    // Writing to a String cannot fail.
+    let _ = write!(line, "{client} - - [");
+    add_now(&mut line);
+    line += "] \"";
+    line
 }
 
-/// The present moment in the order that the format has.
-fn now() -> String {
-    let date = date::now();
-    match date.split(' ').collect::<Vec<_>>()[..] {
-        [_, day, month, year, time, _] => format!("{day}/{month}/{year}:{time} +0000"),
-        _ => date,
+/// The same line with all but its last word.
+fn end_of_request(mut line: String, status: &str) -> String {
+    line += "\" ";
+    line += status.split(' ').next().unwrap_or_default();
+    line.push(' ');
+    line
+}
+
+/// Adds what a client sent, so that it stays one word of one line.
+fn add_printable(line: &mut String, sent: &str) {
+    let is_plain = |byte| matches!(byte, b' '..=b'~') && byte != b'"';
+    if sent.bytes().all(is_plain) {
+        *line += sent;
+    } else {
+        *line += &printable(sent.as_bytes()).replace('"', "\\x22");
+    }
+}
+
+/// Adds the present moment, in the order that the format has.
+fn add_now(line: &mut String) {
+    let mut date = String::new();
+    date::add_now(&mut date);
+    if let [_, day, month, year, time, _] = date.split(' ').collect::<Vec<_>>()[..] {
+        for part in [day, "/", month, "/", year, ":", time, " +0000"] {
+            *line += part;
+        }
     }
 }
 
@@ -144,6 +181,7 @@ fn write_all(
 ) {
     while let Ok(mut piece) = to_write.recv() {
         let mut lines = 1;
+        thread::sleep(GATHER);
         while piece.len() < PIECE
             && let Ok(line) = to_write.try_recv()
         {

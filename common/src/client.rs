@@ -21,14 +21,20 @@ use crate::waiting::Wait;
 /// one. A client that always has something to do would else keep all others waiting.
 const TURN: usize = 4;
 
-/// How much is read at once, in bytes.
-const PIECE: usize = 16 * 1024;
+/// Whether a read that brings less than there was room for has brought all that there
+/// was, so that the next one is worth its call only after the next sign. On Windows only
+/// a read that brings nothing asks for a sign.
+const SHORT_IS_ALL: bool = cfg!(unix);
 
 /// A client, and all that is kept for it.
 pub struct Client {
     stream: TcpStream,
     connection: Connection,
     place: Place,
+    /// Whether something may lie there to be read.
+    may_read: bool,
+    /// Whether the client has ended, which no further sign will tell.
+    has_ended: bool,
     is_half_closed: bool,
     winds_up: bool,
     _under_way: UnderWay,
@@ -57,6 +63,8 @@ impl Client {
             stream,
             connection,
             place,
+            may_read: true,
+            has_ended: false,
             is_half_closed: false,
             winds_up: false,
             _under_way: under_way,
@@ -79,10 +87,25 @@ impl Client {
         self.winds_up
     }
 
-    /// Goes on with this client for a turn, and never waits.
-    pub fn go_on(&mut self, respond: &impl Fn(&Request) -> Response) -> Next {
+    /// Something has come of this client, and perhaps its end.
+    pub fn sign(&mut self, has_ended: bool) {
+        self.may_read = true;
+        self.has_ended |= has_ended;
+    }
+
+    /// Goes on with this client for a turn, and never waits. What it sends is read into
+    /// `piece`, a piece at a time.
+    pub fn go_on(
+        &mut self,
+        now: Instant,
+        piece: &mut [u8],
+        respond: &impl Fn(&Request) -> Response,
+    ) -> Next {
         // One client's answer must not end the thread that many share.
-        let went_on = catch_unwind(AssertUnwindSafe(|| self.try_to_go_on(respond)));
+        let went_on = catch_unwind(AssertUnwindSafe(|| {
+            self.connection.time_passes(now);
+            self.try_to_go_on(now, piece, respond)
+        }));
         match went_on {
             Ok(Ok(next)) => next,
             Ok(Err(error)) => {
@@ -93,14 +116,18 @@ impl Client {
         }
     }
 
-    fn try_to_go_on(&mut self, respond: &impl Fn(&Request) -> Response) -> anyhow::Result<Next> {
-        self.connection.time_passes(Instant::now());
+    fn try_to_go_on(
+        &mut self,
+        now: Instant,
+        piece: &mut [u8],
+        respond: &impl Fn(&Request) -> Response,
+    ) -> anyhow::Result<Next> {
         for _ in 0..TURN {
             self.answer(respond);
             let (until, moved) = match self.connection.waits_for() {
                 Wait::ToClose => return Ok(Next::End),
-                Wait::ToRead(until) => (until, self.read()),
-                Wait::ToWrite(until) => (until, self.write()?),
+                Wait::ToWrite(until) => (until, self.write(now)?),
+                Wait::ToRead(until) => (until, self.read(now, piece)),
                 Wait::ToLinger(until) => {
                     if !self.is_half_closed {
                         self.is_half_closed = true;
@@ -108,7 +135,7 @@ impl Client {
                             .shutdown(Shutdown::Write)
                             .context("it is gone already")?;
                     }
-                    (until, self.read())
+                    (until, self.read(now, piece))
                 }
             };
             match moved {
@@ -136,16 +163,19 @@ impl Client {
         }
     }
 
-    fn read(&mut self) -> io::Result<()> {
-        let mut piece = [0; PIECE];
-        let length = self.stream.read(&mut piece)?;
-        self.connection.receive(&piece[..length], Instant::now());
+    fn read(&mut self, now: Instant, piece: &mut [u8]) -> io::Result<()> {
+        if !self.may_read {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let length = self.stream.read(piece)?;
+        self.may_read = length == piece.len() || self.has_ended || !SHORT_IS_ALL;
+        self.connection.receive(&piece[..length], now);
         Ok(())
     }
 
-    fn write(&mut self) -> anyhow::Result<io::Result<()>> {
+    fn write(&mut self, now: Instant) -> anyhow::Result<io::Result<()>> {
         let to_send = self.connection.to_send().context("a response is cut off")?;
         let sent = self.stream.write(to_send);
-        Ok(sent.map(|length| self.connection.sent(length, Instant::now())))
+        Ok(sent.map(|length| self.connection.sent(length, now)))
     }
 }

@@ -12,15 +12,16 @@ const MONTHS: [&str; 12] = [
 /// The second that was written last, and how it was written.
 static LAST: Mutex<(u64, String)> = Mutex::new((0, String::new()));
 
-/// The present moment, for the field `Date` (RFC 9110 §6.6.1). A busy server sends
-/// it thousands of times a second, so it is written once a second and then copied.
-pub fn now() -> String {
+/// Adds the present moment to a text, for the field `Date` (RFC 9110 §6.6.1). A busy
+/// server sends it thousands of times a second, so it is written once a second and then
+/// copied.
+pub fn add_now(text: &mut String) {
     let seconds = seconds_since_1970(SystemTime::now());
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
     if last.0 != seconds || last.1.is_empty() {
         *last = (seconds, http_date(seconds));
     }
-    last.1.clone()
+    *text += &last.1;
 }
 
 /// The whole seconds from the beginning of 1970 to that moment; 0 for one before,
@@ -99,7 +100,8 @@ mod tests {
     #[test]
     fn now_is_now() {
         let before = seconds_since_1970(SystemTime::now());
-        let date = now();
+        let mut date = String::new();
+        add_now(&mut date);
         let after = seconds_since_1970(SystemTime::now());
         let possible: Vec<String> = (before..=after).map(http_date).collect();
         assert!(possible.contains(&date), "{date}: {possible:?}");

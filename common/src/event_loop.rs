@@ -22,6 +22,9 @@ use crate::stop::{STOP_TIME, Stop};
 /// How many events are heard of at once.
 const EVENTS: usize = 256;
 
+/// How much is read at once, in bytes.
+const PIECE: usize = 16 * 1024;
+
 /// How often is looked whether the server is to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -93,6 +96,8 @@ struct EventLoop<'a, R> {
     ready: VecDeque<usize>,
     deadlines: Deadlines<usize>,
     handed: Receiver<Client>,
+    /// What all clients are read into, one at a time.
+    piece: Box<[u8]>,
     respond: &'a R,
     stop: &'a Stop,
     /// When those are cut off who are not done, where the server is to stop.
@@ -111,6 +116,7 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
             ready: VecDeque::new(),
             deadlines: Deadlines::default(),
             handed,
+            piece: vec![0; PIECE].into_boxed_slice(),
             respond,
             stop,
             ends_at: None,
@@ -146,26 +152,31 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
                 _ => {}
             }
+            let now = Instant::now();
             let mut knocks = false;
             for event in &events {
                 match event.token() {
                     LISTENER => knocks = true,
                     WAKER => {}
-                    Token(number) => self.event_of(number),
+                    Token(number) => {
+                        if let Some(guest) = self.clients.get_mut(&number) {
+                            guest.client.sign(event.is_read_closed());
+                        }
+                        self.event_of(number, now);
+                    }
                 }
             }
             // Who was ready before these events came has its turn now, and once: who is
             // ready again after that comes behind the next events.
             for _ in 0..self.ready.len() {
                 if let Some(number) = self.ready.pop_front() {
-                    self.take_turn(number);
+                    self.take_turn(number, now);
                 }
             }
-            let now = Instant::now();
             while let Some(number) = self.deadlines.take_due(now) {
                 match Token(number) {
                     LISTENER => knocks = true,
-                    _ => self.event_of(number),
+                    _ => self.event_of(number, now),
                 }
             }
             while let Ok(client) = self.handed.try_recv() {
@@ -219,22 +230,22 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
     }
 
     /// Something has come of a client, or its time is over.
-    fn event_of(&mut self, number: usize) {
+    fn event_of(&mut self, number: usize, now: Instant) {
         // Who is ready has its turn soon, and not twice.
         if self
             .clients
             .get(&number)
             .is_some_and(|guest| !guest.is_ready)
         {
-            self.take_turn(number);
+            self.take_turn(number, now);
         }
     }
 
-    fn take_turn(&mut self, number: usize) {
+    fn take_turn(&mut self, number: usize, now: Instant) {
         let Some(guest) = self.clients.get_mut(&number) else {
             return;
         };
-        let next = guest.client.go_on(self.respond);
+        let next = guest.client.go_on(now, &mut self.piece, self.respond);
         guest.is_ready = next == Next::Turn;
         match next {
             Next::Turn => self.ready.push_back(number),

@@ -1,17 +1,21 @@
 //! The header section: one field a line, a name and a value (RFC 9112 §5).
 
+use std::ops::Range;
+
 use crate::error::RequestError;
 use crate::request_line::is_token;
 
-/// The most fields that are read, as other servers have it. Each is kept with
-/// two pieces of text, so a head full of the shortest ones would take many times
-/// its own length of memory.
+/// The most fields that are read, as other servers have it. Where each begins and
+/// ends is kept too, so a head full of the shortest ones would take many times its
+/// own length of memory.
 pub const MAX_FIELDS: usize = 100;
 
 /// The fields of a header section, in the order they came in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
-    lines: Vec<(String, String)>,
+    head: String,
+    /// Where in the head each name and its value stand.
+    lines: Vec<(Range<usize>, Range<usize>)>,
 }
 
 impl Fields {
@@ -20,8 +24,12 @@ impl Fields {
     pub fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         self.lines
             .iter()
-            .filter(move |(line_name, _)| line_name.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+            .filter(move |(line_name, _)| self.text(line_name).eq_ignore_ascii_case(name))
+            .map(|(_, value)| self.text(value))
+    }
+
+    fn text(&self, place: &Range<usize>) -> &str {
+        &self.head[place.clone()]
     }
 
     /// The elements of all fields of that name whose value is a list, such as
@@ -73,9 +81,13 @@ fn trim(text: &str) -> &str {
 pub fn parse_fields(head: &[u8]) -> Result<Fields, RequestError> {
     let bad = |problem| RequestError::new("400 Bad Request", problem);
 
-    let head = String::from_utf8_lossy(head);
-    let mut fields = Fields::default();
-    for line in head.split('\n').skip(1) {
+    let head = String::from_utf8_lossy(head).into_owned();
+    let mut lines = Vec::new();
+    let mut next = head.find('\n').map_or(head.len(), |end| end + 1);
+    for line in head[next..].split_inclusive('\n') {
+        let start = next;
+        next += line.len();
+        let line = line.strip_suffix('\n').unwrap_or(line);
         let line = line.strip_suffix('\r').unwrap_or(line);
         if line.is_empty() {
             break;
@@ -83,25 +95,27 @@ pub fn parse_fields(head: &[u8]) -> Result<Fields, RequestError> {
         if line.starts_with([' ', '\t']) {
             return Err(bad("a field line continues the one before it"));
         }
-        let (name, value) = line
+        let (name, rest) = line
             .split_once(':')
             .ok_or_else(|| bad("a field line has no colon"))?;
         if !is_token(name) {
             return Err(bad("a field name is no token"));
         }
-        let value = trim(value);
+        let value = trim(rest);
         if value.contains(|character: char| character.is_ascii_control() && character != '\t') {
             return Err(bad("a field value holds a control character"));
         }
-        if fields.lines.len() == MAX_FIELDS {
+        if lines.len() == MAX_FIELDS {
             return Err(RequestError::new(
                 "431 Request Header Fields Too Large",
                 "there are more than 100 fields",
             ));
         }
-        fields.lines.push((name.to_owned(), value.to_owned()));
+        let name_end = start + name.len();
+        let value_start = start + line.len() - rest.trim_start_matches([' ', '\t']).len();
+        lines.push((start..name_end, value_start..value_start + value.len()));
     }
-    Ok(fields)
+    Ok(Fields { head, lines })
 }
 
 #[cfg(test)]

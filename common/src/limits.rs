@@ -39,7 +39,7 @@ impl Default for Limits {
             requests: 1000,
             connections: 512,
             connections_of_one: 256,
-            log_lines: 1024,
+            log_lines: 16 * 1024,
         }
     }
 }

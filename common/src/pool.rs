@@ -28,6 +28,9 @@ pub const WORKERS: usize = 8;
 /// How many signs are heard of at once.
 const SIGNS: usize = 256;
 
+/// How much a worker reads at once, in bytes.
+const PIECE: usize = 16 * 1024;
+
 /// How often is looked whether the server is to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -82,12 +85,13 @@ fn take_turns(
     waker: &Waker,
     respond: &impl Fn(&Request) -> Response,
 ) {
+    let mut piece = vec![0; PIECE];
     loop {
         let turn = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((number, mut client)) = turn else {
             return;
         };
-        let next = client.go_on(respond);
+        let next = client.go_on(Instant::now(), &mut piece, respond);
         // Where nobody wants it back, the server has ended.
         if done.send(((number, client), next)).is_err() || waker.wake().is_err() {
             return;
@@ -119,7 +123,7 @@ impl Lobby {
             if stop.is_asked() && acceptor.take().is_some() {
                 self.ends_at = Some(now + STOP_TIME);
                 for number in self.waiting.keys().copied().collect::<Vec<_>>() {
-                    self.sign_of(number)?;
+                    self.sign_of(number, false)?;
                 }
             }
             let left = self.waiting.len() + self.away.len();
@@ -137,14 +141,14 @@ impl Lobby {
                 match event.token() {
                     LISTENER => knocks = true,
                     WAKER => {}
-                    Token(number) => self.sign_of(number)?,
+                    Token(number) => self.sign_of(number, event.is_read_closed())?,
                 }
             }
             let now = Instant::now();
             while let Some(number) = self.deadlines.take_due(now) {
                 match Token(number) {
                     LISTENER => knocks = true,
-                    _ => self.sign_of(number)?,
+                    _ => self.sign_of(number, false)?,
                 }
             }
             while let Ok(((number, client), next)) = self.back.try_recv() {
@@ -172,10 +176,11 @@ impl Lobby {
     }
 
     /// Something has come of a client, or its time is over: a worker is to have a look.
-    fn sign_of(&mut self, number: usize) -> anyhow::Result<()> {
+    fn sign_of(&mut self, number: usize, has_ended: bool) -> anyhow::Result<()> {
         if let Some(has_sign) = self.away.get_mut(&number) {
             *has_sign = true;
-        } else if let Some(client) = self.waiting.remove(&number) {
+        } else if let Some(mut client) = self.waiting.remove(&number) {
+            client.sign(has_ended);
             self.deadlines.clear(number);
             self.give_away(number, client)?;
         }
@@ -191,8 +196,12 @@ impl Lobby {
         given.map_err(|_| anyhow::anyhow!("there are no workers left"))
     }
 
-    fn take_back(&mut self, number: usize, client: Client, next: Next) -> anyhow::Result<()> {
+    fn take_back(&mut self, number: usize, mut client: Client, next: Next) -> anyhow::Result<()> {
         let has_sign = self.away.remove(&number).unwrap_or_default();
+        if has_sign {
+            // It may have told the end, so all that there is has to be read.
+            client.sign(true);
+        }
         let knows = self.ends_at.is_none() || client.winds_up();
         match next {
             Next::End => {}

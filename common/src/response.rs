@@ -10,6 +10,9 @@ use crate::error::RequestError;
 use crate::files::Page;
 use crate::log::log_error;
 
+/// How long a head mostly is, in bytes; a longer one has to move as it grows.
+const USUAL_HEAD: usize = 256;
+
 /// A response. What it says of itself comes from its parts when it is sent: `Date`,
 /// and `Content-Length`.
 pub struct Response {
@@ -43,12 +46,10 @@ impl Response {
     /// A response of that type. To text, the type tells its encoding too.
     pub fn new(status: &'static str, content_type: &str, body: Body) -> Self {
         let response = Self::empty(status);
-        let charset = if content_type.starts_with("text/") {
-            "; charset=utf-8"
-        } else {
-            ""
+        let content_type = match content_type.starts_with("text/") {
+            true => [content_type, "; charset=utf-8"].concat(),
+            false => content_type.to_owned(),
         };
-        let content_type = format!("{content_type}{charset}");
         Self { body, ..response }.with("Content-Type", content_type)
     }
 
@@ -117,14 +118,21 @@ impl Response {
 
     /// The status line, the header section and the blank line.
     pub fn head(&self) -> String {
-        let mut head = format!("HTTP/1.1 {}\r\nDate: {}\r\n", self.status, date::now());
-        // Writing to a String cannot fail.
+        let mut head = String::with_capacity(USUAL_HEAD);
+        head += "HTTP/1.1 ";
+        head += self.status;
+        head += "\r\nDate: ";
+        date::add_now(&mut head);
+        head += "\r\n";
         for (name, value) in &self.fields {
-            let _ = write!(head, "{name}: {value}\r\n");
+            for part in [name, ": ", value, "\r\n"] {
+                head += part;
+            }
         }
         if let Some(length) = self.body.length
             && self.may_have_content()
         {
+            // Writing to a String cannot fail.
             let _ = write!(head, "Content-Length: {length}\r\n");
         }
         head += "\r\n";
