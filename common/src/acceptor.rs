@@ -4,12 +4,15 @@ use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use crate::admission::Admission;
 use crate::chunked::by_length_or_chunks;
 use crate::client::Client;
 use crate::connection::Connection;
+use crate::limits::Limits;
+use crate::line::Line;
 use crate::log::log_error;
 use crate::request::Request;
 use crate::stop::Stop;
@@ -27,7 +30,11 @@ pub struct Acceptor<'a> {
     admission: &'a Admission,
     stop: &'a Stop,
     needs_body: fn(&Request) -> bool,
+    line_of: Box<LineOf<'a>>,
 }
+
+/// Makes a client's line of its connection; `None` where it cannot have one now.
+type LineOf<'a> = dyn Fn(TcpStream) -> Option<Box<dyn Line>> + 'a;
 
 impl<'a> Acceptor<'a> {
     /// Lets clients in that knock at this listener.
@@ -46,7 +53,14 @@ impl<'a> Acceptor<'a> {
             admission,
             stop,
             needs_body,
+            line_of: Box::new(|stream| Some(Box::new(stream))),
         })
+    }
+
+    /// The same, where something lies between the connection and what is spoken over it.
+    pub fn with_lines(self, line_of: impl Fn(TcpStream) -> Option<Box<dyn Line>> + 'a) -> Self {
+        let line_of = Box::new(line_of);
+        Self { line_of, ..self }
     }
 
     /// Lets somebody hear of it when a client knocks.
@@ -55,6 +69,16 @@ impl<'a> Acceptor<'a> {
     /// The system does not.
     pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         registry.register(&mut self.listener, token, Interest::READABLE)
+    }
+
+    /// What clients may cost.
+    pub fn limits(&self) -> &Limits {
+        self.admission.limits()
+    }
+
+    /// Whether the server is to stop, so that nobody is let in any more.
+    pub fn stop(&self) -> &'a Stop {
+        self.stop
     }
 
     /// Gives those who have knocked, and says when to look again, where that is before
@@ -77,7 +101,10 @@ impl<'a> Acceptor<'a> {
                     let connection = Connection::new(place.limits.times, Instant::now())
                         .with_framing(by_length_or_chunks)
                         .with_early_answers(self.needs_body);
-                    welcome(Client::new(stream, connection, place, self.stop.begin()));
+                    let Some(line) = (self.line_of)(stream) else {
+                        continue;
+                    };
+                    welcome(Client::new(line, connection, place, self.stop.begin()));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
                 Err(error) => {

@@ -1,8 +1,7 @@
 //! A client whose connection never waits: what can be done is done, and then it says
 //! what has to happen first.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::Shutdown;
+use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -11,6 +10,7 @@ use mio::net::TcpStream;
 
 use crate::admission::Place;
 use crate::connection::Connection;
+use crate::line::Line;
 use crate::log::log_error;
 use crate::request::Request;
 use crate::response::Response;
@@ -21,14 +21,12 @@ use crate::waiting::Wait;
 /// one. A client that always has something to do would else keep all others waiting.
 const TURN: usize = 4;
 
-/// Whether a read that brings less than there was room for has brought all that there
-/// was, so that the next one is worth its call only after the next sign. On Windows only
-/// a read that brings nothing asks for a sign.
-const SHORT_IS_ALL: bool = cfg!(unix);
+/// What a client hears that speaks plain HTTP to a line that does not.
+const MISUNDERSTOOD: &str = "400 Bad Request: this port speaks HTTPS";
 
 /// A client, and all that is kept for it.
 pub struct Client {
-    stream: TcpStream,
+    line: Box<dyn Line>,
     connection: Connection,
     place: Place,
     /// Whether something may lie there to be read.
@@ -54,13 +52,13 @@ pub enum Next {
 impl Client {
     /// A client that has just been admitted.
     pub fn new(
-        stream: TcpStream,
+        line: Box<dyn Line>,
         connection: Connection,
         place: Place,
         under_way: UnderWay,
     ) -> Self {
         Self {
-            stream,
+            line,
             connection,
             place,
             may_read: true,
@@ -71,9 +69,9 @@ impl Client {
         }
     }
 
-    /// The client's end of the line, to be registered.
-    pub fn stream(&mut self) -> &mut TcpStream {
-        &mut self.stream
+    /// The socket below its line, to be registered.
+    pub fn socket(&mut self) -> &mut TcpStream {
+        self.line.socket()
     }
 
     /// Lets the connection end, as [`Connection::wind_up`] does.
@@ -125,18 +123,16 @@ impl Client {
         for _ in 0..TURN {
             self.answer(respond);
             let (until, moved) = match self.connection.waits_for() {
-                Wait::ToClose => return Ok(Next::End),
+                Wait::ToClose => {
+                    if !self.is_half_closed {
+                        // To be told is a courtesy that nobody waits for.
+                        let _ = self.line.half_close();
+                    }
+                    return Ok(Next::End);
+                }
                 Wait::ToWrite(until) => (until, self.write(now)?),
                 Wait::ToRead(until) => (until, self.read(now, piece)),
-                Wait::ToLinger(until) => {
-                    if !self.is_half_closed {
-                        self.is_half_closed = true;
-                        self.stream
-                            .shutdown(Shutdown::Write)
-                            .context("it is gone already")?;
-                    }
-                    (until, self.read(now, piece))
-                }
+                Wait::ToLinger(until) => (until, self.linger(now, piece)),
             };
             match moved {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -151,10 +147,15 @@ impl Client {
 
     fn answer(&mut self, respond: &impl Fn(&Request) -> Response) {
         while let Some(request) = self.connection.next_request() {
-            if self.place.is_last_request() {
+            let is_misunderstood = self.line.is_misunderstood();
+            if self.place.is_last_request() || is_misunderstood {
                 self.connection.wind_up();
             }
-            let response = self.place.watch(&request, respond(&request));
+            let response = match is_misunderstood {
+                true => Response::status_page(MISUNDERSTOOD),
+                false => respond(&request),
+            };
+            let response = self.place.watch(&request, response);
             self.connection.answer(&request, response);
         }
         self.place.note(self.connection.refusal());
@@ -167,15 +168,24 @@ impl Client {
         if !self.may_read {
             return Err(ErrorKind::WouldBlock.into());
         }
-        let length = self.stream.read(piece)?;
-        self.may_read = length == piece.len() || self.has_ended || !SHORT_IS_ALL;
+        let length = self.line.read(piece)?;
+        let is_all = length < piece.len() && self.line.short_is_all();
+        self.may_read = !is_all || self.has_ended;
         self.connection.receive(&piece[..length], now);
         Ok(())
     }
 
+    fn linger(&mut self, now: Instant, piece: &mut [u8]) -> io::Result<()> {
+        if !self.is_half_closed {
+            self.line.half_close()?;
+            self.is_half_closed = true;
+        }
+        self.read(now, piece)
+    }
+
     fn write(&mut self, now: Instant) -> anyhow::Result<io::Result<()>> {
         let to_send = self.connection.to_send().context("a response is cut off")?;
-        let sent = self.stream.write(to_send);
+        let sent = self.line.write(to_send);
         Ok(sent.map(|length| self.connection.sent(length, now)))
     }
 }

@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::ErrorKind;
-use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,7 +10,6 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::acceptor::Acceptor;
-use crate::admission::Admission;
 use crate::client::{Client, Next};
 use crate::deadlines::Deadlines;
 use crate::log::log_error;
@@ -32,7 +30,7 @@ const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
 const FIRST_CLIENT: usize = 2;
 
-/// Serves those who knock at a listener, in so many loops, until the server is to stop,
+/// Serves those whom the acceptor lets in, in so many loops, until the server is to stop,
 /// and then until the last of them is gone, for [`STOP_TIME`] at the most. Gives how many
 /// are cut off.
 ///
@@ -44,14 +42,11 @@ const FIRST_CLIENT: usize = 2;
 /// # Errors
 /// The system gives no thread, or does not tell of events any more.
 pub fn serve(
-    listener: TcpListener,
+    acceptor: Acceptor,
     loops: usize,
-    admission: &Admission,
-    stop: &Stop,
-    needs_body: fn(&Request) -> bool,
     respond: impl Fn(&Request) -> Response + Sync,
 ) -> anyhow::Result<usize> {
-    let acceptor = Acceptor::new(listener, admission, stop, needs_body)?;
+    let stop = acceptor.stop();
     let (mut doors, mut event_loops) = (Vec::new(), Vec::new());
     for _ in 0..loops {
         let (door, event_loop) = EventLoop::new(&respond, stop)?;
@@ -219,7 +214,7 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
         self.next_number += 1;
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
-        match registry.register(client.stream(), Token(number), interest) {
+        match registry.register(client.socket(), Token(number), interest) {
             // That something can be sent is an event that comes at once.
             Ok(()) => {
                 let is_ready = false;

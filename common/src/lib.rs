@@ -168,7 +168,11 @@ pub mod client;
 #[cfg(feature = "ch15")]
 pub mod deadlines;
 #[cfg(feature = "ch15")]
+pub mod line;
+#[cfg(feature = "ch15")]
 pub mod pool;
+#[cfg(feature = "ch15")]
+pub use acceptor::Acceptor;
 
 #[cfg(feature = "ch16")]
 pub mod event_loop;

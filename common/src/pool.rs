@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
-use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -13,13 +12,12 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::acceptor::Acceptor;
-use crate::admission::Admission;
 use crate::client::{Client, Next};
 use crate::deadlines::Deadlines;
 use crate::log::log_error;
 use crate::request::Request;
 use crate::response::Response;
-use crate::stop::{STOP_TIME, Stop};
+use crate::stop::STOP_TIME;
 
 /// How many workers there are. One that reads a file waits for the disk, so there are
 /// more of them than most machines have cores for.
@@ -40,22 +38,19 @@ const WAKER: Token = Token(1);
 /// A client on its way to a worker or back, with its number.
 type Turn = (usize, Client);
 
-/// Serves those who knock at a listener until the server is to stop, and then until the
+/// Serves those whom the acceptor lets in until the server is to stop, and then until the
 /// last of them is gone, for [`STOP_TIME`] at the most. Gives how many are cut off.
 ///
 /// # Errors
 /// The system gives no thread, or does not tell of signs any more.
 pub fn serve(
-    listener: TcpListener,
-    admission: &Admission,
-    stop: &Stop,
-    needs_body: fn(&Request) -> bool,
+    mut acceptor: Acceptor,
     respond: impl Fn(&Request) -> Response + Send + Sync + 'static,
 ) -> anyhow::Result<usize> {
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
     // No client waits there twice, so that there is always room for all.
-    let (to_work, work) = sync_channel(admission.limits().connections);
+    let (to_work, work) = sync_channel(acceptor.limits().connections);
     let (done, back) = channel();
     let (work, respond) = (Arc::new(Mutex::new(work)), Arc::new(respond));
     for _ in 0..WORKERS {
@@ -63,7 +58,6 @@ pub fn serve(
         let (respond, waker) = (Arc::clone(&respond), Arc::clone(&waker));
         thread::Builder::new().spawn(move || take_turns(&work, &done, &waker, &*respond))?;
     }
-    let mut acceptor = Acceptor::new(listener, admission, stop, needs_body)?;
     acceptor.register(poll.registry(), LISTENER)?;
     let lobby = Lobby {
         poll,
@@ -75,7 +69,7 @@ pub fn serve(
         back,
         ends_at: None,
     };
-    lobby.run(acceptor, stop)
+    lobby.run(acceptor)
 }
 
 /// The life of a worker.
@@ -115,7 +109,8 @@ struct Lobby {
 }
 
 impl Lobby {
-    fn run(mut self, acceptor: Acceptor, stop: &Stop) -> anyhow::Result<usize> {
+    fn run(mut self, acceptor: Acceptor) -> anyhow::Result<usize> {
+        let stop = acceptor.stop();
         let mut acceptor = Some(acceptor);
         let mut events = Events::with_capacity(SIGNS);
         loop {
@@ -168,7 +163,7 @@ impl Lobby {
         self.next_number += 1;
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
-        match registry.register(client.stream(), Token(number), interest) {
+        match registry.register(client.socket(), Token(number), interest) {
             // That something can be sent is a sign that comes at once.
             Ok(()) => drop(self.waiting.insert(number, client)),
             Err(error) => log_error(format_args!("cannot wait for a client: {error}")),

@@ -5,7 +5,8 @@
 use std::io;
 
 use common::{
-    AccessLog, Admission, Entry, Guestbook, Limits, Request, RequestError, Response, Stop, pool,
+    Acceptor, AccessLog, Admission, Entry, Guestbook, Limits, Request, RequestError, Response,
+    Stop, pool,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -16,7 +17,8 @@ fn main() -> anyhow::Result<()> {
     let stop = Stop::on_signal(&listener)?;
     let guestbook = Guestbook::default();
 
-    let cut_off = pool::serve(listener, &admission, &stop, needs_body, move |request| {
+    let acceptor = Acceptor::new(listener, &admission, &stop, needs_body)?;
+    let cut_off = pool::serve(acceptor, move |request| {
         respond(request, &guestbook).unwrap_or_else(common::refused)
     })?;
     stop.report(cut_off, &log);

@@ -6,8 +6,8 @@ use std::io;
 use std::thread;
 
 use common::{
-    AccessLog, Admission, Entry, Guestbook, Limits, Request, RequestError, Response, Stop,
-    event_loop,
+    Acceptor, AccessLog, Admission, Entry, Guestbook, Limits, Request, RequestError, Response,
+    Stop, event_loop,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -18,8 +18,9 @@ fn main() -> anyhow::Result<()> {
     let stop = Stop::on_signal(&listener)?;
     let guestbook = Guestbook::default();
 
+    let acceptor = Acceptor::new(listener, &admission, &stop, needs_body)?;
     let loops = thread::available_parallelism()?.get();
-    let cut_off = event_loop::serve(listener, loops, &admission, &stop, needs_body, |request| {
+    let cut_off = event_loop::serve(acceptor, loops, |request| {
         respond(request, &guestbook).unwrap_or_else(common::refused)
     })?;
     stop.report(cut_off, &log);

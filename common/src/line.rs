@@ -1,0 +1,44 @@
+//! A client's end of the line, which never waits. What carries the bytes, plain TCP or
+//! something around it, is its own affair.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+
+use mio::net::TcpStream;
+
+/// A client's end of the line. Where reading or writing would have to wait, it fails with
+/// [`WouldBlock`]; `flush` does where something that was written is not on its way yet.
+///
+/// [`WouldBlock`]: std::io::ErrorKind::WouldBlock
+pub trait Line: Read + Write + Send {
+    /// The socket below it, of whose signs somebody wants to hear.
+    fn socket(&mut self) -> &mut TcpStream;
+
+    /// Tells the client that nothing more comes.
+    ///
+    /// # Errors
+    /// What the connection reports. It is to be tried again where it would have to wait.
+    fn half_close(&mut self) -> io::Result<()>;
+
+    /// Whether a read that brings less than there was room for has brought all that there
+    /// was, so that the next one is worth its call only after the next sign. On Windows
+    /// only a read that brings nothing asks for a sign.
+    fn short_is_all(&self) -> bool {
+        cfg!(unix)
+    }
+
+    /// Whether it is plain that the client speaks another language than this line does.
+    fn is_misunderstood(&self) -> bool {
+        false
+    }
+}
+
+impl Line for TcpStream {
+    fn socket(&mut self) -> &mut TcpStream {
+        self
+    }
+
+    fn half_close(&mut self) -> io::Result<()> {
+        self.shutdown(Shutdown::Write)
+    }
+}
