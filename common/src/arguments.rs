@@ -58,7 +58,7 @@ fn parse_arguments(
     }
 }
 
-fn is_host_and_port(address: &str) -> bool {
+pub(crate) fn is_host_and_port(address: &str) -> bool {
     match address.rsplit_once(':') {
         // In `::1:8080` nobody can tell the port from the host: an IPv6 host
         // stands in brackets.

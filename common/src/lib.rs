@@ -14,7 +14,7 @@ pub mod listen;
 #[cfg(feature = "ch01")]
 pub use {
     arguments::address,
-    listen::{accept, advice, listen},
+    listen::{accept, advice, listen, listen_on},
 };
 
 #[cfg(feature = "ch02")]
@@ -176,3 +176,12 @@ pub use acceptor::Acceptor;
 
 #[cfg(feature = "ch16")]
 pub mod event_loop;
+
+#[cfg(feature = "ch17")]
+pub mod certificate;
+#[cfg(feature = "ch17")]
+pub mod options;
+#[cfg(feature = "ch17")]
+pub mod tls;
+#[cfg(feature = "ch17")]
+pub use {certificate::Pair, options::Options, tls::Tls};

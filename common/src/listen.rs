@@ -23,8 +23,15 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The address is taken, not one of this machine's, or not allowed. The
 /// message names it and says what to do.
 pub fn listen() -> anyhow::Result<TcpListener> {
-    let address = address();
-    let listener = TcpListener::bind(&address).map_err(|error| {
+    listen_on(&address())
+}
+
+/// The same, with an address that is known.
+///
+/// # Errors
+/// The same.
+pub fn listen_on(address: &str) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).map_err(|error| {
         let advice = advice(&error);
         anyhow::anyhow!("cannot listen on {address} ({error}); {advice}")
     })?;

@@ -1,0 +1,150 @@
+//! The certificate that a server shows, and the key that only it has.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, ensure};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+/// Where a certificate and its key lie, as PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// The certificate, and behind it those that vouch for it.
+    pub certificate: PathBuf,
+    /// The key.
+    pub key: PathBuf,
+}
+
+impl Pair {
+    /// A certificate for this machine alone, which nobody vouches for, and which is made
+    /// where there is none yet.
+    ///
+    /// # Errors
+    /// It cannot be made, or not be kept.
+    pub fn of_this_machine() -> anyhow::Result<Self> {
+        Self::kept_in(Path::new(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../target/tls"
+        )))
+    }
+
+    fn kept_in(folder: &Path) -> anyhow::Result<Self> {
+        let pair = Self {
+            certificate: folder.join("localhost.pem"),
+            key: folder.join("localhost-key.pem"),
+        };
+        if !pair.certificate.exists() || !pair.key.exists() {
+            fs::create_dir_all(folder)
+                .with_context(|| format!("cannot make {}", folder.display()))?;
+            let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+            let made = rcgen::generate_simple_self_signed(names)?;
+            write(&pair.key, &made.signing_key.serialize_pem(), true)?;
+            write(&pair.certificate, &made.cert.pem(), false)?;
+        }
+        Ok(pair)
+    }
+
+    /// Reads both, and makes what TLS is spoken with: HTTP/1.1, over TLS 1.2 and 1.3.
+    ///
+    /// # Errors
+    /// One of the two cannot be read, is no PEM, or does not belong to the other. The
+    /// sentence names the file.
+    pub fn load(&self) -> anyhow::Result<ServerConfig> {
+        let (certificate, key) = (self.certificate.display(), self.key.display());
+        let chain: Vec<CertificateDer> = CertificateDer::pem_file_iter(&self.certificate)
+            .and_then(Iterator::collect)
+            .with_context(|| format!("cannot read {certificate}"))?;
+        ensure!(
+            !chain.is_empty(),
+            "there is no certificate in {certificate}"
+        );
+        let private_key = PrivateKeyDer::from_pem_file(&self.key)
+            .with_context(|| format!("cannot read {key}"))?;
+        let provider = Arc::new(ring::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, private_key)
+            .with_context(|| format!("{certificate} and {key} do not go together"))?;
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(config)
+    }
+}
+
+/// Writes a file that was not there. A key is for its owner alone, from the first moment
+/// on that there is anything in it.
+fn write(path: &Path, text: &str, is_secret: bool) -> anyhow::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    if is_secret {
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    #[cfg(not(unix))]
+    let _ = is_secret;
+    options
+        .open(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn it_is_made_once_and_kept() {
+        let folder = folder("made-once");
+        let pair = Pair::kept_in(&folder).unwrap();
+        let certificate = fs::read(&pair.certificate).unwrap();
+        assert!(pair.load().is_ok());
+        assert_eq!(Pair::kept_in(&folder).unwrap(), pair);
+        assert_eq!(fs::read(&pair.certificate).unwrap(), certificate);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(&pair.key).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_pair_is_said() {
+        let [one, other] = ["one-pair", "other-pair"].map(folder);
+        let pair = Pair::kept_in(&one).unwrap();
+        let stranger = Pair::kept_in(&other).unwrap();
+        let half = one.join("half.pem");
+        let text = fs::read_to_string(&pair.certificate).unwrap();
+        fs::write(&half, &text[..text.len() / 2]).unwrap();
+        let empty = one.join("empty.pem");
+        fs::write(&empty, "").unwrap();
+        for (certificate, key, problem) in [
+            (&one.join("missing.pem"), &pair.key, "cannot read"),
+            (&half, &pair.key, "cannot read"),
+            (&empty, &pair.key, "there is no certificate in"),
+            (&pair.certificate, &empty, "cannot read"),
+            (&pair.certificate, &stranger.key, "do not go together"),
+        ] {
+            let wrong = Pair {
+                certificate: certificate.clone(),
+                key: key.clone(),
+            };
+            let error = format!("{:#}", wrong.load().unwrap_err());
+            assert!(error.contains(problem), "{error}");
+        }
+        fs::remove_dir_all(one).unwrap();
+        fs::remove_dir_all(other).unwrap();
+    }
+}
