@@ -279,19 +279,11 @@ fn d3_a_hundred_fields_and_one() {
     assert_snapshot!(exchange);
 }
 
-/// At this pace the body takes longer than a head may, and less than a body may.
 #[test]
 #[ignore = "sends slowly for 13 s"]
 fn a_client_that_sends_slowly_is_served() {
-    let server = Server::start(CHAPTER);
-    let mut exchange = server
-        .begin("slow")
-        .send(post("Content-Length: 1048576\r\n", ""));
-    for _ in 0..128 {
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        exchange = exchange.send("b".repeat(8192));
-    }
-    let exchange = exchange.finish();
+    let head = post("Content-Length: 1048576\r\n", "");
+    let exchange = hostile::a_body_that_comes_slowly(&Server::start(CHAPTER), &head);
     assert!(exchange.contains("< HTTP/1.1 200 OK"), "{exchange}");
 }
 
@@ -394,16 +386,9 @@ fn a_log_that_nobody_reads_costs_no_answer() {
 }
 
 #[test]
-fn a_body_that_is_announced_and_held_back() {
-    let server = Server::start(CHAPTER);
-    // Four, so that a server with one thread would be too late for a test's patience.
-    let _held_back: Vec<_> = (0..4)
-        .map(|_| {
-            let held_back = post("Content-Length: 1048576\r\n", "b");
-            server.begin("held back").send(held_back)
-        })
-        .collect();
-    the_page_is_served(&server);
+fn bodies_that_are_held_back() {
+    let beginning = post("Content-Length: 1048576\r\n", "b");
+    hostile::bodies_that_are_held_back(&Server::start(CHAPTER), &beginning, the_page_is_served);
 }
 
 #[test]

@@ -1,37 +1,16 @@
 //! Chapter 7: files below `pages/` are served, and nothing else is.
 
 use std::fs;
-use std::io::{self, Read, Write};
 use std::path::Path;
-use std::time::Duration;
 
-use harness::{Server, check_command_line, hostile};
+use harness::files::site;
+use harness::{Server, check_command_line, files, hostile};
 use insta::assert_snapshot;
-use tempfile::TempDir;
 
 const CHAPTER: &str = env!("CARGO_BIN_EXE_ch07-static");
-const CANARY: &str = "a secret beside pages/";
 
 fn get(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n")
-}
-
-/// A folder with a small `pages/` of its own, and a canary beside it.
-fn site() -> TempDir {
-    make_site().expect("cannot make a site")
-}
-
-fn make_site() -> io::Result<TempDir> {
-    let folder = tempfile::tempdir()?;
-    let pages = folder.path().join("pages");
-    fs::create_dir_all(pages.join("folder"))?;
-    fs::write(folder.path().join("canary.txt"), CANARY)?;
-    fs::write(pages.join("index.html"), "<h1>Served</h1>\n")?;
-    fs::write(pages.join("a b.txt"), "grüße\n")?;
-    fs::write(pages.join("folder/deep.css"), "h1 { color: teal }\n")?;
-    fs::write(pages.join("bytes.png"), b"\x89PNG\r\n\x1a\n\0\xff")?;
-    fs::write(pages.join("empty.js"), "")?;
-    Ok(folder)
 }
 
 /// What a server over the workspace's own `pages/` says to one request.
@@ -162,127 +141,21 @@ fn d6_bytes_come_as_they_are() {
 /// Each way out of `pages/` that is known to have worked on some server.
 #[test]
 fn d6_no_traversal_reaches_the_canary() {
-    let folder = site();
-    let server = Server::start_in(CHAPTER, folder.path());
-    let canary = folder.path().join("canary.txt");
-    let canary = canary.to_str().unwrap();
-    let mut targets: Vec<String> = [
-        "/canary.txt",
-        "canary.txt",
-        "/./canary.txt",
-        "/../canary.txt",
-        "/pages/../canary.txt",
-        "/pages/./../canary.txt",
-        "/pages/folder/../../canary.txt",
-        "/pages//../canary.txt",
-        "/pages/..//canary.txt",
-        "/pages/%2e%2e/canary.txt",
-        "/pages/%2E./canary.txt",
-        "/pages/..%2fcanary.txt",
-        "/pages/%2e%2e%2fcanary.txt",
-        "/pages/%2e%2e%5ccanary.txt",
-        "/pages/..\\canary.txt",
-        "/pages\\..\\canary.txt",
-        "/pages/..%5ccanary.txt",
-        "/pages/..%255ccanary.txt",
-        "/pages/%252e%252e/canary.txt",
-        "/pages/%252e%252e%252fcanary.txt",
-        "/pages/....//canary.txt",
-        "/pages/..;/canary.txt",
-        "/pages/.../canary.txt",
-        "/pages/..%00/canary.txt",
-        "/pages/../canary.txt%00.html",
-        "/pages/index.html/../../canary.txt",
-        "/pages/missing/../../canary.txt",
-        "/pages/%c0%ae%c0%ae/canary.txt",
-        "/pages/%c0%ae%c0%ae%c0%afcanary.txt",
-        "/pages/%ef%bc%8e%ef%bc%8e/canary.txt",
-        "/pages/../canary.txt?x=/pages/index.html",
-        "/pages/../canary.txt#",
-        "http://localhost/canary.txt",
-        "file:///canary.txt",
-        "*",
-    ]
-    .map(str::to_owned)
-    .into();
-    for prefix in [
-        "",
-        "/",
-        "/pages",
-        "/pages/",
-        "/pages//",
-        "/pages/%2f",
-        "file://",
-    ] {
-        targets.push(format!("{prefix}{canary}"));
-    }
-    for target in targets {
-        let exchange = server.exchange(&target, get(&target));
-        assert!(!exchange.contains(CANARY), "{exchange}");
+    files::nothing_leads_out(CHAPTER, |target| {
         // What is no target at all is refused before anything is looked for.
-        let is_path = target.starts_with('/') || target.contains("://") || target == "*";
-        let status = if is_path {
+        let is_target = target.starts_with('/') || target.contains("://") || target == "*";
+        if is_target {
             "404 Not Found"
         } else {
             "400 Bad Request"
-        };
-        assert!(
-            exchange.contains(&format!("< HTTP/1.1 {status}")),
-            "{exchange}"
-        );
-    }
-    // The list would be worth nothing if the canary could not be found at all.
-    fs::copy(canary, folder.path().join("pages/canary.txt")).unwrap();
-    let exchange = server.exchange("the canary", get("/pages/folder/../canary.txt"));
-    assert!(exchange.contains(CANARY), "{exchange}");
+        }
+    });
 }
 
 #[cfg(unix)]
 #[test]
 fn d6_links_that_lead_out_and_what_is_no_file() {
-    use std::os::unix::fs::symlink;
-    use std::os::unix::net::UnixListener;
-    use std::process::Command;
-
-    let folder = site();
-    let pages = folder.path().join("pages");
-    symlink("../canary.txt", pages.join("link.txt")).unwrap();
-    symlink(folder.path().join("canary.txt"), pages.join("absolute.txt")).unwrap();
-    symlink("link.txt", pages.join("link-to-link.txt")).unwrap();
-    symlink("..", pages.join("up")).unwrap();
-    symlink("/dev/zero", pages.join("zero")).unwrap();
-    symlink("loop", pages.join("loop")).unwrap();
-    symlink("index.html", pages.join("inside.css")).unwrap();
-    let made = Command::new("mkfifo").arg(pages.join("pipe.txt")).status();
-    assert!(made.unwrap().success());
-    let _socket = UnixListener::bind(pages.join("socket.txt")).unwrap();
-
-    let server = Server::start_in(CHAPTER, folder.path());
-    for name in [
-        "link.txt",
-        "absolute.txt",
-        "link-to-link.txt",
-        "up/canary.txt",
-        "up",
-        "zero",
-        "loop",
-        "pipe.txt",
-        "socket.txt",
-        "folder",
-        "folder/",
-        ".",
-        "",
-    ] {
-        let exchange = server.exchange(name, get(&format!("/pages/{name}")));
-        assert!(exchange.contains("< HTTP/1.1 404 Not Found"), "{exchange}");
-    }
-    let exchange = server.exchange("a link that stays inside", get("/pages/inside.css"));
-    assert!(exchange.contains("< <h1>Served</h1>"), "{exchange}");
-    // The client knows the name that it asked for, and not what it leads to.
-    assert!(
-        exchange.contains("< Content-Type: text/css\\r\\n"),
-        "{exchange}"
-    );
+    files::links_and_what_is_no_file(CHAPTER);
 }
 
 /// A folder that is itself reached over a link is a folder like any other.
@@ -315,136 +188,43 @@ fn every_file_of_the_site_that_a_page_names_is_there_and_has_its_type() {
         .http_status_as_error(false)
         .build()
         .into();
-    let mut seen = Vec::new();
-    let mut to_see = vec!["/".to_owned()];
-    while let Some(target) = to_see.pop() {
-        let mut response = agent.get(server.url(&target)).call().unwrap();
-        let content_type = match target.rsplit_once('.') {
-            Some((_, "css")) => "text/css",
-            Some((_, "js")) => "text/javascript",
-            Some((_, "svg")) => "image/svg+xml",
-            _ => "text/html",
-        };
-        let status = if target == "/no-such-page" { 404 } else { 200 };
-        assert_eq!(response.status(), status, "{target}");
-        assert_eq!(response.headers()["content-type"], content_type, "{target}");
-        let body = response.body_mut().read_to_string().unwrap();
-        if content_type == "text/html" {
-            for attribute in ["href=\"", "src=\""] {
-                for rest in body.split(attribute).skip(1) {
-                    let link = rest.split('"').next().unwrap().to_owned();
-                    assert!(link.starts_with('/'), "{target} links to {link}");
-                    if !seen.contains(&link) && !to_see.contains(&link) {
-                        to_see.push(link);
-                    }
-                }
-            }
-        }
-        seen.push(target);
-    }
-    assert!(seen.len() >= 8, "{seen:?}");
+    files::every_file_that_a_page_names_is_there("/", |target| {
+        let mut response = agent.get(server.url(target)).call().unwrap();
+        assert_eq!(
+            response.headers()["content-type"],
+            files::type_of(target),
+            "{target}"
+        );
+        let status = response.status().as_u16();
+        (status, response.body_mut().read_to_string().unwrap())
+    });
 }
 
 #[test]
 fn a_big_file_arrives_whole_for_clients_at_once_and_is_never_whole_in_memory() {
-    const SIZE: u64 = 64 * 1024 * 1024;
-    let folder = site();
-    let big = fs::File::create(folder.path().join("pages/big.bin")).unwrap();
-    big.set_len(SIZE).unwrap();
-    let server = Server::start_in(CHAPTER, folder.path());
-    std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
-                let mut response = ureq::get(server.url("/pages/big.bin")).call().unwrap();
-                assert_eq!(
-                    response.headers()["content-type"],
-                    "application/octet-stream"
-                );
-                let mut body = response.body_mut().as_reader();
-                assert_eq!(io::copy(&mut body, &mut io::sink()).unwrap(), SIZE);
-            });
-        }
-    });
-    if cfg!(target_os = "linux") {
-        let status = fs::read_to_string(format!("/proc/{}/status", server.process())).unwrap();
-        let peak = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .unwrap();
-        let kib: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
-        assert!(kib < SIZE / 1024 / 4, "{kib} KiB at its peak");
-    }
+    files::a_big_file_arrives_whole_and_is_never_whole_in_memory(CHAPTER);
 }
 
-/// A byte that arrives at a closed connection comes back as a reset, and a reset
-/// would take with it what is still on its way.
 #[test]
 fn d8_a_big_answer_survives_a_byte_that_comes_late() {
-    const SIZE: usize = 1024 * 1024;
-    let folder = site();
-    let big = fs::File::create(folder.path().join("pages/big.bin")).unwrap();
-    big.set_len(SIZE as u64).unwrap();
-    let server = Server::start_in(CHAPTER, folder.path());
-    for _ in 0..20 {
-        let mut client = server.connect();
-        client.write_all(get("/pages/big.bin").as_bytes()).unwrap();
-        client.read_exact(&mut [0]).unwrap();
-        client.write_all(b"\r\n").unwrap();
-        let mut rest = Vec::new();
-        client.read_to_end(&mut rest).unwrap();
-        assert!(rest.ends_with(&[0; SIZE]));
-    }
+    files::a_big_answer_survives_a_byte_that_comes_late(CHAPTER);
 }
 
-/// Here the client is slow and reads all the same; a limit for each write would
-/// cut it off, since a system wakes a writer only once there is much room.
 #[test]
 #[ignore = "reads slowly for 12 s"]
 fn a_client_that_reads_slowly_gets_a_big_file_whole() {
-    const SIZE: u64 = 20 * 1024 * 1024;
-    let folder = site();
-    let big = fs::File::create(folder.path().join("pages/big.bin")).unwrap();
-    big.set_len(SIZE).unwrap();
-    let server = Server::start_in(CHAPTER, folder.path());
-    let mut client = server.connect();
-    client.write_all(get("/pages/big.bin").as_bytes()).unwrap();
-    let mut received = 0;
-    for _ in 0..120 {
-        received += client.read(&mut [0; 1000]).unwrap() as u64;
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    received += io::copy(&mut client, &mut io::sink()).unwrap();
-    assert!(received > SIZE, "{received} of {SIZE} bytes and a head");
+    files::a_client_that_reads_slowly_gets_a_big_file_whole(CHAPTER);
 }
 
-/// With room for one connection and no file, the file that is there is not
-/// "not found". How many files a process has open to begin with is known here.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_server_that_cannot_open_a_file_says_whose_fault_it_is() {
-    let server = Server::start_with_open_files(CHAPTER, 5);
-    let exchange = server.exchange("no file left", get("/pages/style.css"));
-    assert!(
-        exchange.contains("< HTTP/1.1 500 Internal Server Error"),
-        "{exchange}"
-    );
-    let exchange = server.exchange("not there", get("/pages/missing.css"));
-    assert!(exchange.contains("< HTTP/1.1 404 Not Found"), "{exchange}");
+    files::a_server_that_cannot_open_a_file_says_whose_fault_it_is(CHAPTER);
 }
 
 #[test]
 fn a_client_that_never_reads_a_big_file_holds_nobody_else() {
-    let folder = site();
-    fs::write(folder.path().join("pages/style.css"), "").unwrap();
-    let big = fs::File::create(folder.path().join("pages/big.bin")).unwrap();
-    big.set_len(1024 * 1024 * 1024).unwrap();
-    let server = Server::start_in(CHAPTER, folder.path());
-    let unread: Vec<_> = (0..8)
-        .map(|_| server.begin("never read").send(get("/pages/big.bin")))
-        .collect();
-    the_page_is_served(&server);
-    drop(unread);
-    the_page_is_served(&server);
+    files::a_client_that_never_reads_a_big_file_holds_nobody_else(CHAPTER, the_page_is_served);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::thread;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -95,6 +96,31 @@ pub fn a_silent_crowd(server: &Server, next_client_is_served: impl Fn(&Server)) 
             .expect_err("the server gave up a client");
         assert_eq!(still_held.kind(), std::io::ErrorKind::WouldBlock);
     }
+}
+
+/// Announces a body and holds it back, and checks that even so
+/// `next_client_is_served`. Four clients do so, so that a server with one thread would
+/// be too late for a test's patience.
+pub fn bodies_that_are_held_back(
+    server: &Server,
+    beginning: &str,
+    next_client_is_served: impl Fn(&Server),
+) {
+    let _held_back: Vec<_> = (0..4)
+        .map(|_| server.begin("held back").send(beginning))
+        .collect();
+    next_client_is_served(server);
+}
+
+/// Sends a body of 1 MiB behind a head, slowly: it takes longer than a head may, and
+/// less than a body may. Gives the exchange.
+pub fn a_body_that_comes_slowly(server: &Server, head: &str) -> String {
+    let mut exchange = server.begin("slow").send(head);
+    for _ in 0..128 {
+        thread::sleep(Duration::from_millis(100));
+        exchange = exchange.send("b".repeat(8192));
+    }
+    exchange.finish()
 }
 
 /// Sends what the server will take of it. One that has heard enough closes,

@@ -6,6 +6,7 @@
 pub mod checks;
 mod command_line;
 mod exchange;
+pub mod files;
 pub mod hostile;
 pub mod judge;
 pub mod play;
