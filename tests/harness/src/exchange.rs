@@ -76,6 +76,7 @@ impl<'a> Exchange<'a> {
                 .expect("cannot receive a head");
             received.extend(byte);
         }
+        let received = self.placeholders.put_in(&received);
         self.note(Step::Receive(received))
     }
 
