@@ -436,7 +436,7 @@ fn compare_answers(conversation: &Conversation, notes: &mut Vec<Note>) -> Result
     for (number, wanted) in wanted.iter().enumerate() {
         let nothing = Answer::default();
         let answer = came.get(number).unwrap_or(&nothing);
-        compare_answer(wanted, answer, *end, notes).map_err(|failure| {
+        compare_answer(wanted, answer, conversation, notes).map_err(|failure| {
             match (failure.position, number) {
                 (None, 1..) => failure.at(received.len()),
                 _ => failure,
@@ -471,9 +471,10 @@ fn compare_answers(conversation: &Conversation, notes: &mut Vec<Note>) -> Result
 fn compare_answer(
     wanted: &Answer,
     answer: &Answer,
-    end: End,
+    conversation: &Conversation,
     notes: &mut Vec<Note>,
 ) -> Result<(), Failure> {
+    let end = conversation.end;
     let codes = |answer: &Answer| {
         answer
             .interim
@@ -500,7 +501,7 @@ fn compare_answer(
     let Some(response) = &answer.last else {
         return Err(no_answer(end));
     };
-    compare_response(wanted, response, end, notes)?;
+    compare_response(wanted, response, conversation, notes)?;
     if let Framing::Length(length) = response.framing
         && !response.is_whole
     {
@@ -542,7 +543,7 @@ fn listed(codes: &[u16]) -> String {
 fn compare_response(
     wanted: &Response,
     response: &Response,
-    end: End,
+    conversation: &Conversation,
     notes: &mut Vec<Note>,
 ) -> Result<(), Failure> {
     if wanted.status != response.status {
@@ -556,9 +557,11 @@ fn compare_response(
         .at(response.status_at));
     }
     for field in &wanted.fields {
-        // Who keeps the connection open has nothing to say of its end.
-        let stays_open = end == End::Open && !response.announces_close();
-        if !(stays_open && field.name.eq_ignore_ascii_case(b"Connection")) {
+        // Who keeps the connection open has nothing to say of its end, and who closes
+        // it because the client wants that need not.
+        let may_be_silent = (conversation.end == End::Open || conversation.asks_to_close)
+            && !response.announces_close();
+        if !(may_be_silent && field.name.eq_ignore_ascii_case(b"Connection")) {
             compare_field(field, response)?;
         }
     }
@@ -660,7 +663,9 @@ fn compare_body(
     notes: &mut Vec<Note>,
 ) -> Result<(), Failure> {
     let (expected, body) = (&wanted.body, &response.body);
-    if expected == body {
+    // A refusal may say more than ours does (RFC 9110 section 15.5).
+    let is_bare_refusal = expected.is_empty() && wanted.status >= 400;
+    if expected == body || is_bare_refusal && response.framing != Framing::NoBody {
         return Ok(());
     }
     let in_rusts_notation: Vec<u8> = body
@@ -713,6 +718,7 @@ mod tests {
         let mut notes = Vec::new();
         let conversation = Conversation {
             methods: vec![method.to_owned()],
+            asks_to_close: method == "GET, and close",
             expected: wanted.into(),
             received: received.into(),
             end,
@@ -773,6 +779,53 @@ mod tests {
         assert_eq!(judged(&persistent, End::Open), Ok(vec![]));
         let (problem, _) = judged(&persistent, End::Closed).unwrap_err();
         assert_eq!(problem, "the field Connection is missing");
+        let asked = judged_as("GET, and close", &wanted, &persistent, End::Closed);
+        assert_eq!(asked, Ok(vec![]));
+    }
+
+    /// A page that says what was wrong is as right as none.
+    #[test]
+    fn a_refusal_may_have_content() {
+        let refusal = |status: &str, page: &str| {
+            let length = page.len();
+            format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{page}")
+        };
+        for (method, status, passes) in [
+            ("GET", "400 Bad Request", true),
+            ("HEAD", "400 Bad Request", false),
+            ("GET", "303 See Other", false),
+        ] {
+            let (wanted, received) = (refusal(status, ""), refusal(status, "<h1>No</h1>"));
+            let judged = judged_as(method, &wanted, &received, End::Closed);
+            assert_eq!(judged.is_ok(), passes, "{method} {status}");
+        }
+    }
+
+    #[test]
+    fn a_length_and_chunks_say_the_same() {
+        let wanted = with("Content-Length: 10\r\n", "<h1>A</h1>");
+        let judged = |received: &str| judged_as("GET", &wanted, received, End::Closed);
+        let chunks = "A\r\n<h1>A</h1>\r\n0\r\n\r\n";
+        let chunked = with("Transfer-Encoding: chunked\r\n", chunks);
+        assert_eq!(judged(&chunked), Ok(vec![]));
+        let (problem, _) = judged(&with("", "<h1>A</h1>")).unwrap_err();
+        assert_eq!(problem, "the field Content-Length is missing");
+    }
+
+    #[test]
+    fn the_attributes_of_a_cookie_have_no_order() {
+        let cookie = |value: &str| with(&format!("Set-Cookie: {value}\r\n"), "");
+        let wanted = cookie("name=Ada; Path=/; HttpOnly");
+        let judged = |value: &str| judged_as("GET", &wanted, &cookie(value), End::Closed);
+        assert_eq!(judged("name=Ada;httponly; path=/"), Ok(vec![]));
+        for other in [
+            "name=ada; Path=/; HttpOnly",
+            "Path=/; name=Ada; HttpOnly",
+            "name=Ada; Path=/",
+            "name=Ada; Path=/; HttpOnly; Domain=example.org",
+        ] {
+            assert!(judged(other).is_err(), "{other}");
+        }
     }
 
     #[test]
@@ -915,6 +968,7 @@ mod tests {
         };
         let conversation = |received: &str, end| Conversation {
             methods: vec!["GET".to_owned()],
+            asks_to_close: false,
             expected: WANTED.into(),
             received: received.into(),
             end,

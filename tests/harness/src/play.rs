@@ -99,6 +99,8 @@ impl Played {
 pub struct Conversation {
     /// The methods of the requests that were sent.
     pub methods: Vec<String>,
+    /// Whether the last of them asks for the end of the connection.
+    pub asks_to_close: bool,
     /// What was expected to come, with what only now is known put in.
     pub expected: Vec<u8>,
     pub received: Vec<u8>,
@@ -160,6 +162,7 @@ pub fn play(transcript: &Transcript, host: &mut dyn Host) -> Played {
 fn converse(steps: &[Step], host: &mut dyn Host, placeholders: &mut Placeholders) -> Conversation {
     let mut conversation = Conversation {
         methods: response::methods(&bytes_sent(steps)),
+        asks_to_close: response::asks_to_close(&bytes_sent(steps)),
         expected: bytes_received(steps),
         received: Vec::new(),
         end: End::Closed,

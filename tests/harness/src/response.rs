@@ -422,7 +422,26 @@ impl<'a> Chunks<'a> {
 /// The methods of the requests in what a client sends, in their order. What is no
 /// request counts as one that no response treats differently.
 pub fn methods(sent: &[u8]) -> Vec<String> {
-    let mut methods = Vec::new();
+    let mut methods: Vec<String> = requests(sent).into_iter().map(|one| one.method).collect();
+    if methods.is_empty() {
+        methods.push(String::new());
+    }
+    methods
+}
+
+/// Whether the client wants the connection to end with the last of its answers (RFC
+/// 9112 §9.3). A server that closes it then need not say so.
+pub fn asks_to_close(sent: &[u8]) -> bool {
+    requests(sent).last().is_some_and(|last| last.asks_to_close)
+}
+
+struct Request {
+    method: String,
+    asks_to_close: bool,
+}
+
+fn requests(sent: &[u8]) -> Vec<Request> {
+    let mut requests = Vec::new();
     let mut rest = sent;
     while let Some(head_length) = head_length(rest) {
         let head = String::from_utf8_lossy(&rest[..head_length]).into_owned();
@@ -431,18 +450,23 @@ pub fn methods(sent: &[u8]) -> Vec<String> {
         let Some(request_line) = lines.next().filter(|line| !line.is_empty()) else {
             continue;
         };
-        methods.push(
-            request_line
-                .split(' ')
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
-        );
         let fields: Vec<(String, &str)> = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim()))
             .collect();
         let value = |wanted: &str| fields.iter().find(|(name, _)| name == wanted);
+        let says = |option: &str| {
+            value("connection").is_some_and(|(_, value)| value.eq_ignore_ascii_case(option))
+        };
+        let is_old = request_line.ends_with(" HTTP/1.0");
+        requests.push(Request {
+            method: request_line
+                .split(' ')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            asks_to_close: says("close") || is_old && !says("keep-alive"),
+        });
         if value("transfer-encoding").is_some() {
             let mut chunks = Chunks {
                 bytes: rest,
@@ -459,10 +483,7 @@ pub fn methods(sent: &[u8]) -> Vec<String> {
             rest = b"";
         }
     }
-    if methods.is_empty() {
-        methods.push(String::new());
-    }
-    methods
+    requests
 }
 
 #[cfg(test)]
@@ -650,6 +671,20 @@ mod tests {
             "HTTP/1.0 200 OK\r\nContent-Length: 0\r\nConnection: Keep-Alive\r\n\r\n"
         ));
         assert!(!announces("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    }
+
+    #[test]
+    fn who_asks_to_close() {
+        for (sent, asks) in [
+            ("GET / HTTP/1.1\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nconnection: Close\r\n\r\n", true),
+            ("GET / HTTP/1.0\r\n\r\n", true),
+            ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", false),
+            ("GET / HTTP/1.0\r\n\r\nGET / HTTP/1.1\r\n\r\n", false),
+            ("", false),
+        ] {
+            assert_eq!(asks_to_close(sent.as_bytes()), asks, "{sent:?}");
+        }
     }
 
     #[test]
