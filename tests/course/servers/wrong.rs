@@ -2,6 +2,7 @@
 //!
 //!     cargo run -p course --bin wrong -- ch03 127.0.0.1:0
 
+use std::cell::RefCell;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -33,6 +34,8 @@ fn main() -> io::Result<()> {
         "ch06" => serve(&listener, ch06),
         "ch07" => serve(&listener, ch07),
         "ch08" => serve(&listener, ch08),
+        "ch09" => ch09(&listener, &str::to_owned, &escape),
+        "ch09-unescaped" => ch09(&listener, &encode, &str::to_owned),
         _ => Err(io::Error::other("there is no such wrong answer")),
     }
 }
@@ -240,6 +243,68 @@ fn ch08(request: &Request) -> String {
     ok(&format!("<h1>Query Parameters</h1><pre>{{{shown}}}</pre>"))
 }
 
+/// How a text is written somewhere.
+type Notation = dyn Fn(&str) -> String;
+
+/// Wrong: writes the name into the cookie, or into the page, as it came. (To be
+/// short, this one knows a single page, and answers on one day alone.)
+fn ch09(listener: &TcpListener, in_cookie: &Notation, in_page: &Notation) -> io::Result<()> {
+    let entries = RefCell::new(String::new());
+    let fields = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nConnection: close\r\n";
+    let respond = |status, more: &str, page: &str| {
+        let length = page.len();
+        let fields = format!("{fields}{more}Content-Length: {length}\r\n");
+        response(status, &fields, page).replacen("text/html", "text/html; charset=utf-8", 1)
+    };
+    serve(listener, |request| {
+        let parameter = |text: &str, separator, wanted| {
+            let mut pairs = text
+                .split(separator)
+                .filter_map(|pair| pair.trim().split_once('='));
+            let found = pairs.find(|(name, _)| *name == wanted);
+            found.map_or(String::new(), |(_, value)| decode(value))
+        };
+        if request.method() == "POST" {
+            let name = parameter(&request.body, '&', "name");
+            let message = parameter(&request.body, '&', "message");
+            let entry = format!(
+                "<dt>{}</dt>\n<dd>{}</dd>\n",
+                escape(&name),
+                escape(&message)
+            );
+            entries.borrow_mut().insert_str(0, &entry);
+            let cookie = format!(
+                "Set-Cookie: name={}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax\r\n",
+                in_cookie(&name)
+            );
+            let more = format!("Location: /guestbook\r\n{cookie}");
+            return respond("303 See Other", &more, "");
+        }
+        let mut page = include_str!("../../../pages/guestbook.html").to_owned();
+        let entries = entries.borrow();
+        if !entries.is_empty() {
+            let list = format!("<dl>\n{entries}</dl>");
+            page = page.replacen("<p>Nobody has written anything yet.</p>", &list, 1);
+        }
+        // A + is a space in a form alone.
+        let cookies = request.field("cookie").replace('+', "%2B");
+        let name = parameter(&cookies, ';', "name");
+        if !name.is_empty() {
+            let welcome = format!("<p>Welcome back, {}!</p><form", in_page(&name));
+            page = page.replacen("<form", &welcome, 1);
+        }
+        let page = respond("200 OK", "", &page);
+        match request.method() {
+            "HEAD" => page
+                .split_inclusive("\r\n\r\n")
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+            _ => page,
+        }
+    })
+}
+
 // What all of them share, and do well enough.
 
 struct Request {
@@ -322,6 +387,15 @@ fn finish(mut stream: &TcpStream) {
 fn escape(text: &str) -> String {
     let text = text.replace('&', "&amp;");
     text.replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn encode(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let encoded = text.bytes().map(|byte| match byte {
+        _ if is_plain(byte) => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    });
+    encoded.collect()
 }
 
 fn decode(text: &str) -> String {

@@ -64,6 +64,11 @@ fn plausible_answers_that_are_wrong() {
             "Content-Length is 74, and the body has 76 bytes",
         ),
         ("ch05a", "the answer to HEAD has no body"),
+        (
+            "ch09",
+            "Set-Cookie is \"name=Ada; Domain=example.org; Path=/hello; Path=/;",
+        ),
+        ("ch09-unescaped", "the body is another than expected"),
     ] {
         let (chapter, _) = mode.split_at_checked(4).expect("a chapter's name");
         let chapter = if mode == "ch05a" { mode } else { chapter };
@@ -196,4 +201,9 @@ fn ch07_sends_what_has_changed() {
 #[test]
 fn ch08_greets_often() {
     assert_snapshot!(Chapter::new("ch08-query").prove(true));
+}
+
+#[test]
+fn ch09_knows_who_comes_back() {
+    assert_snapshot!(Chapter::new("ch09-site").prove(true));
 }
