@@ -266,16 +266,18 @@ fn hide_ports(log: &str) -> String {
             Some(line) if line.starts_with("Connection from ") => {
                 format!(r"{}[port]\n", &line[..number(line)])
             }
-            // What a client is called that asked for something.
-            Some(line) if line.starts_with("127.0.0.1:") => {
-                let (address, rest) = line.split_once(' ').unwrap_or((line, ""));
-                format!(r"{}[port] {rest}\n", &address[..number(address)])
-            }
             Some(line) if line.starts_with("Listening on port ") => {
                 let line = line.trim_end_matches('.');
                 format!(r"{}[port]...\n", &line[..number(line)])
             }
-            _ => line.to_owned(),
+            // What a server of part two prints of a request begins with its client.
+            _ => match line.strip_prefix("127.0.0.1:") {
+                Some(rest) => {
+                    let request = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+                    format!("127.0.0.1:[port]{request}")
+                }
+                None => line.to_owned(),
+            },
         };
         hidden += &line;
         hidden.push('\n');

@@ -5,6 +5,8 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use harness::transcript::is_date;
+
 use crate::chapters::{Chapter, Course};
 use crate::target::{Kind, Target};
 
@@ -12,6 +14,8 @@ use crate::target::{Kind, Target};
 const PORT: &str = "8080";
 /// The client's port in the book; in truth it is another one each time.
 const CLIENT_PORT: &str = "50514";
+/// The date in the book, RFC 9110's own example.
+const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 /// The version of curl in the book.
 const CURL_VERSION: &str = "8.14.1";
 
@@ -138,6 +142,15 @@ fn tidy(printed: &str, port: Option<&str>) -> String {
             line = line.replace(&format!("port {port}..."), &format!("port {PORT}..."));
         }
         line = replace_number(&line, "Connection from 127.0.0.1:", CLIENT_PORT);
+        // A line of the log of part two; an address of the server's has a scheme.
+        if line.starts_with("127.0.0.1:") {
+            line = replace_number(&line, "127.0.0.1:", CLIENT_PORT);
+        }
+        if let Some((name, value)) = line.split_once(": ")
+            && is_date(value.trim_end().as_bytes())
+        {
+            line = format!("{name}: {DATE}\n");
+        }
         line = replace_number(&line, "curl/", CURL_VERSION);
         tidied += &line;
     }
