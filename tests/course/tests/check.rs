@@ -380,6 +380,11 @@ fn what_cannot_be_checked_is_said_in_one_sentence() {
         course.run(&["diff", "1"]),
         course.run(&["diff", "3", "ch99"]),
     ];
+    let sentences = sentences.map(|said| match said.split_once("the chapters are 1, 2,") {
+        // Each new chapter would be a new list.
+        Some((before, _)) => format!("{before}the chapters are 1, 2, [...]\n"),
+        None => said,
+    });
     assert_snapshot!(sentences.join("\n"));
 
     // Here each system has words of its own.

@@ -32,7 +32,14 @@ fn own_workspace() -> PathBuf {
 /// A copy of all that cargo and the course need.
 fn copy_of_the_workspace() -> TempDir {
     let copy = tempfile::tempdir().expect("a temporary folder");
-    for name in ["Cargo.toml", "Cargo.lock", "chapters", "common", "tests"] {
+    for name in [
+        "Cargo.toml",
+        "Cargo.lock",
+        "chapters",
+        "common",
+        "pages",
+        "tests",
+    ] {
         copy_all(&own_workspace().join(name), &copy.path().join(name));
     }
     // Whoever runs this may have a server of their own already.
