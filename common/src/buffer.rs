@@ -26,6 +26,7 @@ impl Buffer {
 
     /// Adds bytes.
     pub fn add(&mut self, bytes: &[u8]) {
+        self.close_up();
         self.bytes.extend_from_slice(bytes);
     }
 
@@ -38,6 +39,7 @@ impl Buffer {
         most: usize,
         read: impl FnOnce(&mut [u8]) -> Result<usize, E>,
     ) -> Result<usize, E> {
+        self.close_up();
         let end = self.bytes.len();
         self.bytes.resize(end + most, 0);
         let read = read(&mut self.bytes[end..]);
@@ -60,6 +62,16 @@ impl Buffer {
             self.taken = 0;
             self.bytes.clear();
             self.bytes.shrink_to(KEPT);
+        }
+    }
+
+    /// Moves what is left to the front once more has been taken than that: else a
+    /// buffer that is never quite empty would grow without end. A byte is moved only
+    /// where another one has gone.
+    fn close_up(&mut self) {
+        if self.taken > self.rest().len() {
+            self.bytes.drain(..self.taken);
+            self.taken = 0;
         }
     }
 }
@@ -90,6 +102,20 @@ mod tests {
         buffer.add(&[0; 100_000]);
         buffer.take(99_999);
         buffer.take(1);
+        assert!(buffer.bytes.capacity() <= KEPT);
+    }
+
+    #[test]
+    fn one_that_is_never_quite_empty_does_not_grow() {
+        let mut buffer = Buffer::default();
+        buffer.add(b"a");
+        for _ in 0..10_000 {
+            buffer.add(&[b'a'; 99]);
+            buffer.take(50);
+            buffer.add_from(9, |_| Ok::<_, ()>(1)).unwrap();
+            buffer.take(50);
+        }
+        assert_eq!(buffer.rest().len(), 1);
         assert!(buffer.bytes.capacity() <= KEPT);
     }
 }
