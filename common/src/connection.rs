@@ -173,6 +173,7 @@ impl Connection {
     /// any more where the next one begins, so it is the last.
     fn refuse(&mut self, Refused { error, may_be_head }: Refused) {
         (self.is_last, self.lingers) = (true, true);
+        (self.since, self.moved) = (self.now, self.now);
         let was_answered = self.incoming.is_within_body() && self.incoming.head().is_none();
         if !was_answered {
             self.send(Response::from(error.clone()), may_be_head);
