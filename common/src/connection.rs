@@ -251,3 +251,415 @@ impl Connection {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outgoing::ROOM;
+    use crate::response::Body;
+    use std::time::Duration;
+
+    const GET: &str = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+    const POST: &str = "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n";
+
+    /// Each is another one, so that a wait tells which of them counts.
+    const TIMES: Times = Times {
+        idle: Duration::from_secs(100),
+        head: Duration::from_secs(20),
+        body: Duration::from_secs(60),
+        patience: Duration::from_secs(10),
+        linger: Duration::from_secs(1),
+    };
+
+    /// A connection, and the moment at which it was accepted. All other moments are
+    /// seconds from then on.
+    struct Tried {
+        connection: Connection,
+        accepted: Instant,
+    }
+
+    impl Tried {
+        fn new() -> Self {
+            let accepted = Instant::now();
+            let connection = Connection::new(TIMES, accepted);
+            Self {
+                connection,
+                accepted,
+            }
+        }
+
+        fn refusing_early() -> Self {
+            let tried = Self::new();
+            let refuse = |request: &Request| {
+                let is_asked = request.method == "POST";
+                is_asked.then(|| Response::html("405 Method Not Allowed", "no"))
+            };
+            let connection = tried.connection.with_early_refusals(refuse);
+            Self {
+                connection,
+                ..tried
+            }
+        }
+
+        fn at(&self, second: u64) -> Instant {
+            self.accepted + Duration::from_secs(second)
+        }
+
+        /// Answers each request that is there with what it says.
+        fn answer_all(&mut self) {
+            while let Some(request) = self.connection.next_request() {
+                let body = String::from_utf8_lossy(&request.body);
+                let page = format!("{} {} {body}.", request.method, request.target);
+                let response = Response::html("200 OK", page);
+                self.connection.answer(&request, response);
+            }
+        }
+
+        fn receive(&mut self, second: u64, bytes: impl AsRef<[u8]>) {
+            self.connection.receive(bytes.as_ref(), self.at(second));
+            self.answer_all();
+        }
+
+        fn wait_until(&mut self, second: u64) {
+            self.connection.time_passes(self.at(second));
+            self.answer_all();
+        }
+
+        /// Sends all there is to send, and gives it.
+        fn send(&mut self, second: u64) -> String {
+            let mut sent = Vec::new();
+            while let Wait::ToWrite(_) = self.connection.waits_for() {
+                let to_send = self.connection.to_send().unwrap().to_vec();
+                self.connection.sent(to_send.len(), self.at(second));
+                sent.extend(to_send);
+                self.answer_all();
+            }
+            String::from_utf8(sent).unwrap()
+        }
+
+        #[track_caller]
+        fn waits(&self, expected: fn(Instant) -> Wait, second: u64) {
+            assert_eq!(self.connection.waits_for(), expected(self.at(second)));
+        }
+
+        #[track_caller]
+        fn is_over(&self) {
+            assert_eq!(self.connection.waits_for(), Wait::ToClose);
+        }
+
+        /// The status codes of all that is sent.
+        fn codes(&mut self, second: u64) -> Vec<String> {
+            let sent = self.send(second);
+            let answers = sent.split("HTTP/1.1 ").skip(1);
+            answers.map(|answer| answer[..3].to_owned()).collect()
+        }
+    }
+
+    #[test]
+    fn one_request_after_another() {
+        let mut tried = Tried::new();
+        tried.waits(Wait::ToRead, 100);
+        tried.receive(5, GET);
+        tried.waits(Wait::ToWrite, 15);
+        assert!(tried.send(7).ends_with("\r\n\r\nGET /a ."));
+        tried.waits(Wait::ToRead, 107);
+        tried.receive(50, POST);
+        tried.receive(51, "123");
+        let sent = tried.send(52);
+        assert!(sent.ends_with("\r\n\r\nPOST /b 123."), "{sent}");
+        assert!(!sent.contains("Connection: "), "{sent}");
+        tried.waits(Wait::ToRead, 152);
+    }
+
+    #[test]
+    fn an_idle_client_is_let_go_without_a_word() {
+        for received in ["", "\r\n\r\n"] {
+            let mut tried = Tried::new();
+            tried.receive(1, GET);
+            tried.send(1);
+            if !received.is_empty() {
+                tried.receive(60, received);
+            }
+            tried.wait_until(100);
+            tried.waits(Wait::ToRead, 101);
+            tried.wait_until(101);
+            tried.is_over();
+            assert_eq!(tried.connection.take_refusal(), None);
+        }
+    }
+
+    #[test]
+    fn a_head_has_its_time_from_the_first_byte_on() {
+        let mut tried = Tried::new();
+        tried.receive(50, "GET /");
+        tried.waits(Wait::ToRead, 70);
+        tried.receive(69, "a HTTP");
+        tried.waits(Wait::ToRead, 70);
+        tried.wait_until(70);
+        let sent = tried.send(71);
+        assert!(sent.starts_with("HTTP/1.1 408 "), "{sent}");
+        assert!(sent.ends_with("Connection: close\r\nContent-Length: 28\r\n\r\n"));
+        tried.waits(Wait::ToLinger, 72);
+        tried.receive(71, "/1.1\r\n\r\n");
+        tried.waits(Wait::ToLinger, 72);
+        tried.wait_until(72);
+        tried.is_over();
+    }
+
+    #[test]
+    fn the_time_of_half_a_request_begins_when_those_before_are_answered() {
+        let mut tried = Tried::new();
+        tried.receive(1, format!("{GET}GET"));
+        tried.send(8);
+        tried.waits(Wait::ToRead, 28);
+    }
+
+    #[test]
+    fn a_body_has_to_go_on_and_to_come_to_an_end() {
+        let mut tried = Tried::new();
+        tried.receive(
+            3,
+            "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n",
+        );
+        tried.waits(Wait::ToRead, 13);
+        for second in (12..60).step_by(9) {
+            tried.receive(second, "1");
+            tried.waits(Wait::ToRead, (second + 10).min(63));
+        }
+        tried.wait_until(63);
+        let sent = tried.send(63);
+        assert!(sent.starts_with("HTTP/1.1 408 "), "{sent}");
+        assert!(sent.ends_with("<h1>408 Request Timeout</h1>"), "{sent}");
+
+        let mut tried = Tried::new();
+        tried.receive(3, POST);
+        tried.wait_until(13);
+        assert_eq!(tried.codes(13), ["408"]);
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_is_given_up() {
+        let mut tried = Tried::new();
+        tried.receive(1, GET);
+        tried.waits(Wait::ToWrite, 11);
+        tried.connection.sent(5, tried.at(10));
+        tried.waits(Wait::ToWrite, 20);
+        tried.wait_until(20);
+        tried.is_over();
+    }
+
+    #[test]
+    fn a_client_that_has_ended_gets_what_it_asked_for() {
+        for (received, codes) in [
+            ("".to_owned(), &[][..]),
+            ("\r\n".to_owned(), &[]),
+            (format!("{GET}{GET}"), &["200", "200"]),
+            (format!("{GET}GET"), &["200", "400"]),
+            (format!("{GET}{POST}12"), &["200", "400"]),
+        ] {
+            let mut tried = Tried::new();
+            tried.connection.receive(received.as_bytes(), tried.at(1));
+            tried.receive(1, "");
+            assert_eq!(tried.codes(2), codes, "{received}");
+            tried.is_over();
+        }
+    }
+
+    #[test]
+    fn who_stays_and_who_is_told() {
+        for (head, told, stays) in [
+            ("GET / HTTP/1.1\r\nHost: a\r\n", None, true),
+            (
+                "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n",
+                Some("close"),
+                false,
+            ),
+            ("GET / HTTP/1.0\r\n", Some("close"), false),
+            (
+                "GET / HTTP/1.0\r\nConnection: keep-alive\r\n",
+                Some("keep-alive"),
+                true,
+            ),
+        ] {
+            let mut tried = Tried::new();
+            tried.receive(1, format!("{head}\r\n{GET}"));
+            let sent = tried.send(2);
+            let (first, _) = sent.split_once("\r\n\r\n").unwrap();
+            let connection = first.split_once("\r\nConnection: ");
+            let connection = connection.and_then(|(_, rest)| rest.lines().next());
+            assert_eq!(connection, told, "{head}");
+            assert_eq!(
+                sent.matches("HTTP/1.1 200 OK").count(),
+                1 + usize::from(stays)
+            );
+            if stays {
+                tried.waits(Wait::ToRead, 102);
+            } else {
+                tried.waits(Wait::ToLinger, 3);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_the_last() {
+        for (request, code, has_content) in [
+            ("no request\r\n\r\n", "400", true),
+            ("GET / HTTP/1.1\r\n\r\n", "400", true),
+            ("HEAD / HTTP/1.1\r\n\r\n", "400", false),
+            ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", "505", true),
+            (&format!("GET /{}", "a".repeat(8192)), "414", false),
+            (&POST.replace('3', "3, 4"), "400", true),
+            (&POST.replace('3', "1048577"), "413", true),
+            (
+                "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                "501",
+                true,
+            ),
+        ] {
+            let mut tried = Tried::new();
+            tried.receive(1, format!("{GET}{request}{GET}"));
+            let refusal = tried.connection.take_refusal().unwrap();
+            assert!(refusal.status.starts_with(code), "{request}: {refusal}");
+            assert_eq!(tried.connection.take_refusal(), None, "{request}");
+            let sent = tried.send(2);
+            let (_, answer) = sent.split_once("GET /a .HTTP/1.1 ").unwrap();
+            assert!(answer.starts_with(code), "{request}: {answer}");
+            assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+            assert_eq!(answer.ends_with("</h1>"), has_content, "{answer}");
+            assert_eq!(answer.matches("HTTP/1.1").count(), 0, "{answer}");
+            tried.waits(Wait::ToLinger, 3);
+        }
+    }
+
+    #[test]
+    fn answers_lie_behind_each_other_and_the_last_ends_them() {
+        let mut tried = Tried::new();
+        let last = GET.replace("Host", "Connection: close\r\nHost");
+        tried.receive(1, format!("{GET}{POST}123{last}{GET}"));
+        let to_send = String::from_utf8_lossy(tried.connection.to_send().unwrap()).into_owned();
+        let bodies: Vec<&str> = to_send
+            .split("\r\n\r\n")
+            .skip(1)
+            .filter_map(|body| body.split("HTTP/").next())
+            .collect();
+        assert_eq!(bodies, ["GET /a .", "POST /b 123.", "GET /a ."]);
+    }
+
+    #[test]
+    fn a_client_that_only_asks_is_read_from_no_further() {
+        let mut tried = Tried::new();
+        tried
+            .connection
+            .receive(GET.repeat(100).as_bytes(), tried.at(1));
+        let page = "a".repeat(ROOM / 4);
+        let mut answered = 0;
+        let mut answer_all = |connection: &mut Connection| {
+            while let Some(request) = connection.next_request() {
+                connection.answer(&request, Response::html("200 OK", &*page));
+                answered += 1;
+            }
+            answered
+        };
+        // As many as there is room for, and not the hundred.
+        assert_eq!(answer_all(&mut tried.connection), 4);
+        tried.waits(Wait::ToWrite, 11);
+        let length = tried.connection.to_send().unwrap().len();
+        assert!(length <= ROOM, "{length}");
+        // What the client has taken makes room.
+        tried.connection.sent(length, tried.at(2));
+        assert!(!tried.connection.to_send().unwrap().is_empty());
+        assert_eq!(answer_all(&mut tried.connection), 8);
+        tried.waits(Wait::ToWrite, 12);
+    }
+
+    #[test]
+    fn a_response_that_breaks_off_ends_the_connection() {
+        let mut tried = Tried::new();
+        tried.connection.receive(GET.as_bytes(), tried.at(1));
+        let request = tried.connection.next_request().unwrap();
+        let body = Body {
+            length: Some(5),
+            source: Box::new(&b"1234"[..]),
+        };
+        let response = Response::new("200 OK", "text/plain", body);
+        tried.connection.answer(&request, response);
+        let to_send = tried.connection.to_send().unwrap();
+        assert!(to_send.ends_with(b"\r\n\r\n1234"));
+        let length = to_send.len();
+        tried.connection.sent(length, tried.at(2));
+        tried.waits(Wait::ToWrite, 12);
+        assert!(tried.connection.to_send().is_err());
+    }
+
+    #[test]
+    fn a_response_that_nothing_else_ends_is_the_last() {
+        let mut tried = Tried::new();
+        tried
+            .connection
+            .receive(GET.repeat(2).as_bytes(), tried.at(1));
+        let request = tried.connection.next_request().unwrap();
+        let body = Body::of_unknown_length(&b"1234"[..]);
+        let response = Response::new("200 OK", "text/plain", body);
+        tried.connection.answer(&request, response);
+        assert_eq!(tried.connection.next_request(), None);
+        let sent = tried.send(2);
+        assert!(
+            sent.ends_with("\r\nConnection: close\r\n\r\n1234"),
+            "{sent}"
+        );
+        tried.waits(Wait::ToLinger, 3);
+    }
+
+    #[test]
+    fn a_client_that_waits_is_told_to_continue() {
+        let mut tried = Tried::new();
+        tried.receive(1, POST.replace("Host", "Expect: 100-continue\r\nHost"));
+        assert_eq!(tried.send(2), "HTTP/1.1 100 Continue\r\n\r\n");
+        tried.waits(Wait::ToRead, 12);
+        tried.receive(3, format!("123{GET}"));
+        assert_eq!(tried.codes(4), ["200", "200"]);
+        tried.waits(Wait::ToRead, 104);
+    }
+
+    #[test]
+    fn a_body_that_was_refused_early_is_dropped() {
+        let mut tried = Tried::refusing_early();
+        tried.receive(1, POST);
+        let sent = tried.send(2);
+        assert!(sent.starts_with("HTTP/1.1 405 "), "{sent}");
+        assert!(!sent.contains("Connection: "), "{sent}");
+        tried.waits(Wait::ToRead, 12);
+        tried.receive(3, format!("123{GET}"));
+        assert!(tried.send(4).ends_with("\r\n\r\nGET /a ."));
+        tried.waits(Wait::ToRead, 104);
+    }
+
+    #[test]
+    fn who_was_refused_early_hears_no_second_answer() {
+        for is_silent in [true, false] {
+            let mut tried = Tried::refusing_early();
+            tried.receive(1, POST);
+            assert_eq!(tried.codes(2), ["405"]);
+            if is_silent {
+                tried.wait_until(12);
+                tried.waits(Wait::ToLinger, 13);
+            } else {
+                tried.receive(3, "");
+                tried.is_over();
+            }
+            assert_eq!(tried.send(12), "");
+            assert!(tried.connection.take_refusal().is_some());
+        }
+    }
+
+    #[test]
+    fn who_waits_and_was_refused_early_gets_no_other_answer() {
+        let mut tried = Tried::refusing_early();
+        let waits = POST.replace("Host", "Expect: 100-continue\r\nHost");
+        tried.receive(1, format!("{waits}123{GET}"));
+        let sent = tried.send(2);
+        assert!(sent.starts_with("HTTP/1.1 405 "), "{sent}");
+        assert!(sent.ends_with("Connection: close\r\nContent-Length: 2\r\n\r\nno"));
+        tried.waits(Wait::ToLinger, 3);
+    }
+}
