@@ -330,8 +330,8 @@ fn respond(request: &Request) -> Response {
     }
 }
 
-fn refuse_early(request: &Request) -> Option<Response> {
-    (request.target == "/refused").then(|| respond(request))
+fn needs_body(request: &Request) -> bool {
+    request.target != "/refused"
 }
 
 /// What comes back to a client that sends these pieces and then no more, and takes what
@@ -340,7 +340,7 @@ fn answers(pieces: &[&[u8]], mut take: impl FnMut(usize) -> usize) -> Vec<u8> {
     let now = Instant::now();
     let mut connection = Connection::new(Times::default(), now)
         .with_framing(common::by_length_or_chunks)
-        .with_early_refusals(refuse_early);
+        .with_early_answers(needs_body);
     let mut pieces = pieces.iter().filter(|piece| !piece.is_empty());
     let mut sent = Vec::new();
     loop {

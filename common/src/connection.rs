@@ -226,11 +226,9 @@ impl Connection {
         let (times, now, since) = (self.times, self.now, self.since);
         if !self.outgoing.is_done() {
             let until = self.moved + times.patience;
-            let is_over = now >= until;
-            return if is_over {
-                Wait::ToClose
-            } else {
-                Wait::ToWrite(until)
+            return match now < until {
+                true => Wait::ToWrite(until),
+                false => Wait::ToClose,
             };
         }
         if self.is_last {
@@ -288,13 +286,9 @@ mod tests {
             }
         }
 
-        fn refusing_early() -> Self {
+        fn answering_early() -> Self {
             let tried = Self::new();
-            let refuse = |request: &Request| {
-                let is_asked = request.method == "POST";
-                is_asked.then(|| Response::html("405 Method Not Allowed", "no"))
-            };
-            let connection = tried.connection.with_early_refusals(refuse);
+            let connection = tried.connection.with_early_answers(|_| false);
             Self {
                 connection,
                 ..tried
@@ -622,11 +616,11 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_was_refused_early_is_dropped() {
-        let mut tried = Tried::refusing_early();
+    fn a_body_that_nobody_needs_is_dropped() {
+        let mut tried = Tried::answering_early();
         tried.receive(1, POST);
         let sent = tried.send(2);
-        assert!(sent.starts_with("HTTP/1.1 405 "), "{sent}");
+        assert!(sent.ends_with("\r\n\r\nPOST /b ."), "{sent}");
         assert!(!sent.contains("Connection: "), "{sent}");
         tried.waits(Wait::ToRead, 12);
         tried.receive(3, format!("123{GET}"));
@@ -635,11 +629,11 @@ mod tests {
     }
 
     #[test]
-    fn who_was_refused_early_hears_no_second_answer() {
+    fn who_was_answered_early_hears_no_second_answer() {
         for is_silent in [true, false] {
-            let mut tried = Tried::refusing_early();
+            let mut tried = Tried::answering_early();
             tried.receive(1, POST);
-            assert_eq!(tried.codes(2), ["405"]);
+            assert_eq!(tried.codes(2), ["200"]);
             if is_silent {
                 tried.wait_until(12);
                 tried.waits(Wait::ToLinger, 13);
@@ -648,18 +642,41 @@ mod tests {
                 tried.is_over();
             }
             assert_eq!(tried.send(12), "");
-            assert!(tried.connection.take_refusal().is_some());
+            assert!(tried.connection.refusal().is_some());
         }
     }
 
     #[test]
-    fn who_waits_and_was_refused_early_gets_no_other_answer() {
-        let mut tried = Tried::refusing_early();
+    fn who_waits_and_was_answered_early_gets_no_other_answer() {
+        let mut tried = Tried::answering_early();
         let waits = POST.replace("Host", "Expect: 100-continue\r\nHost");
         tried.receive(1, format!("{waits}123{GET}"));
         let sent = tried.send(2);
-        assert!(sent.starts_with("HTTP/1.1 405 "), "{sent}");
-        assert!(sent.ends_with("Connection: close\r\nContent-Length: 2\r\n\r\nno"));
+        assert!(sent.starts_with("HTTP/1.1 200 "), "{sent}");
+        assert!(sent.ends_with("Connection: close\r\nContent-Length: 9\r\n\r\nPOST /b ."));
         tried.waits(Wait::ToLinger, 3);
+    }
+
+    #[test]
+    fn one_that_is_wound_up_ends_with_the_request_under_way() {
+        for (received, codes) in [
+            ("", &[][..]),
+            ("\r\n", &[]),
+            ("GET /a HTTP/1.1\r\n", &["200"]),
+        ] {
+            let mut tried = Tried::new();
+            tried.receive(1, received);
+            tried.connection.wind_up();
+            tried.wait_until(2);
+            if !codes.is_empty() {
+                tried.receive(3, format!("Host: a\r\n\r\n{GET}"));
+            }
+            assert_eq!(tried.codes(4), codes, "{received}");
+            if codes.is_empty() {
+                tried.is_over();
+            } else {
+                tried.waits(Wait::ToLinger, 5);
+            }
+        }
     }
 }
