@@ -96,6 +96,13 @@ pub fn answers<'a>(
     Ok(answers)
 }
 
+/// How long the body of the response is that stands here, where nobody asked for its
+/// head alone; as it came, with all that is around chunks.
+pub(crate) fn body_length(received: &[u8]) -> Option<usize> {
+    let response = response(received, 0, "", true).ok()??;
+    Some(response.end - response.body_at)
+}
+
 /// How far answers have got: each head that has come is a step, and each final
 /// response that is whole.
 pub fn progress(answers: &[Answer]) -> usize {
@@ -354,7 +361,7 @@ fn field(line: &[u8], at: usize) -> Result<Field<'_>, Malformed> {
 }
 
 /// The length of a head with its blank line; its lines may end in LF alone.
-fn head_length(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn head_length(bytes: &[u8]) -> Option<usize> {
     let mut length = 0;
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
         length += line.len();

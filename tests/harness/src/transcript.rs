@@ -15,7 +15,7 @@
 
 use std::fmt;
 
-use crate::wire;
+use crate::{response, wire};
 
 /// One exchange, or several that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -221,31 +221,36 @@ impl Placeholders {
             return replace(received, self.address.as_bytes(), ADDRESS);
         }
         let mut shown = Vec::new();
-        let mut is_interim = false;
-        let mut lines = received.split_inclusive(|&byte| byte == b'\n');
-        for line in lines.by_ref() {
-            if line.starts_with(b"HTTP/") {
-                is_interim = line.get(8..10) == Some(b" 1");
+        let mut rest = received;
+        while rest.starts_with(b"HTTP/") {
+            let (head, body) = rest.split_at(response::head_length(rest).unwrap_or(rest.len()));
+            for line in head.split_inclusive(|&byte| byte == b'\n') {
+                shown.extend(self.put_into(line));
             }
-            match field(line) {
-                Some((name, value)) => {
-                    self.values
-                        .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-                    self.values.push((name.to_vec(), value.to_vec()));
-                    shown.extend(if is_date(value) {
-                        replace(line, value, DATE_PLACEHOLDER)
-                    } else {
-                        line.to_vec()
-                    });
-                }
-                None => shown.extend(line),
-            }
-            if matches!(line, b"\r\n" | b"\n") && !is_interim {
-                break;
-            }
+            // Behind the head of an answer to HEAD the next answer begins; no page does.
+            let length = match body.starts_with(b"HTTP/") {
+                true => 0,
+                false => response::body_length(rest).unwrap_or(body.len()),
+            };
+            shown.extend(&body[..length]);
+            rest = &body[length..];
         }
-        shown.extend(lines.flatten());
+        shown.extend(rest);
         shown
+    }
+
+    /// Puts a placeholder into a line of a head.
+    fn put_into(&mut self, line: &[u8]) -> Vec<u8> {
+        let Some((name, value)) = field(line) else {
+            return line.to_vec();
+        };
+        self.values
+            .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+        self.values.push((name.to_vec(), value.to_vec()));
+        match is_date(value) {
+            true => replace(line, value, DATE_PLACEHOLDER),
+            false => line.to_vec(),
+        }
     }
 
     /// Puts what was remembered in place of its placeholder, in what is to be
@@ -373,5 +378,23 @@ mod tests {
             placeholders.fill_in(b"If-Modified-Since: [Last-Modified]\r\n"),
             format!("If-Modified-Since: {date}\r\n").as_bytes()
         );
+    }
+
+    #[test]
+    fn placeholders_in_several_responses() {
+        let response = |date: &str, length: usize, body: &str| {
+            format!("HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Length: {length}\r\n\r\n{body}")
+        };
+        let chunked = |date: &str| {
+            let fields = format!("Date: {date}\r\nTransfer-Encoding: chunked\r\n");
+            format!("HTTP/1.1 200 OK\r\n{fields}\r\n3\r\nabc\r\n0\r\n\r\n")
+        };
+        let several = |date: &str| {
+            let to_head = response(date, 9, "");
+            to_head + &response(date, 5, "Date:") + &chunked(date) + &response(date, 1, "a")
+        };
+        let received = several("Sun, 06 Nov 1994 08:49:37 GMT");
+        let put_in = Placeholders::default().put_in(received.as_bytes());
+        assert_eq!(String::from_utf8(put_in).unwrap(), several("[date]"));
     }
 }
