@@ -267,13 +267,14 @@ fn try_connection(
     Ok(end)
 }
 
-/// Sends bytes, each in a write of its own; `false` where something came back, or
+/// Sends bytes, each in a write of its own; `false` where something more came back, or
 /// the connection ended, before the last one.
 fn send_one_by_one(
     stream: &mut dyn Connection,
     bytes: &[u8],
     received: &mut Vec<u8>,
 ) -> io::Result<bool> {
+    let before = received.len();
     // Bytes sent without a rest may arrive together.
     thread::sleep(REST);
     for (position, byte) in bytes.iter().enumerate() {
@@ -282,7 +283,7 @@ fn send_one_by_one(
         if !is_sent
             || is_time_to_look
                 && position + 1 < bytes.len()
-                && (ending(stream, received, REST)? == End::Closed || !received.is_empty())
+                && (ending(stream, received, REST)? == End::Closed || received.len() > before)
         {
             return Ok(false);
         }

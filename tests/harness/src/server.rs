@@ -215,6 +215,19 @@ impl Server {
         hide_ports(&log)
     }
 
+    /// Stops the server and gives, for each request in its log, the address that it came
+    /// from, as a server of part two prints it.
+    pub fn clients(mut self) -> Vec<String> {
+        self.stop();
+        let printed = self.output.take().expect("the log is read once");
+        let printed = printed.join().expect("cannot read what was printed");
+        String::from_utf8_lossy(&printed)
+            .lines()
+            .filter(|line| line.starts_with("127.0.0.1:"))
+            .filter_map(|line| Some(line.split_once(' ')?.0.to_owned()))
+            .collect()
+    }
+
     fn stop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
