@@ -171,14 +171,14 @@ impl Connection {
 
     /// Answers what is no request, where that was not answered before. Nobody can tell
     /// any more where the next one begins, so it is the last.
-    fn refuse(&mut self, Refused { error, may_be_head }: Refused) {
+    fn refuse(&mut self, refused: Refused) {
         (self.is_last, self.lingers) = (true, true);
         (self.since, self.moved) = (self.now, self.now);
         let was_answered = self.incoming.is_within_body() && self.incoming.head().is_none();
         if !was_answered {
-            self.send(Response::from(error.clone()), may_be_head);
+            self.send(refused.response(), refused.is_head == Some(true));
         }
-        self.refusal = Some(error);
+        self.refusal = Some(refused.error);
     }
 
     /// Why a request was refused, until it is taken; for the log.
@@ -392,7 +392,7 @@ mod tests {
         tried.wait_until(70);
         let sent = tried.send(71);
         assert!(sent.starts_with("HTTP/1.1 408 "), "{sent}");
-        assert!(sent.ends_with("Connection: close\r\nContent-Length: 28\r\n\r\n"));
+        assert!(sent.ends_with("Connection: close\r\nContent-Length: 0\r\n\r\n"));
         tried.waits(Wait::ToLinger, 72);
         tried.receive(71, "/1.1\r\n\r\n");
         tried.waits(Wait::ToLinger, 72);

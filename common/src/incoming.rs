@@ -6,6 +6,7 @@ use crate::error::RequestError;
 use crate::framing::{Framing, FramingOf};
 use crate::head::find_head;
 use crate::request::Request;
+use crate::response::Response;
 
 /// What has come.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,8 +26,18 @@ pub enum Came {
 pub struct Refused {
     /// Why.
     pub error: RequestError,
-    /// Whether it may have been `HEAD`, to which no content may be sent.
-    pub may_be_head: bool,
+    /// Whether it was `HEAD`; `None` where that nobody knows.
+    pub is_head: Option<bool>,
+}
+
+impl Refused {
+    /// The answer to it. What may have been `HEAD` gets one without content.
+    pub fn response(&self) -> Response {
+        match self.is_head {
+            None => Response::empty(self.error.status),
+            Some(_) => self.error.clone().into(),
+        }
+    }
 }
 
 /// Requests that come in, one behind the other.
@@ -84,21 +95,19 @@ impl Incoming {
 
     /// A refusal of what has come so far.
     pub fn refused(&self, error: RequestError) -> Refused {
-        let may_be_head = self.may_be_head();
-        Refused { error, may_be_head }
+        let is_head = self.is_head();
+        Refused { error, is_head }
     }
 
-    /// Where no head has come whole, the method may be any.
-    fn may_be_head(&self) -> bool {
-        match &self.coming {
-            Some(Coming { request, .. }) => request
-                .as_ref()
-                .is_some_and(|request| request.method == "HEAD"),
-            None => match find_head(self.received.rest()) {
-                Ok(Some(head)) => self.received.rest()[head].starts_with(b"HEAD "),
-                _ => true,
-            },
+    /// Whether the request under way is `HEAD`; `None` where no head has come whole.
+    fn is_head(&self) -> Option<bool> {
+        if let Some(Coming { request, .. }) = &self.coming {
+            let is_head = |request: &Request| request.method == "HEAD";
+            return Some(request.as_ref().is_some_and(is_head));
         }
+        let received = self.received.rest();
+        let head = find_head(received).ok()??;
+        Some(received[head].starts_with(b"HEAD "))
     }
 
     fn advance_head(&mut self, framing_of: FramingOf) -> Result<Came, RequestError> {
@@ -186,21 +195,21 @@ mod tests {
 
     #[test]
     fn who_may_have_asked_for_the_head_alone() {
-        for (received, may_be_head) in [
-            (&b"HEAD / HTTP/1.1\r\n\r\n"[..], true),
-            (b"GET / HTTP/1.1\r\n\r\n", false),
+        for (received, is_head) in [
+            (&b"HEAD / HTTP/1.1\r\n\r\n"[..], Some(true)),
+            (b"GET / HTTP/1.1\r\n\r\n", Some(false)),
             (
                 b"HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
-                true,
+                Some(true),
             ),
             (
                 b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",
-                false,
+                Some(false),
             ),
-            (&[b'G'; 8192], true),
+            (&[b'G'; 8192], None),
         ] {
             let refused = incoming(received).advance(by_length).unwrap_err();
-            assert_eq!(refused.may_be_head, may_be_head, "{}", refused.error);
+            assert_eq!(refused.is_head, is_head, "{}", refused.error);
         }
     }
 }
