@@ -36,6 +36,9 @@ fn main() -> io::Result<()> {
         "ch08" => serve(&listener, ch08),
         "ch09" => ch09(&listener, &str::to_owned, &escape),
         "ch09-unescaped" => ch09(&listener, &encode, &str::to_owned),
+        "ch10" => ch10(&listener, Counted::AllConnections),
+        "ch10-anew" => ch10(&listener, Counted::OneRequest),
+        "ch10-asked" => ch10(&listener, Counted::CountsAlone),
         _ => Err(io::Error::other("there is no such wrong answer")),
     }
 }
@@ -305,6 +308,80 @@ fn ch09(listener: &TcpListener, in_cookie: &Notation, in_page: &Notation) -> io:
     })
 }
 
+/// What is counted instead of the requests of a connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    /// The requests of all connections together.
+    AllConnections,
+    /// One request, as the number is made anew for each.
+    OneRequest,
+    /// The requests for the number alone.
+    CountsAlone,
+}
+
+/// Wrong: counts something else. The connections themselves are kept well enough.
+fn ch10(listener: &TcpListener, counted: Counted) -> io::Result<()> {
+    let all = Arc::new(AtomicUsize::new(0));
+    loop {
+        let (stream, _) = listener.accept()?;
+        let all = Arc::clone(&all);
+        thread::spawn(move || {
+            let mut reader = BufReader::new(&stream);
+            let mut asked = 0;
+            while let Some(request) = Request::read_from(&mut reader) {
+                let path = request.target().split('?').next().unwrap_or_default();
+                asked += usize::from(path == "/count");
+                let number = match counted {
+                    Counted::AllConnections => all.fetch_add(1, Ordering::SeqCst) + 1,
+                    Counted::OneRequest => 1,
+                    Counted::CountsAlone => asked,
+                };
+                if (&stream)
+                    .write_all(ch10_answer(&request, path, number).as_bytes())
+                    .is_err()
+                    || request.field("connection") == "close"
+                {
+                    break;
+                }
+            }
+            finish(&stream);
+        });
+    }
+}
+
+fn ch10_answer(request: &Request, path: &str, number: usize) -> String {
+    let (status, page) = match (request.method(), path) {
+        ("GET" | "HEAD", "/hello") => ("200 OK", "<h1>Hello, User!</h1>".to_owned()),
+        ("GET" | "HEAD", "/count") => {
+            let page = format!("<h1>Request {number} of this connection</h1>");
+            ("200 OK", page)
+        }
+        ("GET" | "HEAD", "/query") => {
+            let page = "<h1>Query Parameters</h1><pre>{}</pre>".to_owned();
+            ("200 OK", page)
+        }
+        ("GET" | "HEAD", _) => ("404 Not Found", NOT_FOUND.to_owned()),
+        _ => {
+            let page = "<h1>405 Method Not Allowed</h1>".to_owned();
+            ("405 Method Not Allowed", page)
+        }
+    };
+    let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT";
+    let mut fields = format!("{date}\r\nContent-Length: {}\r\n", page.len());
+    if status.starts_with("405") {
+        fields += "Allow: GET, HEAD, OPTIONS\r\n";
+    }
+    if request.field("connection") == "close" {
+        fields += "Connection: close\r\n";
+    }
+    let body = if request.method() == "HEAD" {
+        ""
+    } else {
+        &page
+    };
+    response(status, &fields, body).replacen("text/html", "text/html; charset=utf-8", 1)
+}
+
 // What all of them share, and do well enough.
 
 struct Request {
@@ -317,7 +394,11 @@ struct Request {
 impl Request {
     /// Reads a request; `None` where it does not come whole.
     fn read(stream: &TcpStream) -> Option<Self> {
-        let mut reader = BufReader::new(stream);
+        Self::read_from(&mut BufReader::new(stream))
+    }
+
+    /// The same, where more requests may follow.
+    fn read_from(mut reader: impl BufRead) -> Option<Self> {
         let mut lines = Vec::new();
         let mut head_length = 0;
         loop {

@@ -69,6 +69,8 @@ fn plausible_answers_that_are_wrong() {
             "Set-Cookie is \"name=Ada; Domain=example.org; Path=/hello; Path=/;",
         ),
         ("ch09-unescaped", "the body is another than expected"),
+        ("ch10-anew", "the body is another than expected"),
+        ("ch10-asked", "the body is another than expected"),
     ] {
         let (chapter, _) = mode.split_at_checked(4).expect("a chapter's name");
         let chapter = if mode == "ch05a" { mode } else { chapter };
@@ -206,4 +208,9 @@ fn ch08_greets_often() {
 #[test]
 fn ch09_knows_who_comes_back() {
     assert_snapshot!(Chapter::new("ch09-site").prove(true));
+}
+
+#[test]
+fn ch10_counts_the_requests_of_a_connection() {
+    assert_snapshot!(Chapter::new("ch10-keepalive").prove(true));
 }
