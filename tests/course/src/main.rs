@@ -89,7 +89,7 @@ enum Command {
     Start(StartArguments),
     /// Shows a chapter's exercise, and a hint
     Hint(HintArguments),
-    /// Measures what threads are worth
+    /// Measures what threads are worth, or what a kept connection is
     Bench(BenchArguments),
     /// Makes one file of your server, to give away
     HandIn(HandInArguments),
@@ -189,6 +189,10 @@ struct HintArguments {
 
 #[derive(Args)]
 struct BenchArguments {
+    /// The chapter whose lesson is measured: 5b or 10
+    #[arg(default_value = "5b")]
+    chapter: String,
+
     /// Prints one JSON object for each line of the table
     #[arg(long)]
     json: bool,
@@ -363,7 +367,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             exercise::hint(&course, chapter, arguments.hint)?;
         }
         Command::Bench(arguments) => {
-            bench::bench(&course, arguments.json, arguments.svg.as_deref())?;
+            let BenchArguments { chapter, json, svg } = arguments;
+            bench::bench(&course, &chapter, json, svg.as_deref())?;
         }
         Command::HandIn(arguments) => {
             hand_in::hand_in(&course, &arguments.name, arguments.folder.as_deref())?;
