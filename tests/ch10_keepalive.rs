@@ -463,14 +463,26 @@ fn a_client_that_never_reads_is_not_read_from_any_further() {
 /// What a process of this number has: memory in KiB, open files and threads.
 #[cfg(target_os = "linux")]
 fn possessions(process: u32) -> (u64, usize, usize) {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))
+        .expect("the system tells, and the server answers");
     let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let memory = memory.unwrap().trim().trim_end_matches(" kB");
+    let memory = memory
+        .expect("the system tells, and the server answers")
+        .trim()
+        .trim_end_matches(" kB");
     let count = |what: &str| {
         let entries = std::fs::read_dir(format!("/proc/{process}/{what}"));
-        entries.unwrap().count()
+        entries
+            .expect("the system tells, and the server answers")
+            .count()
     };
-    (memory.parse().unwrap(), count("fd"), count("task"))
+    (
+        memory
+            .parse()
+            .expect("the system tells, and the server answers"),
+        count("fd"),
+        count("task"),
+    )
 }
 
 /// Sends so many requests over so many connections, each of which has a client.
@@ -484,10 +496,14 @@ fn ask_over_connections(server: &Server, connections: usize, requests: usize) {
             std::thread::spawn(move || {
                 let mut answers = Vec::new();
                 for _ in 0..requests / connections / TOGETHER {
-                    client.write_all(sent.as_bytes()).unwrap();
+                    client
+                        .write_all(sent.as_bytes())
+                        .expect("the system tells, and the server answers");
                     let mut answer = vec![0; 65536];
                     while answers.windows(5).filter(|end| end == b"</h1>").count() < TOGETHER {
-                        let length = client.read(&mut answer).unwrap();
+                        let length = client
+                            .read(&mut answer)
+                            .expect("the system tells, and the server answers");
                         assert!(length > 0, "the connection ended");
                         answers.extend_from_slice(&answer[..length]);
                     }
@@ -497,7 +513,9 @@ fn ask_over_connections(server: &Server, connections: usize, requests: usize) {
         })
         .collect();
     for client in clients {
-        client.join().unwrap();
+        client
+            .join()
+            .expect("the system tells, and the server answers");
     }
 }
 

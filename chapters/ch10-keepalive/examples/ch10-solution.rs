@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use common::{Connection, Entry, Guestbook, Request, RequestError, Response, Times};
+use common::{Blocking, Connection, Entry, Guestbook, Request, RequestError, Response, Times};
 
 fn main() -> anyhow::Result<()> {
     let listener = common::listen()?;
@@ -34,9 +34,10 @@ fn handle_connection(
 ) -> anyhow::Result<()> {
     // Each response leaves at once, also while the client has yet to confirm the last.
     stream.set_nodelay(true)?;
+    let mut stream = Blocking::new(stream)?;
     let mut connection = Connection::new(Times::default(), Instant::now());
     let mut number = 0;
-    while common::wait(stream, &mut connection)? {
+    while stream.wait(&mut connection)? {
         while let Some(request) = connection.next_request() {
             common::log(&client.to_string(), request.to_string());
             number += 1;
