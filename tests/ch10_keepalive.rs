@@ -82,8 +82,19 @@ fn a_small_page_behind_a_long_one() {
 
 #[test]
 fn connection_close() {
+    let exchange = Server::start(CHAPTER)
+        .begin("core: after a request that says close, no other is answered")
+        .send(last("/hello"))
+        .receive()
+        .send(get("/query?name=Ada"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn connection_close_and_more_at_once() {
     let exchange = Server::start(CHAPTER).exchange(
-        "core: after a request that says close, no other is answered",
+        "robust: nor does one that came together with it spoil its answer",
         last("/hello") + &get("/query?name=Ada"),
     );
     assert_snapshot!(exchange);
@@ -100,10 +111,13 @@ fn connection_close_among_others() {
 
 #[test]
 fn http_1_0() {
-    let exchange = Server::start(CHAPTER).exchange(
-        "core: a client of HTTP/1.0 that does not ask for more gets one answer",
-        "GET /hello HTTP/1.0\r\n\r\nGET /hello HTTP/1.0\r\n\r\n",
-    );
+    let request = "GET /hello HTTP/1.0\r\n\r\n";
+    let exchange = Server::start(CHAPTER)
+        .begin("core: a client of HTTP/1.0 that does not ask for more gets one answer")
+        .send(request)
+        .receive()
+        .send(request)
+        .finish();
     assert_snapshot!(exchange);
 }
 
@@ -186,10 +200,12 @@ fn errors_that_keep_the_connection() {
 #[test]
 fn two_lengths_and_a_request() {
     let lengths = "Content-Length: 1\r\nContent-Length: 40\r\n";
-    let exchange = Server::start(CHAPTER).exchange(
-        "core: after two lengths nobody knows where the next request begins",
-        get("/hello") + &post(lengths, &get("/hello")),
-    );
+    let exchange = Server::start(CHAPTER)
+        .begin("core: after two lengths nobody knows where the next request begins")
+        .send(get("/hello"))
+        .receive()
+        .send(post(lengths, &get("/hello")))
+        .finish();
     assert_snapshot!(exchange);
 }
 
@@ -205,19 +221,23 @@ fn a_broken_request_behind_a_whole_one() {
 #[test]
 fn a_length_and_a_transfer_coding_and_a_request() {
     let both = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n";
-    let exchange = Server::start(CHAPTER).exchange(
-        "core: a length beside a transfer coding ends the connection",
-        get("/hello") + &post(both, "0\r\n\r\n") + &get("/hello"),
-    );
+    let exchange = Server::start(CHAPTER)
+        .begin("core: a length beside a transfer coding ends the connection")
+        .send(get("/hello"))
+        .receive()
+        .send(post(both, "0\r\n\r\n") + &get("/hello"))
+        .finish();
     assert_snapshot!(exchange);
 }
 
 #[test]
 fn an_unknown_transfer_coding_and_a_request() {
-    let exchange = Server::start(CHAPTER).exchange(
-        "robust: so does a transfer coding that the server does not know",
-        get("/hello") + &post("Transfer-Encoding: gzip, chunked\r\n", &get("/hello")),
-    );
+    let exchange = Server::start(CHAPTER)
+        .begin("robust: so does a transfer coding that the server does not know")
+        .send(get("/hello"))
+        .receive()
+        .send(post("Transfer-Encoding: gzip, chunked\r\n", &get("/hello")))
+        .finish();
     assert_snapshot!(exchange);
 }
 
