@@ -86,7 +86,7 @@ fn connection_close() {
         .begin("core: after a request that says close, no other is answered")
         .send(last("/hello"))
         .receive()
-        .send(get("/query?name=Ada"))
+        .send(last("/query?name=Ada"))
         .finish();
     assert_snapshot!(exchange);
 }
@@ -95,7 +95,7 @@ fn connection_close() {
 fn connection_close_and_more_at_once() {
     let exchange = Server::start(CHAPTER).exchange(
         "robust: nor does one that came together with it spoil its answer",
-        last("/hello") + &get("/query?name=Ada"),
+        last("/hello") + &last("/query?name=Ada"),
     );
     assert_snapshot!(exchange);
 }
