@@ -2,8 +2,9 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::process::Command;
 
-use harness::{Server, check_command_line, hostile, still_does_what_came_before};
+use harness::{Server, check_command_line, example, hostile, still_does_what_came_before};
 use insta::assert_snapshot;
 
 const CHAPTER: &str = env!("CARGO_BIN_EXE_ch11-chunked");
@@ -510,6 +511,43 @@ fn an_early_refusal_of_who_does_not_wait() {
         ),
     );
     assert_snapshot!(exchange);
+}
+
+/// What becomes of an attack, first where both programs are careless, and then where
+/// the back is the server of this chapter.
+fn attack(pair: &str) -> String {
+    let server = Server::start(CHAPTER);
+    let address = server.address().to_string();
+    let mut shown = String::new();
+    for arguments in [&[pair][..], &[pair, &address]] {
+        let careless = Command::new(example(CHAPTER, "ch11-careless"))
+            .args(arguments)
+            .output()
+            .expect("the careless programs run");
+        assert!(careless.status.success(), "{careless:?}");
+        shown += &String::from_utf8_lossy(&careless.stdout);
+    }
+    shown
+}
+
+#[test]
+fn attack_cl_te() {
+    assert_snapshot!(attack("cl.te"));
+}
+
+#[test]
+fn attack_te_cl() {
+    assert_snapshot!(attack("te.cl"));
+}
+
+#[test]
+fn attack_lf() {
+    assert_snapshot!(attack("lf"));
+}
+
+#[test]
+fn attack_expect() {
+    assert_snapshot!(attack("expect"));
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub mod wire;
 pub use checks::still_does_what_came_before;
 pub use command_line::check_command_line;
 pub use exchange::Exchange;
-pub use server::Server;
+pub use server::{Server, example};
 
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use std::env::consts::EXE_SUFFIX;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
@@ -98,16 +98,9 @@ impl Server {
     }
 
     /// Starts the solution of a chapter's exercise, such as `ch04-solution`, on a
-    /// free port. It lies beside the chapter's own binary, where `cargo test`
-    /// puts it; but not one that is given the name of a test, or `--test`.
+    /// free port.
     pub fn start_solution(chapter: &str, name: &str) -> Self {
-        let file = format!("{name}{EXE_SUFFIX}");
-        let program = Path::new(chapter).with_file_name("examples").join(file);
-        assert!(
-            program.exists(),
-            "{name} is not built yet; build it with `cargo build --examples`"
-        );
-        Self::start(&program.to_string_lossy())
+        Self::start(&example(chapter, name).to_string_lossy())
     }
 
     /// Where it listens.
@@ -232,6 +225,18 @@ impl Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The example of that name beside a chapter's own binary, where `cargo test` puts it;
+/// but not one that is given the name of a test, or `--test`.
+pub fn example(chapter: &str, name: &str) -> PathBuf {
+    let file = format!("{name}{EXE_SUFFIX}");
+    let program = Path::new(chapter).with_file_name("examples").join(file);
+    assert!(
+        program.exists(),
+        "{name} is not built yet; build it with `cargo build --examples`"
+    );
+    program
 }
 
 impl Host for Server {
