@@ -731,3 +731,102 @@ fn clients_that_are_gone_in_the_middle() {
         the_page_is_served(&server);
     }
 }
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch11-solution")
+}
+
+/// Asks for numbers with these field lines besides.
+fn numbers_with(heading: &str, target: &str, fields: &str) -> String {
+    let fields = format!("Host: localhost\r\n{fields}Connection: close\r\n");
+    solution().exchange(heading, format!("GET {target} HTTP/1.1\r\n{fields}\r\n"))
+}
+
+#[test]
+fn exercise_sum() {
+    let exchange = solution()
+        .begin("exercise: a client that takes trailers gets the sum behind the numbers")
+        .send(
+            "GET /numbers?to=3 HTTP/1.1\r\nHost: localhost\r\n\
+             TE: trailers\r\nConnection: TE\r\n\r\n",
+        )
+        .receive()
+        .send(HELLO)
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_sum_of_more() {
+    assert_snapshot!(numbers_with(
+        "exercise: each number counts, and once",
+        "/numbers?to=12",
+        "TE: trailers\r\n",
+    ));
+}
+
+#[test]
+fn exercise_sum_of_none() {
+    assert_snapshot!(numbers_with(
+        "exercise: the sum of no number is 0",
+        "/numbers?to=0",
+        "TE: trailers\r\n",
+    ));
+}
+
+#[test]
+fn exercise_one_of_several_codings() {
+    assert_snapshot!(numbers_with(
+        "exercise: TE is a list, and case does not matter in it",
+        "/numbers?to=3",
+        "te: gzip;q=0.5,\r\nTE: Trailers\r\n",
+    ));
+}
+
+#[test]
+fn exercise_no_trailers() {
+    assert_snapshot!(numbers_with(
+        "exercise: a client that says nothing of trailers gets none",
+        "/numbers?to=3",
+        "",
+    ));
+}
+
+#[test]
+fn exercise_another_coding() {
+    assert_snapshot!(numbers_with(
+        "exercise: another coding is no word for trailers",
+        "/numbers?to=3",
+        "TE: deflate, x-trailers\r\n",
+    ));
+}
+
+#[test]
+fn exercise_http_1_0() {
+    let exchange = solution().exchange(
+        "exercise: HTTP/1.0 has neither chunks nor trailers, whatever the client says",
+        "GET /numbers?to=3 HTTP/1.0\r\nTE: trailers\r\n\r\n",
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_no_number() {
+    assert_snapshot!(numbers_with(
+        "exercise: what is no number is a bad request as before",
+        "/numbers?to=three",
+        "TE: trailers\r\n",
+    ));
+}
+
+/// So many numbers come in several chunks.
+#[test]
+fn the_solution_sums_all_numbers() {
+    let server = solution();
+    let mut client = server.connect();
+    let request = get("/numbers?to=100000").replace("Host:", "TE: trailers\r\nHost:");
+    client.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.ends_with("\r\n0\r\nSum: 5000050000\r\n\r\n"));
+}

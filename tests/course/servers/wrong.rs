@@ -39,6 +39,9 @@ fn main() -> io::Result<()> {
         "ch10" => ch10(&listener, Counted::AllConnections),
         "ch10-anew" => ch10(&listener, Counted::OneRequest),
         "ch10-asked" => ch10(&listener, Counted::CountsAlone),
+        "ch11" => serve_on(&listener, ch11),
+        "ch11-one-short" => serve_on(&listener, ch11_one_short),
+        "ch11-in-the-head" => serve_on(&listener, ch11_in_the_head),
         _ => Err(io::Error::other("there is no such wrong answer")),
     }
 }
@@ -382,6 +385,72 @@ fn ch10_answer(request: &Request, path: &str, number: usize) -> String {
     response(status, &fields, body).replacen("text/html", "text/html; charset=utf-8", 1)
 }
 
+/// Wrong: sends the trailer to everybody, also to who has not said a word of it.
+fn ch11(request: &Request) -> String {
+    numbers(request, "Trailer: Sum\r\n", |sum| format!("Sum: {sum}\r\n"))
+}
+
+/// Wrong: adds before it looks whether there is one number more, so the last is missing.
+fn ch11_one_short(request: &Request) -> String {
+    let last = last_number(request).unwrap_or(0);
+    match request.field("te").contains("trailers") {
+        true => numbers(request, "Trailer: Sum\r\n", |sum| {
+            format!("Sum: {}\r\n", sum - last)
+        }),
+        false => numbers(request, "", |_| String::new()),
+    }
+}
+
+/// Wrong: knows the sum before, and sends it as a field of the head.
+fn ch11_in_the_head(request: &Request) -> String {
+    let last = last_number(request).unwrap_or(0);
+    let sum = format!("Trailer: Sum\r\nSum: {}\r\n", last * (last + 1) / 2);
+    match request.field("te").contains("trailers") {
+        true => numbers(request, &sum, |_| String::new()),
+        false => numbers(request, "", |_| String::new()),
+    }
+}
+
+/// The numbers in one chunk, with these fields in the head, and with trailers that are
+/// made of the sum.
+fn numbers(request: &Request, fields: &str, trailers: impl Fn(u64) -> String) -> String {
+    let Some(last) = last_number(request) else {
+        return whole("400 Bad Request", "<h1>400 Bad Request</h1>");
+    };
+    if request.target() == "/hello" {
+        return whole("200 OK", "<h1>Hello, User!</h1>");
+    }
+    let text: String = (1..=last).map(|number| format!("{number}\n")).collect();
+    let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain; charset=utf-8";
+    if request.is_of_http_1_0() {
+        return format!("HTTP/1.1 200 OK\r\n{date}\r\n\r\n{text}");
+    }
+    let chunk = match text.len() {
+        0 => String::new(),
+        length => format!("{length:x}\r\n{text}\r\n"),
+    };
+    let trailers = trailers((1..=last).sum());
+    format!(
+        "HTTP/1.1 200 OK\r\n{date}\r\nTransfer-Encoding: chunked\r\n{fields}\r\n\
+         {chunk}0\r\n{trailers}\r\n"
+    )
+}
+
+/// A page with its length.
+fn whole(status: &str, page: &str) -> String {
+    let length = page.len();
+    let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT";
+    let page = format!("Content-Length: {length}\r\n\r\n{page}");
+    format!("HTTP/1.1 {status}\r\n{date}\r\nContent-Type: text/html; charset=utf-8\r\n{page}")
+}
+
+fn last_number(request: &Request) -> Option<u64> {
+    match request.target().split_once("to=") {
+        Some((_, last)) => last.parse().ok(),
+        None => Some(0),
+    }
+}
+
 // What all of them share, and do well enough.
 
 struct Request {
@@ -429,6 +498,10 @@ impl Request {
         self.line.split(' ').nth(1).unwrap_or_default()
     }
 
+    fn is_of_http_1_0(&self) -> bool {
+        self.line.ends_with("HTTP/1.0")
+    }
+
     fn field(&self, wanted: &str) -> &str {
         self.fields
             .iter()
@@ -455,6 +528,24 @@ fn serve(listener: &TcpListener, answer: impl Fn(&Request) -> String) -> io::Res
             let _ = stream.write_all(answer(&request).as_bytes());
             finish(&stream);
         }
+    }
+}
+
+/// Does the same for connections that stay until the client wants them to end.
+fn serve_on(listener: &TcpListener, answer: impl Fn(&Request) -> String) -> io::Result<()> {
+    loop {
+        let (mut stream, _) = listener.accept()?;
+        while let Some(request) = Request::read(&stream) {
+            let mut answer = answer(&request);
+            let is_last = request.field("connection") == "close" || request.is_of_http_1_0();
+            if is_last {
+                answer = answer.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+            }
+            if stream.write_all(answer.as_bytes()).is_err() || is_last {
+                break;
+            }
+        }
+        finish(&stream);
     }
 }
 

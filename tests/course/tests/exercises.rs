@@ -71,6 +71,8 @@ fn plausible_answers_that_are_wrong() {
         ("ch09-unescaped", "the body is another than expected"),
         ("ch10-anew", "the body is another than expected"),
         ("ch10-asked", "the body is another than expected"),
+        ("ch11-one-short", "the trailer Sum is \"3\", expected \"6\""),
+        ("ch11-in-the-head", "the trailer Sum is missing"),
     ] {
         let (chapter, _) = mode.split_at_checked(4).expect("a chapter's name");
         let chapter = if mode == "ch05a" { mode } else { chapter };
@@ -213,4 +215,9 @@ fn ch09_knows_who_comes_back() {
 #[test]
 fn ch10_counts_the_requests_of_a_connection() {
     assert_snapshot!(Chapter::new("ch10-keepalive").prove(true));
+}
+
+#[test]
+fn ch11_sums_in_a_trailer() {
+    assert_snapshot!(Chapter::new("ch11-chunked").prove(true));
 }

@@ -518,6 +518,43 @@ fn compare_answer(
         )
         .stuck());
     }
+    compare_trailers(wanted, response)
+}
+
+/// Whether the fields behind the last chunk are those that are wanted, and no others.
+fn compare_trailers(wanted: &Response, response: &Response) -> Result<(), Failure> {
+    let find = |trailers: &[Field], name: &[u8]| {
+        let found = trailers
+            .iter()
+            .find(|one| one.name.eq_ignore_ascii_case(name));
+        found.map(|one| (one.value.to_vec(), one.value_at))
+    };
+    for Field { name, value, .. } in &wanted.trailers {
+        let name_shown = String::from_utf8_lossy(name);
+        let (problem, at) = match find(&response.trailers, name) {
+            None => (format!("the trailer {name_shown} is missing"), response.end),
+            Some((came, at)) if came != *value => {
+                let (came, value) = (shown(&came), shown(value));
+                let problem = format!("the trailer {name_shown} is {came}, expected {value}");
+                (problem, at)
+            }
+            Some(_) => continue,
+        };
+        let advice = "A trailer is a field between the last chunk, whose size is 0, and the \
+                      blank line behind it (RFC 9112 section 7.1.2).";
+        return Err(Failure::new(problem, advice).at(at));
+    }
+    for trailer in &response.trailers {
+        if find(&wanted.trailers, trailer.name).is_none() {
+            let name = String::from_utf8_lossy(trailer.name);
+            return Err(Failure::new(
+                format!("the trailer {name} came, and nobody asked for it"),
+                "Send trailers to a client that says `TE: trailers`, and to no other (RFC 9110 \
+                 section 6.5.1).",
+            )
+            .at(trailer.value_at));
+        }
+    }
     Ok(())
 }
 
@@ -825,6 +862,34 @@ mod tests {
             "name=Ada; Path=/; HttpOnly; Domain=example.org",
         ] {
             assert!(judged(other).is_err(), "{other}");
+        }
+    }
+
+    #[test]
+    fn trailers() {
+        let page = |trailers: &str| {
+            let body = format!("A\r\n<h1>A</h1>\r\n0\r\n{trailers}\r\n");
+            with("Transfer-Encoding: chunked\r\n", &body)
+        };
+        for (wanted, received, problem) in [
+            ("", "", ""),
+            ("Sum: 6\r\n", "sum:6\r\n", ""),
+            ("Sum: 6\r\n", "", "the trailer Sum is missing"),
+            (
+                "Sum: 6\r\n",
+                "Sum: 7\r\n",
+                "the trailer Sum is \"7\", expected \"6\"",
+            ),
+            (
+                "",
+                "Sum: 6\r\n",
+                "the trailer Sum came, and nobody asked for it",
+            ),
+            ("", "no field\r\n", "a line of the head is no field"),
+        ] {
+            let judged = judged_as("GET", &page(wanted), &page(received), End::Open);
+            let failed = judged.err().map_or(String::new(), |(problem, _)| problem);
+            assert_eq!(failed, problem, "{received:?}");
         }
     }
 

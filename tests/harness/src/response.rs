@@ -11,6 +11,8 @@ pub struct Response<'a> {
     pub fields: Vec<Field<'a>>,
     /// The body as it is meant, with a chunked one put together.
     pub body: Vec<u8>,
+    /// The fields that came behind the last chunk.
+    pub trailers: Vec<Field<'a>>,
     /// Where the body begins, as it came.
     pub body_at: usize,
     /// Where what came of the response ends.
@@ -167,6 +169,7 @@ fn response<'a>(
         status_at: start + b"HTTP/1.1 ".len(),
         fields,
         body: Vec::new(),
+        trailers: Vec::new(),
         body_at: start + head_length,
         end: start + head_length,
         framing: Framing::NoBody,
@@ -191,11 +194,7 @@ fn response<'a>(
             response.is_whole = body.len() >= length;
         }
         Framing::Chunked => {
-            let mut chunks = Chunks {
-                bytes: body,
-                at: 0,
-                decoded: Vec::new(),
-            };
+            let mut chunks = Chunks::new(body);
             response.is_whole = chunks.decode().map_err(|problem| Malformed {
                 problem: problem.to_owned(),
                 advice: "A chunk is its size in hexadecimal digits, \\r\\n, as many bytes, and \
@@ -204,6 +203,11 @@ fn response<'a>(
             })?;
             response.end += chunks.at;
             response.body = chunks.decoded;
+            response.trailers = chunks
+                .trailers
+                .iter()
+                .map(|(at, line)| field(line, response.body_at + at))
+                .collect::<Result<_, _>>()?;
         }
     }
     Ok(Some(response))
@@ -377,9 +381,20 @@ struct Chunks<'a> {
     bytes: &'a [u8],
     at: usize,
     decoded: Vec<u8>,
+    /// The lines behind the last chunk, and where they are.
+    trailers: Vec<(usize, &'a [u8])>,
 }
 
 impl<'a> Chunks<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            decoded: Vec::new(),
+            trailers: Vec::new(),
+        }
+    }
+
     /// Whether the body has come whole.
     fn decode(&mut self) -> Result<bool, &'static str> {
         loop {
@@ -398,7 +413,7 @@ impl<'a> Chunks<'a> {
             }
             let rest = &self.bytes[self.at..];
             self.decoded.extend(&rest[..size.min(rest.len())]);
-            if rest.len() < size + 2 {
+            if rest.len() < size.saturating_add(2) {
                 self.at = self.bytes.len();
                 return Ok(false);
             }
@@ -408,12 +423,14 @@ impl<'a> Chunks<'a> {
             }
             self.at += 2;
         }
-        // Trailers, up to a blank line.
+        // Up to a blank line.
         while let Some(line) = self.line() {
+            let at = self.at;
             self.at += line.len() + 2;
             if line.is_empty() {
                 return Ok(true);
             }
+            self.trailers.push((at, line));
         }
         Ok(false)
     }
@@ -475,11 +492,7 @@ fn requests(sent: &[u8]) -> Vec<Request> {
             asks_to_close: says("close") || is_old && !says("keep-alive"),
         });
         if value("transfer-encoding").is_some() {
-            let mut chunks = Chunks {
-                bytes: rest,
-                at: 0,
-                decoded: Vec::new(),
-            };
+            let mut chunks = Chunks::new(rest);
             let is_whole = chunks.decode().unwrap_or(false);
             rest = if is_whole { &rest[chunks.at..] } else { b"" };
         } else if let Some((_, length)) = value("content-length") {
@@ -535,6 +548,13 @@ mod tests {
                 true,
             ),
             (format!("{chunked}5\r\nab"), "GET", false, "ab", false),
+            (
+                format!("{chunked}ffffffffffffffff\r\nab"),
+                "GET",
+                false,
+                "ab",
+                false,
+            ),
             (
                 "HTTP/1.1 100 Continue\r\n\r\n".to_owned() + &length + "abc",
                 "POST",
