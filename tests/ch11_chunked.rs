@@ -63,7 +63,7 @@ fn what_came_before() {
 }
 
 #[test]
-fn one_chunk() {
+fn a_chunked_body() {
     assert_snapshot!(taken("core: a body may come in a chunk", FORM));
 }
 
