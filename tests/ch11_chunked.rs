@@ -290,6 +290,14 @@ fn a_trailer_that_is_no_field() {
 }
 
 #[test]
+fn a_trailer_with_a_bare_cr() {
+    assert_snapshot!(refused(
+        "robust: CR alone is neither the end of the trailers nor a trailer",
+        "8\r\nname=Ada\r\n0\r\n\r\r\n\r\n",
+    ));
+}
+
+#[test]
 fn trailers_without_end() {
     assert_snapshot!(refused(
         "robust: trailers may take as much as a head, and no more",

@@ -141,7 +141,7 @@ impl Chunked {
                 // A field that comes late is looked through and dropped: whoever takes it
                 // for one of the head lets a client write there what was checked already
                 // (RFC 9110 §6.5.1).
-                parse_fields(&[b"\n", line, b"\n"].concat())?;
+                parse_fields(&[b"\n", line, b"\r\n"].concat())?;
                 self.trailers += length;
                 Next::Trailers
             }
@@ -307,6 +307,8 @@ mod tests {
             ("0\r\nA\r\n\r\n", "400"),
             ("0\r\nA : 1\r\n\r\n", "400"),
             ("0\r\nA: 1\n\r\n", "400"),
+            ("0\r\nA: 1\r\r\n\r\n", "400"),
+            ("0\r\n\r\r\n\r\n", "400"),
             ("00000000000000001\r\n", "400"),
             ("100001\r\n", "413"),
             ("ffffffffffffffff\r\n", "413"),
