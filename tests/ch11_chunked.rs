@@ -135,7 +135,7 @@ fn a_coding_in_any_case() {
 }
 
 #[test]
-fn pipelined() {
+fn pipelined_chunks() {
     let exchange = Server::start(CHAPTER).exchange(
         "core: what follows a chunked body is the next request",
         chunked(FORM) + &chunked(FORM) + HELLO,
@@ -144,7 +144,7 @@ fn pipelined() {
 }
 
 #[test]
-fn expect_continue() {
+fn expect_continue_with_chunks() {
     let exchange = Server::start(CHAPTER)
         .begin("core: a client that waits with its chunks is told to continue")
         .send(post(
@@ -306,7 +306,7 @@ fn trailers_without_end() {
 }
 
 #[test]
-fn a_body_that_ends_early() {
+fn chunks_that_end_early() {
     let exchange = Server::start(CHAPTER)
         .begin("robust: a body that ends without its last chunk is a bad request")
         .send(chunked("19\r\nname=Ada&message=Hello%21\r\n"))
@@ -316,7 +316,7 @@ fn a_body_that_ends_early() {
 }
 
 #[test]
-fn a_body_of_1_mib() {
+fn chunks_of_1_mib() {
     let half = format!("80000\r\n{}\r\n", "b".repeat(0x8_0000));
     let exchange = Server::start(CHAPTER).exchange(
         "robust: all chunks together may hold 1 MiB",
@@ -326,7 +326,7 @@ fn a_body_of_1_mib() {
 }
 
 #[test]
-fn a_body_over_1_mib() {
+fn chunks_over_1_mib() {
     let half = format!("80000\r\n{}\r\n", "b".repeat(0x8_0000));
     let exchange = Server::start(CHAPTER).exchange(
         "robust: one byte more is too much, and is refused before it comes",
