@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use common::{Body, Connection, Entry, Guestbook, Request, RequestError, Response, Times};
+use common::{
+    Blocking, Body, Connection, Entry, Guestbook, Request, RequestError, Response, Times,
+};
 
 fn main() -> anyhow::Result<()> {
     let listener = common::listen()?;
@@ -37,10 +39,11 @@ fn handle_connection(
 ) -> anyhow::Result<()> {
     // Each response leaves at once, also while the client has yet to confirm the last.
     stream.set_nodelay(true)?;
+    let mut stream = Blocking::new(stream)?;
     let mut connection = Connection::new(Times::default(), Instant::now())
         .with_framing(common::by_length_or_chunks)
         .with_early_answers(needs_body);
-    while common::wait(stream, &mut connection)? {
+    while stream.wait(&mut connection)? {
         while let Some(request) = connection.next_request() {
             common::log(&client.to_string(), request.to_string());
             let response = respond(&request, guestbook).unwrap_or_else(common::refused);
