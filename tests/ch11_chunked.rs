@@ -594,9 +594,11 @@ fn a_real_client() {
     let page = page.body_mut().read_to_string().unwrap();
     assert!(page.contains("<dd>in chunks</dd>"), "{page}");
 
-    let mut response = agent.get(server.url("/numbers?to=100000")).call().unwrap();
+    let mut response = agent.get(server.url("/numbers?to=1000000")).call().unwrap();
     assert_eq!(response.headers()["transfer-encoding"], "chunked");
-    let expected: String = (1..=100_000).map(|number| format!("{number}\n")).collect();
+    let expected: String = (1..=1_000_000)
+        .map(|number| format!("{number}\n"))
+        .collect();
     assert!(response.body_mut().read_to_string().unwrap() == expected);
 }
 
