@@ -15,7 +15,7 @@ use crate::deadlines::Deadlines;
 use crate::log::log_error;
 use crate::request::Request;
 use crate::response::Response;
-use crate::stop::{STOP_TIME, Stop};
+use crate::stop::Stop;
 
 /// How many events are heard of at once.
 const EVENTS: usize = 256;
@@ -31,7 +31,7 @@ const WAKER: Token = Token(1);
 const FIRST_CLIENT: usize = 2;
 
 /// Serves those whom the acceptor lets in, in so many loops, until the server is to stop,
-/// and then until the last of them is gone, for [`STOP_TIME`] at the most. Gives how many
+/// and then until the last of them is gone, for [`Stop::time`] at the most. Gives how many
 /// are cut off.
 ///
 /// The first loop lets the clients in and hands each to the loop whose turn it is. (Some
@@ -128,7 +128,7 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
             let now = Instant::now();
             if self.stop.is_asked() && self.ends_at.is_none() {
                 entrance = None;
-                self.ends_at = Some(now + STOP_TIME);
+                self.ends_at = Some(now + self.stop.time());
                 for (number, guest) in &mut self.clients {
                     guest.client.wind_up();
                     if !guest.is_ready {

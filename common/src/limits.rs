@@ -29,6 +29,9 @@ pub struct Limits {
     pub connections_of_one: usize,
     /// How many lines of the access log may wait to be written.
     pub log_lines: usize,
+    /// How long those may take that are under way when the server is to stop, which it
+    /// can be from chapter 13 on.
+    pub stop: Duration,
 }
 
 impl Default for Limits {
@@ -40,6 +43,7 @@ impl Default for Limits {
             connections: 512,
             connections_of_one: 256,
             log_lines: 16 * 1024,
+            stop: Duration::from_secs(10),
         }
     }
 }
@@ -90,7 +94,7 @@ impl Limits {
             } else {
                 return Err(format!(
                     "there is no limit {name:?}; there are idle, head, body, patience, linger, \
-                     life, requests, connections, connections_of_one and log_lines"
+                     life, stop, requests, connections, connections_of_one and log_lines"
                 ));
             }
         }
@@ -105,6 +109,7 @@ impl Limits {
             "patience" => &mut self.times.patience,
             "linger" => &mut self.times.linger,
             "life" => &mut self.life,
+            "stop" => &mut self.stop,
             _ => return None,
         })
     }
@@ -133,7 +138,7 @@ mod tests {
 
     #[test]
     fn every_limit_can_be_set() {
-        let said = "idle=1 head=2 body=3 patience=4 linger=5 life=6 \
+        let said = "idle=1 head=2 body=3 patience=4 linger=5 life=6 stop=11 \
                     requests=7 connections=8 connections_of_one=9 log_lines=10";
         let limits = Limits::default().but_for(said).unwrap();
         let seconds = Duration::from_secs;
@@ -150,6 +155,7 @@ mod tests {
             connections: 8,
             connections_of_one: 9,
             log_lines: 10,
+            stop: seconds(11),
         };
         assert_eq!(limits, expected);
         assert_eq!(Limits::default().but_for(" "), Ok(Limits::default()));

@@ -65,18 +65,24 @@ pub fn advice(error: &io::Error) -> &'static str {
 /// a short answer never waits.
 pub fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
-        let accepted = listener.accept().and_then(|(stream, address)| {
-            stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-            Ok((stream, address))
-        });
-        match accepted {
-            Ok(connection) => return connection,
-            Err(error) => {
-                let _ = writeln!(io::stderr(), "cannot accept a connection: {error}");
-                thread::sleep(REST);
-            }
+        if let Some(connection) = try_accept(listener) {
+            return connection;
         }
     }
+}
+
+/// Does the same, but lets its caller look around after an accept that fails.
+pub fn try_accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+    let accepted = listener.accept().and_then(|(stream, address)| {
+        stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
+        Ok((stream, address))
+    });
+    accepted
+        .inspect_err(|error| {
+            let _ = writeln!(io::stderr(), "cannot accept a connection: {error}");
+            thread::sleep(REST);
+        })
+        .ok()
 }
 
 #[cfg(test)]

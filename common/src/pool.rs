@@ -17,7 +17,7 @@ use crate::deadlines::Deadlines;
 use crate::log::log_error;
 use crate::request::Request;
 use crate::response::Response;
-use crate::stop::STOP_TIME;
+use crate::stop::Stop;
 
 /// How many workers there are. One that reads a file waits for the disk, so there are
 /// more of them than most machines have cores for.
@@ -39,7 +39,7 @@ const WAKER: Token = Token(1);
 type Turn = (usize, Client);
 
 /// Serves those whom the acceptor lets in until the server is to stop, and then until the
-/// last of them is gone, for [`STOP_TIME`] at the most. Gives how many are cut off.
+/// last of them is gone, for [`Stop::time`] at the most. Gives how many are cut off.
 ///
 /// # Errors
 /// The system gives no thread, or does not tell of signs any more.
@@ -116,7 +116,7 @@ impl Lobby {
         loop {
             let now = Instant::now();
             if stop.is_asked() && acceptor.take().is_some() {
-                self.ends_at = Some(now + STOP_TIME);
+                self.ends_at = Some(now + stop.time());
                 for number in self.waiting.keys().copied().collect::<Vec<_>>() {
                     self.sign_of(number, false)?;
                 }

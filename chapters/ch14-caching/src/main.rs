@@ -15,16 +15,13 @@ use common::{
 
 fn main() -> anyhow::Result<()> {
     let limits = Limits::from_environment();
-    let listener = common::listen()?;
+    let stop = Stop::on_signal(limits.stop)?;
+    let listener = stop.listen()?;
     let log = AccessLog::start(limits.log_lines, io::stdout())?;
     let admission = Admission::start(limits, log.clone())?;
-    let stop = Stop::on_signal(&listener)?;
     let guestbook = Arc::new(Guestbook::default());
 
-    while !stop.is_asked() {
-        let Some((stream, place, under_way)) = stop.accept(&listener, &admission) else {
-            continue;
-        };
+    while let Some((stream, place, under_way)) = stop.accept(&listener, &admission) {
         let guestbook = Arc::clone(&guestbook);
         let thread = thread::Builder::new().spawn(move || {
             if let Err(error) = handle_connection(&stream, place, &under_way, &guestbook) {

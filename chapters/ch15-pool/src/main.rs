@@ -11,10 +11,10 @@ use common::{
 
 fn main() -> anyhow::Result<()> {
     let limits = Limits::from_environment();
+    let stop = Stop::on_signal(limits.stop)?;
     let listener = common::listen()?;
     let log = AccessLog::start(limits.log_lines, io::stdout())?;
     let admission = Admission::start(limits, log.clone())?;
-    let stop = Stop::on_signal(&listener)?;
     let guestbook = Guestbook::default();
 
     let acceptor = Acceptor::new(listener, &admission, &stop, needs_body)?;

@@ -15,10 +15,10 @@ fn main() -> anyhow::Result<()> {
     let options = Options::read();
     let pair = options.pair.map_or_else(Pair::of_this_machine, Ok)?;
     let tls = Tls::new(pair.load()?);
+    let stop = Stop::on_signal(limits.stop)?;
     let listener = common::listen_on(&options.address)?;
     let log = AccessLog::start(limits.log_lines, io::stdout())?;
     let admission = Admission::start(limits, log.clone())?;
-    let stop = Stop::on_signal(&listener)?;
     let guestbook = Guestbook::default();
 
     let acceptor = Acceptor::new(listener, &admission, &stop, needs_body)?
