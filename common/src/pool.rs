@@ -17,7 +17,6 @@ use crate::deadlines::Deadlines;
 use crate::log::log_error;
 use crate::request::Request;
 use crate::response::Response;
-use crate::stop::Stop;
 
 /// How many workers there are. One that reads a file waits for the disk, so there are
 /// more of them than most machines have cores for.
@@ -39,7 +38,7 @@ const WAKER: Token = Token(1);
 type Turn = (usize, Client);
 
 /// Serves those whom the acceptor lets in until the server is to stop, and then until the
-/// last of them is gone, for [`Stop::time`] at the most. Gives how many are cut off.
+/// last of them is gone, for [`Stop::time`](crate::Stop::time) at the most. Gives how many are cut off.
 ///
 /// # Errors
 /// The system gives no thread, or does not tell of signs any more.

@@ -1,12 +1,14 @@
 //! What was started here, and is stopped again whatever ends the course.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::process::{Child, Command, ExitStatus, Stdio, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use harness::Signal;
 use process_wrap::std::{ChildWrapper, CommandWrap};
 
 use crate::CannotCheck;
@@ -14,6 +16,9 @@ use crate::CannotCheck;
 /// How long a server that has closed a connection without an answer may take to
 /// die of it, and one that has died until all that it printed has come.
 pub const DEATH_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// How often is looked whether it has ended.
+const TICK: Duration = Duration::from_millis(10);
 
 /// How much is kept of what a command prints, in bytes. A server that never stops
 /// printing must not take all memory.
@@ -145,6 +150,26 @@ impl Process {
     /// How it ended, where that is known.
     pub fn status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
+    }
+
+    /// Asks it to stop, or, where there are no signals, ends it, and waits until it has
+    /// ended.
+    ///
+    /// # Errors
+    /// It cannot be asked, or has not ended in time.
+    pub fn ask_to_stop(&mut self, time: Duration) -> io::Result<()> {
+        #[cfg(unix)]
+        self.child.signal(Signal::SIGTERM as i32)?;
+        #[cfg(not(unix))]
+        self.child.start_kill()?;
+        let deadline = Instant::now() + time;
+        while !self.has_ended() {
+            if Instant::now() > deadline {
+                return Err(ErrorKind::TimedOut.into());
+            }
+            thread::sleep(TICK);
+        }
+        Ok(())
     }
 
     pub fn stop(&mut self) {

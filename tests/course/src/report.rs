@@ -4,7 +4,7 @@
 use anstyle::{AnsiColor, Style};
 use harness::checks::{Check, is_of_part_two};
 use harness::judge::Failure;
-use harness::transcript::Step;
+use harness::transcript::{Again, Step};
 use harness::wire;
 use serde_json::json;
 
@@ -196,6 +196,8 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
                 lines('>', bytes, None);
             }
             Step::HalfClose => say!("    (and the end of what the client sends)"),
+            Step::Again(Again::Stopped) => say!("    (after the server was stopped and started)"),
+            Step::Again(Again::Killed) => say!("    (after the server was killed and started)"),
             Step::Waits => say!("    (and nothing for a moment)"),
             Step::Gone(count) => say!("    (after {count} clients that were gone at once)"),
             Step::Another => say!("    (and over another connection)"),

@@ -3,16 +3,18 @@
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::Again;
 use harness::judge::Death;
 use harness::play::{Connection, Host, PATIENCE};
 use indicatif::{ProgressBar, ProgressStyle};
 use socket2::{Domain, Socket, Type};
+use tempfile::TempDir;
 
 use crate::chapters::Chapter;
 use crate::process::{DEATH_TIMEOUT, Place};
@@ -37,8 +39,12 @@ const REFUSAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// After how long a wait the reason for it is told, where no terminal shows it
 /// from the beginning.
 const TOLD_AFTER: Duration = Duration::from_secs(1);
+/// How long a server may take to stop that nobody is connected to any more.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often is looked whether something has happened.
 const TICK: Duration = Duration::from_millis(10);
+/// What names the file that a server keeps its guestbook in.
+const GUESTBOOK: &str = "GUESTBOOK";
 /// The port of a server that does not say where it listens.
 const DEFAULT_PORT: u16 = 8080;
 
@@ -127,6 +133,8 @@ pub struct Target {
     first: Option<TcpStream>,
     /// Where the command stands while it runs.
     place: Place,
+    /// What it may keep in files, and finds there when it is started again.
+    kept: Option<TempDir>,
 }
 
 impl Target {
@@ -146,6 +154,7 @@ impl Target {
             address,
             first: None,
             place: Place::new(),
+            kept: None,
         }
     }
 
@@ -183,25 +192,27 @@ impl Target {
         !matches!(self.kind, Kind::Running(_))
     }
 
-    /// Starts the command where it does not run (any more).
+    /// Starts the command where it does not run (any more). It finds nothing that it
+    /// kept before.
     pub fn ensure_running(&mut self) -> Result<(), CannotCheck> {
+        if !self.is_command() || self.is_alive() {
+            return Ok(());
+        }
+        self.stop();
+        self.start()
+    }
+
+    fn start(&mut self) -> Result<(), CannotCheck> {
         let (words, port, is_own) = match &self.kind {
             Kind::Running(_) => return Ok(()),
             Kind::Command { words, port } => (words, *port, false),
             Kind::Own { words } => (words, None, true),
             Kind::HandIn(hand_in) => {
-                if self.is_alive() {
-                    return Ok(());
-                }
                 let hand_in = hand_in.clone();
                 return Ok(self.start_hand_in(&hand_in)?);
             }
         };
-        if self.is_alive() {
-            return Ok(());
-        }
-        // The old one is stopped before the new one wants its port.
-        self.place.stop();
+        let guestbook = guestbook(&mut self.kept)?;
         let expected: SocketAddr = (Ipv4Addr::LOCALHOST, port.unwrap_or(DEFAULT_PORT)).into();
         // Binding it tells without a word to whoever has it.
         let taken = TcpListener::bind(expected).is_err();
@@ -216,7 +227,7 @@ impl Target {
         }
         // Our own always says where it listens.
         let before = if is_own { BTreeSet::new() } else { listening() };
-        self.place.start(command(words)?)?;
+        self.place.start(keeping(&guestbook, command(words)?))?;
         let waited =
             self.wait_until_it_listens(expected, is_own || taken && port.is_none(), &before);
         let is_kept = matches!(&waited, Err(CannotCheck(words)) if says_in_use(words))
@@ -229,12 +240,18 @@ impl Target {
         let (Kind::Command { words, .. } | Kind::Own { words }) = &self.kind else {
             return waited;
         };
-        self.place.start(command(words)?)?;
+        self.place.start(keeping(&guestbook, command(words)?))?;
         self.wait_until_it_listens(expected, is_own, &before)
     }
 
     /// Stops the command, so that the next check gets a new one.
     pub fn stop(&mut self) {
+        self.end();
+        self.kept = None;
+    }
+
+    /// Stops the command, so that it can be started again with what it has kept.
+    fn end(&mut self) {
         self.first = None;
         self.place.stop();
     }
@@ -320,7 +337,7 @@ impl Target {
     /// Starts a hand-in, on another port than the time before: the system may keep
     /// that one for a minute.
     pub fn start_hand_in(&mut self, hand_in: &HandIn) -> Result<(), NeverListened> {
-        self.stop();
+        self.end();
         let own = free_port().map_err(NeverListened::Silent)?;
         let default: SocketAddr = (Ipv4Addr::LOCALHOST, DEFAULT_PORT).into();
         let is_alone = hand_in.manner == Manner::Alone;
@@ -333,7 +350,9 @@ impl Target {
             true => listening().iter().map(SocketAddr::port).collect(),
             false => BTreeSet::new(),
         };
+        let guestbook = guestbook(&mut self.kept).map_err(NeverListened::Ended)?;
         let command = hand_in.command(own).map_err(NeverListened::Ended)?;
+        let command = keeping(&guestbook, command);
         self.place.start(command).map_err(NeverListened::Ended)?;
         let started = Instant::now();
         loop {
@@ -460,6 +479,17 @@ impl Host for Target {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(PATIENCE))?;
         Ok(Box::new(stream))
+    }
+
+    fn start_again(&mut self, how: Again) -> io::Result<()> {
+        if how == Again::Stopped {
+            let mut process = self.place.process();
+            let process = process.as_mut().ok_or(ErrorKind::NotConnected)?;
+            process.ask_to_stop(STOP_TIMEOUT)?;
+        }
+        self.end();
+        let started = self.start();
+        started.map_err(|CannotCheck(words)| io::Error::other(words))
     }
 
     fn all_printed(&self) -> Vec<u8> {
@@ -618,4 +648,20 @@ fn command(words: &[String]) -> Result<Command, CannotCheck> {
     let mut command = Command::new(program);
     command.args(arguments);
     Ok(command)
+}
+
+/// The same command, which is told where to keep its guestbook.
+fn keeping(guestbook: &Path, mut command: Command) -> Command {
+    command.env(GUESTBOOK, guestbook);
+    command
+}
+
+/// The file for a server's guestbook, in a folder that is made where there is none.
+fn guestbook(kept: &mut Option<TempDir>) -> Result<PathBuf, CannotCheck> {
+    let folder = match kept.take() {
+        Some(folder) => folder,
+        None => tempfile::tempdir()
+            .map_err(|error| CannotCheck(format!("cannot make a folder: {error}")))?,
+    };
+    Ok(kept.insert(folder).path().join("guestbook"))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::play::{bytes_received, bytes_sent};
 use crate::response::{answers, methods};
-use crate::transcript::{Placeholders, Step, Transcript};
+use crate::transcript::{Again, Placeholders, Step, Transcript};
 use crate::{Server, hostile};
 
 /// How long is waited for what should not come.
@@ -131,6 +131,15 @@ impl<'a> Exchange<'a> {
         self.stream = self.server.connect();
         self.remember_address();
         self.note(Step::Another)
+    }
+
+    /// Does the same, but ends the server in between and starts it again.
+    pub fn another_after(mut self, how: Again) -> Self {
+        self.read_to_end();
+        self.server.start_again(how);
+        self.stream = self.server.connect();
+        self.remember_address();
+        self.note(Step::Another).note(Step::Again(how))
     }
 
     /// Reads to the end of the connection, and gives the whole transcript.

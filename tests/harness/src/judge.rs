@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::play::{CLOSE_PATIENCE, Conversation, End, PATIENCE, Played};
 use crate::response::{Answer, Field, Framing, Malformed, Response, answers, shown};
-use crate::transcript::{DATE_PLACEHOLDER, Step, Transcript, is_date};
+use crate::transcript::{Again, DATE_PLACEHOLDER, Step, Transcript, is_date};
 
 /// What became of one check.
 pub struct Verdict {
@@ -230,6 +230,7 @@ fn compare_connection(
             )
             .stuck());
         }
+        End::NotAgain(how) => return Err(not_again(*how)),
         End::Endless => {
             return Err(Failure::new(
                 "the answer does not end",
@@ -322,6 +323,22 @@ fn compare_with_silence(received: &[u8], asks: bool, end: End) -> Result<(), Fai
         return Err(still_open());
     }
     Ok(())
+}
+
+fn not_again(how: Again) -> Failure {
+    match how {
+        Again::Stopped => Failure::new(
+            "the server did not stop when it was asked, or did not start again",
+            "On SIGTERM, finish what is under way and end the process. A new one has to find \
+             its port free, and to read what the old one has written.",
+        ),
+        Again::Killed => Failure::new(
+            "the server was ended by force, and did not start again",
+            "Nothing ran at its end: a new one has to read whatever the old one has written by \
+             then.",
+        ),
+    }
+    .stuck()
 }
 
 fn still_open() -> Failure {

@@ -18,7 +18,10 @@ pub mod wire;
 pub use checks::still_does_what_came_before;
 pub use command_line::check_command_line;
 pub use exchange::Exchange;
-pub use server::{Server, example};
+#[cfg(unix)]
+pub use nix::sys::signal::Signal;
+pub use server::{Ended, Server, example};
+pub use transcript::Again;
 
 use std::time::Duration;
 

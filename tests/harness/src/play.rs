@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use crate::response::{self, Answer};
-use crate::transcript::{Placeholders, Step, Transcript};
+use crate::transcript::{Again, Placeholders, Step, Transcript};
 
 /// How long a server may take for one step.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,6 +31,12 @@ const REST: Duration = Duration::from_millis(50);
 pub trait Host {
     /// Opens a connection.
     fn connect(&mut self) -> io::Result<Box<dyn Connection>>;
+
+    /// Ends the server and starts it again.
+    ///
+    /// # Errors
+    /// It does not stop, or not start.
+    fn start_again(&mut self, how: Again) -> io::Result<()>;
 
     /// All that the server has printed so far; nothing where nobody sees it.
     fn all_printed(&self) -> Vec<u8> {
@@ -128,6 +134,8 @@ pub enum End {
     TimedOut,
     /// It could not be opened.
     Refused,
+    /// The server could not be ended and started again before it.
+    NotAgain(Again),
     /// More came than any answer here is long.
     Endless,
 }
@@ -212,6 +220,11 @@ fn try_connection(
     let mut older = Vec::new();
     for step in steps {
         match step {
+            Step::Again(how) => {
+                if host.start_again(*how).is_err() {
+                    return Ok(End::NotAgain(*how));
+                }
+            }
             Step::Older(count) => {
                 for _ in 0..*count {
                     older.push(host.connect()?);
@@ -262,7 +275,12 @@ fn try_connection(
             Step::Closes | Step::Resets => {
                 end = wait_for_the_end(&mut *stream, conversation)?;
             }
-            Step::Older(_) | Step::Gone(_) | Step::Anew | Step::Another | Step::Prints(_) => {}
+            Step::Older(_)
+            | Step::Gone(_)
+            | Step::Anew
+            | Step::Again(_)
+            | Step::Another
+            | Step::Prints(_) => {}
         }
     }
     // The side that closes first keeps the port for a minute (TIME_WAIT), and a

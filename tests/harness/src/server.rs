@@ -6,19 +6,43 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
+use std::sync::{Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 
+#[cfg(unix)]
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use wait_timeout::ChildExt;
+
 use crate::play::{Connection, Host};
-use crate::transcript::{Step, Transcript};
+use crate::transcript::{Again, Step, Transcript};
 use crate::{Exchange, PATIENCE, wire};
 
 /// A running server. It is killed when this is dropped, so also when the test
 /// that started it fails.
 pub struct Server {
+    command: Mutex<Command>,
+    running: Mutex<Running>,
+}
+
+/// The process of a server. A server that is stopped and started again has another.
+struct Running {
     child: Child,
     address: SocketAddr,
     output: Option<JoinHandle<Vec<u8>>>,
     errors: Option<JoinHandle<Vec<u8>>>,
+}
+
+/// What is left of a server that has ended of itself.
+pub struct Ended {
+    /// Its exit code; none where a signal ended it.
+    pub code: Option<i32>,
+    /// What it printed on standard output behind the line that names the port.
+    pub output: String,
+    /// What it printed on standard error.
+    pub errors: String,
 }
 
 impl Server {
@@ -31,6 +55,13 @@ impl Server {
     pub fn start_in(program: &str, folder: &Path) -> Self {
         let mut command = Command::new(program);
         command.arg("127.0.0.1:0").current_dir(folder);
+        Self::spawn(command, program)
+    }
+
+    /// Starts a program on a free port, with these environment variables.
+    pub fn start_with(program: &str, variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(program);
+        command.arg("127.0.0.1:0").envs(variables.iter().copied());
         Self::spawn(command, program)
     }
 
@@ -49,78 +80,63 @@ impl Server {
     pub fn start_unheard(program: &str) -> Self {
         let mut command = Command::new(program);
         command.arg("127.0.0.1:0");
-        let mut server = Self::spawn_heard(command, program, true);
-        for stream in [&mut server.output, &mut server.errors] {
-            let stream = stream.take().expect("nobody has taken it");
+        let running = Running::begin(&mut command, program, true);
+        let server = Self::of(command, running);
+        for stream in {
+            let mut running = server.running();
+            [running.output.take(), running.errors.take()]
+        } {
+            let stream = stream.expect("nobody has taken it");
             stream.join().expect("the pipe is closed");
         }
         server
     }
 
-    fn spawn(command: Command, program: &str) -> Self {
-        Self::spawn_heard(command, program, false)
+    fn spawn(mut command: Command, program: &str) -> Self {
+        let running = Running::begin(&mut command, program, false);
+        Self::of(command, running)
     }
 
-    fn spawn_heard(mut command: Command, program: &str, is_hung_up_on: bool) -> Self {
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
-        let stdout = child.stdout.take().expect("stdout is piped");
-        let stderr = child.stderr.take().expect("stderr is piped");
-        let (output, first_line, errors);
-        if is_hung_up_on {
-            drop(stderr);
-            errors = thread::spawn(Vec::new);
-            (output, first_line) = collect(stdout, false);
-        } else {
-            (errors, _) = collect(stderr, true);
-            (output, first_line) = collect(stdout, true);
+    fn of(command: Command, running: Running) -> Self {
+        Self {
+            command: Mutex::new(command),
+            running: Mutex::new(running),
         }
-        let mut server = Self {
-            child,
-            address: (Ipv4Addr::LOCALHOST, 0).into(),
-            output: Some(output),
-            errors: Some(errors),
-        };
-        let first_line = first_line
-            .recv_timeout(PATIENCE)
-            .unwrap_or_else(|_| panic!("{program} says nothing"));
-        let port = first_line
-            .strip_prefix("Listening on port ")
-            .and_then(|rest| rest.strip_suffix("...\n"))
-            .and_then(|port| port.parse().ok())
-            .unwrap_or_else(|| panic!("{program} names no port: {first_line:?}"));
-        server.address.set_port(port);
-        server
+    }
+
+    fn running(&self) -> MutexGuard<'_, Running> {
+        self.running.lock().expect("no test fails in here")
     }
 
     /// Starts the solution of a chapter's exercise, such as `ch04-solution`, on a
     /// free port.
     pub fn start_solution(chapter: &str, name: &str) -> Self {
-        Self::start(&example(chapter, name).to_string_lossy())
+        Self::start_solution_with(chapter, name, &[])
+    }
+
+    /// Does the same, with these environment variables.
+    pub fn start_solution_with(chapter: &str, name: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start_with(&example(chapter, name).to_string_lossy(), variables)
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.running().address
     }
 
     /// The number of its process.
     pub fn process(&self) -> u32 {
-        self.child.id()
+        self.running().child.id()
     }
 
     /// The address of a page, for a client that wants a URL.
     pub fn url(&self, target: &str) -> String {
-        format!("http://{}{target}", self.address)
+        format!("http://{}{target}", self.address())
     }
 
     /// Opens a connection.
     pub fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).expect("cannot connect to the server");
+        let stream = TcpStream::connect(self.address()).expect("cannot connect to the server");
         stream
             .set_read_timeout(Some(PATIENCE))
             .and_then(|()| stream.set_write_timeout(Some(PATIENCE)))
@@ -166,9 +182,10 @@ impl Server {
         self.add_printed(exchange, true)
     }
 
-    fn add_printed(mut self, exchange: &str, from_the_first_line: bool) -> String {
-        self.stop();
-        let printed = self.output.take().expect("the output is read once");
+    fn add_printed(self, exchange: &str, from_the_first_line: bool) -> String {
+        let mut running = self.running();
+        running.stop();
+        let printed = running.output.take().expect("the output is read once");
         let mut printed = printed.join().expect("cannot read what was printed");
         if !from_the_first_line {
             let first_line = printed.iter().position(|&byte| byte == b'\n');
@@ -183,7 +200,7 @@ impl Server {
             })
             .collect::<String>()
             .replace(
-                &format!("port {}...", self.address.port()),
+                &format!("port {}...", running.address.port()),
                 "port [port]...",
             )
             .into_bytes();
@@ -194,11 +211,15 @@ impl Server {
 
     /// Stops the server and gives what it has printed, standard output first,
     /// with every port replaced by `[port]`.
-    pub fn log(mut self) -> String {
-        self.stop();
+    pub fn log(self) -> String {
+        let mut running = self.running();
+        running.stop();
         let mut log = String::new();
-        for (name, stream) in [("output", &mut self.output), ("errors", &mut self.errors)] {
-            let stream = stream.take().expect("the log is read once");
+        for (name, stream) in [
+            ("output", running.output.take()),
+            ("errors", running.errors.take()),
+        ] {
+            let stream = stream.expect("the log is read once");
             let printed = stream.join().expect("cannot read what was printed");
             log += &format!("--- standard {name}\n");
             for line in wire::show(&printed) {
@@ -210,9 +231,10 @@ impl Server {
 
     /// Stops the server and gives, for each request in its log, the address that it came
     /// from, as a server of part two prints it.
-    pub fn clients(mut self) -> Vec<String> {
-        self.stop();
-        let printed = self.output.take().expect("the log is read once");
+    pub fn clients(self) -> Vec<String> {
+        let mut running = self.running();
+        running.stop();
+        let printed = running.output.take().expect("the log is read once");
         let printed = printed.join().expect("cannot read what was printed");
         String::from_utf8_lossy(&printed)
             .lines()
@@ -221,9 +243,100 @@ impl Server {
             .collect()
     }
 
+    /// Waits until the server has ended of itself.
+    pub fn ended(self) -> Ended {
+        let mut running = self.running();
+        let ended = running.child.wait_timeout(PATIENCE);
+        let status = ended.expect("a process can be waited for");
+        let status = status.expect("the server does not end");
+        let printed = |stream: Option<JoinHandle<Vec<u8>>>| {
+            let printed = stream.expect("the log is read once").join();
+            let printed = printed.expect("cannot read what was printed");
+            String::from_utf8_lossy(&printed).into_owned()
+        };
+        let output = printed(running.output.take());
+        let errors = printed(running.errors.take());
+        let (_, output) = output.split_once('\n').unwrap_or_default();
+        Ended {
+            code: status.code(),
+            output: output.to_owned(),
+            errors,
+        }
+    }
+
+    /// Sends the server a signal.
+    #[cfg(unix)]
+    pub fn signal(&self, signal: Signal) {
+        let process = i32::try_from(self.process()).expect("a number of a process");
+        kill(Pid::from_raw(process), signal).expect("the server can get a signal");
+    }
+
+    /// Ends the server, by force or, where there are signals, by asking it, and starts
+    /// it again, on another port.
+    pub fn start_again(&self, how: Again) {
+        if how == Again::Stopped {
+            #[cfg(unix)]
+            self.signal(Signal::SIGTERM);
+            #[cfg(not(unix))]
+            self.running().stop();
+            let ended = self.running().child.wait_timeout(PATIENCE);
+            let status = ended.expect("a process can be waited for");
+            assert!(status.is_some(), "the server does not stop");
+        }
+        self.running().stop();
+        let mut command = self.command.lock().expect("no test fails in here");
+        let program = command.get_program().to_string_lossy().into_owned();
+        let again = Running::begin(&mut command, &program, false);
+        *self.running() = again;
+    }
+}
+
+impl Running {
+    fn begin(command: &mut Command, program: &str, is_hung_up_on: bool) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        let (output, first_line, errors);
+        if is_hung_up_on {
+            drop(stderr);
+            errors = thread::spawn(Vec::new);
+            (output, first_line) = collect(stdout, false);
+        } else {
+            (errors, _) = collect(stderr, true);
+            (output, first_line) = collect(stdout, true);
+        }
+        let mut running = Self {
+            child,
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+            output: Some(output),
+            errors: Some(errors),
+        };
+        let first_line = first_line
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|_| panic!("{program} says nothing"));
+        let port = first_line
+            .strip_prefix("Listening on port ")
+            .and_then(|rest| rest.strip_suffix("...\n"))
+            .and_then(|port| port.parse().ok())
+            .unwrap_or_else(|| panic!("{program} names no port: {first_line:?}"));
+        running.address.set_port(port);
+        running
+    }
+
     fn stop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
@@ -243,11 +356,10 @@ impl Host for Server {
     fn connect(&mut self) -> io::Result<Box<dyn Connection>> {
         Ok(Box::new(Server::connect(self)))
     }
-}
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.stop();
+    fn start_again(&mut self, how: Again) -> io::Result<()> {
+        Server::start_again(self, how);
+        Ok(())
     }
 }
 

@@ -29,6 +29,15 @@ pub struct Transcript {
     pub steps: Vec<Step>,
 }
 
+/// How a server comes to be started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// It was asked to stop, as a service manager asks, and has ended.
+    Stopped,
+    /// It was ended by force, and could do nothing about it.
+    Killed,
+}
+
 /// One thing that happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -54,6 +63,8 @@ pub enum Step {
     StaysOpen,
     /// The server resets the connection.
     Resets,
+    /// The server is ended and started again, before the connection is opened.
+    Again(Again),
     /// The client opens another connection.
     Another,
     /// The server has printed these bytes since the transcript began.
@@ -68,6 +79,8 @@ const NEXT_WRITE: &str = "the next write";
 const CLOSES: &str = "the server closes";
 const STAYS_OPEN: &str = "the connection stays open";
 const RESETS: &str = "the server resets";
+const STOPPED: &str = "the server is stopped and started again";
+const KILLED: &str = "the server is killed and started again";
 const ANOTHER: &str = "another connection";
 const OLDER: &str = " older connections are open and silent";
 const GONE: &str = " clients come and are gone at once";
@@ -85,6 +98,8 @@ impl Step {
             Self::Closes => CLOSES.to_owned(),
             Self::StaysOpen => STAYS_OPEN.to_owned(),
             Self::Resets => RESETS.to_owned(),
+            Self::Again(Again::Stopped) => STOPPED.to_owned(),
+            Self::Again(Again::Killed) => KILLED.to_owned(),
             Self::Another => ANOTHER.to_owned(),
             Self::Send(_) | Self::Receive(_) | Self::Prints(_) => return None,
         })
@@ -119,9 +134,10 @@ impl Transcript {
     }
 
     /// Whether it takes a server that has served nobody yet, as its answers depend on
-    /// what was sent before.
+    /// what was sent before, or one that can be started again.
     pub fn begins_anew(&self) -> bool {
-        self.steps.contains(&Step::Anew)
+        let takes_one = |step| matches!(step, &Step::Anew | &Step::Again(_));
+        self.steps.iter().any(takes_one)
     }
 
     /// Reads a transcript back that was displayed; `None` where it is none.
@@ -142,6 +158,8 @@ impl Transcript {
                     STAYS_OPEN => transcript.steps.push(Step::StaysOpen),
                     CLOSES => transcript.steps.push(Step::Closes),
                     RESETS => transcript.steps.push(Step::Resets),
+                    STOPPED => transcript.steps.push(Step::Again(Again::Stopped)),
+                    KILLED => transcript.steps.push(Step::Again(Again::Killed)),
                     ANOTHER => transcript.steps.push(Step::Another),
                     _ => {
                         let (count, words) = rest.split_at_checked(rest.find(' ')?)?;
@@ -333,6 +351,8 @@ mod tests {
                 Step::Receive([b'x'; 9000].to_vec()),
                 Step::Closes,
                 Step::Another,
+                Step::Again(Again::Stopped),
+                Step::Again(Again::Killed),
                 Step::Gone(20),
                 Step::Resets,
                 Step::Prints(b"1: GET /\n".to_vec()),
