@@ -174,13 +174,15 @@ impl Stop {
 
 impl UnderWay {
     /// Waits as [`Blocking::wait`] does, and lets the connection end where the server is
-    /// to stop: at once where nothing is under way, else with its next answer.
+    /// to stop: at once where nothing is under way, else with its next answer. It has been
+    /// looked at once more by then, so nobody is let go who asked before the signal.
     ///
     /// # Errors
     /// As there.
     pub fn wait(&self, stream: &mut Blocking, connection: &mut Connection) -> anyhow::Result<bool> {
+        let was_asked = self.0.is_asked();
         let goes_on = stream.wait(connection)?;
-        if self.0.is_asked() {
+        if was_asked {
             connection.wind_up();
         }
         Ok(goes_on)

@@ -27,4 +27,4 @@ use std::time::Duration;
 
 /// How long a test waits for what should come at once. It is there to end a
 /// test that has failed, not to be waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);

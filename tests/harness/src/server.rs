@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 #[cfg(unix)]
 use nix::{
@@ -19,6 +20,9 @@ use wait_timeout::ChildExt;
 use crate::play::{Connection, Host};
 use crate::transcript::{Again, Step, Transcript};
 use crate::{Exchange, PATIENCE, wire};
+
+/// How long a server may take to end in [`Server::ends_soon`].
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// A running server. It is killed when this is dropped, so also when the test
 /// that started it fails.
@@ -33,6 +37,14 @@ struct Running {
     address: SocketAddr,
     output: Option<JoinHandle<Vec<u8>>>,
     errors: Option<JoinHandle<Vec<u8>>>,
+}
+
+/// What is read of what a server prints, once it has named its port.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Heard {
+    All,
+    Errors,
+    Nothing,
 }
 
 /// What is left of a server that has ended of itself.
@@ -80,7 +92,7 @@ impl Server {
     pub fn start_unheard(program: &str) -> Self {
         let mut command = Command::new(program);
         command.arg("127.0.0.1:0");
-        let running = Running::begin(&mut command, program, true);
+        let running = Running::begin(&mut command, program, Heard::Nothing);
         let server = Self::of(command, running);
         for stream in {
             let mut running = server.running();
@@ -92,8 +104,17 @@ impl Server {
         server
     }
 
+    /// Starts a program on a free port whose output, but for its errors, nobody reads
+    /// any more once it has named the port.
+    pub fn start_unread(program: &str) -> Self {
+        let mut command = Command::new(program);
+        command.arg("127.0.0.1:0");
+        let running = Running::begin(&mut command, program, Heard::Errors);
+        Self::of(command, running)
+    }
+
     fn spawn(mut command: Command, program: &str) -> Self {
-        let running = Running::begin(&mut command, program, false);
+        let running = Running::begin(&mut command, program, Heard::All);
         Self::of(command, running)
     }
 
@@ -264,6 +285,12 @@ impl Server {
         }
     }
 
+    /// Whether the server has ended, or does within a moment.
+    pub fn ends_soon(&self) -> bool {
+        let ended = self.running().child.wait_timeout(MOMENT);
+        ended.expect("a process can be waited for").is_some()
+    }
+
     /// Sends the server a signal.
     #[cfg(unix)]
     pub fn signal(&self, signal: Signal) {
@@ -286,13 +313,13 @@ impl Server {
         self.running().stop();
         let mut command = self.command.lock().expect("no test fails in here");
         let program = command.get_program().to_string_lossy().into_owned();
-        let again = Running::begin(&mut command, &program, false);
+        let again = Running::begin(&mut command, &program, Heard::All);
         *self.running() = again;
     }
 }
 
 impl Running {
-    fn begin(command: &mut Command, program: &str, is_hung_up_on: bool) -> Self {
+    fn begin(command: &mut Command, program: &str, heard: Heard) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -301,15 +328,14 @@ impl Running {
             .unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
         let stdout = child.stdout.take().expect("stdout is piped");
         let stderr = child.stderr.take().expect("stderr is piped");
-        let (output, first_line, errors);
-        if is_hung_up_on {
-            drop(stderr);
-            errors = thread::spawn(Vec::new);
-            (output, first_line) = collect(stdout, false);
-        } else {
-            (errors, _) = collect(stderr, true);
-            (output, first_line) = collect(stdout, true);
-        }
+        let errors = match heard {
+            Heard::Nothing => {
+                drop(stderr);
+                thread::spawn(Vec::new)
+            }
+            _ => collect(stderr, true).0,
+        };
+        let (output, first_line) = collect(stdout, heard == Heard::All);
         let mut running = Self {
             child,
             address: (Ipv4Addr::LOCALHOST, 0).into(),
