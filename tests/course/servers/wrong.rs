@@ -5,10 +5,10 @@
 use std::cell::RefCell;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use std::{env, thread};
+use std::{env, fs, thread};
 
 const HELLO: &str = "<html><body><h1>Hello, World!</h1></body></html>";
 const NOT_FOUND: &str = "<h1>404 Not Found</h1>";
@@ -42,6 +42,8 @@ fn main() -> io::Result<()> {
         "ch11" => serve_on(&listener, ch11),
         "ch11-one-short" => serve_on(&listener, ch11_one_short),
         "ch11-in-the-head" => serve_on(&listener, ch11_in_the_head),
+        "ch13" => ch13(&listener),
+        "ch13-lines" => ch13_lines(&listener),
         _ => Err(io::Error::other("there is no such wrong answer")),
     }
 }
@@ -449,6 +451,92 @@ fn last_number(request: &Request) -> Option<u64> {
         Some((_, last)) => last.parse().ok(),
         None => Some(0),
     }
+}
+
+/// Wrong: writes the guestbook when it is asked to stop, which a kill does not do.
+fn ch13(listener: &TcpListener) -> io::Result<()> {
+    let guestbook = Guestbook::read()?;
+    let last = guestbook.clone();
+    let at_the_end = move || {
+        let written = last.write();
+        std::process::exit(written.is_err().into());
+    };
+    ctrlc::set_handler(at_the_end).map_err(io::Error::other)?;
+    serve(listener, |request| guestbook.answer(request))
+}
+
+/// Wrong: takes a line end in a message for the end of the entry.
+fn ch13_lines(listener: &TcpListener) -> io::Result<()> {
+    let guestbook = Guestbook::read()?;
+    serve(listener, |request| {
+        let answer = guestbook.answer(request);
+        let written = guestbook.write();
+        written.map_or(String::new(), |()| answer)
+    })
+}
+
+/// A guestbook in a file with a line for each entry: name, tab, message.
+#[derive(Clone)]
+struct Guestbook {
+    path: std::ffi::OsString,
+    entries: Arc<Mutex<Vec<String>>>,
+}
+
+impl Guestbook {
+    fn read() -> io::Result<Self> {
+        let path = env::var_os("GUESTBOOK").ok_or(io::ErrorKind::NotFound)?;
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        let entries = Arc::new(Mutex::new(text.lines().map(str::to_owned).collect()));
+        Ok(Self { path, entries })
+    }
+
+    fn write(&self) -> io::Result<()> {
+        fs::write(&self.path, self.entries().join("\n"))
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Vec<String>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answer(&self, request: &Request) -> String {
+        const PAGE: &str = include_str!("../../../pages/guestbook.html");
+        const NO_ENTRIES: &str = "<p>Nobody has written anything yet.</p>";
+        if request.method() == "POST" {
+            let values = request
+                .body
+                .split('&')
+                .filter_map(|one| one.split_once('='));
+            let values: Vec<String> = values.map(|(_, value)| decode(value)).collect();
+            if values.iter().any(String::is_empty) {
+                let page = "<h1>422 Unprocessable Content</h1>";
+                return guestbook_response("422 Unprocessable Content", CONTENT_TYPE, page);
+            }
+            self.entries().insert(0, values.join("\t"));
+            return guestbook_response("303 See Other", "Location: /guestbook\r\n", "");
+        }
+        let shown = self.entries().iter().fold(String::new(), |shown, entry| {
+            let (name, message) = entry.rsplit_once('\t').unwrap_or((entry, ""));
+            let (name, message) = (escape(name), escape(message));
+            shown + &format!("<dt>{name}</dt>\n<dd>{message}</dd>\n")
+        });
+        let list = format!("<dl>\n{shown}</dl>");
+        let page = match shown.is_empty() {
+            true => PAGE.to_owned(),
+            false => PAGE.replacen(NO_ENTRIES, &list, 1),
+        };
+        guestbook_response("200 OK", CONTENT_TYPE, &page)
+    }
+}
+
+const CONTENT_TYPE: &str = "Content-Type: text/html; charset=utf-8\r\n";
+
+/// A response of part two. Its date is of no use, but is one.
+fn guestbook_response(status: &str, fields: &str, page: &str) -> String {
+    let length = page.len();
+    format!(
+        "HTTP/1.1 {status}\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n{fields}\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n{page}"
+    )
 }
 
 // What all of them share, and do well enough.

@@ -73,6 +73,8 @@ fn plausible_answers_that_are_wrong() {
         ("ch10-asked", "the body is another than expected"),
         ("ch11-one-short", "the trailer Sum is \"3\", expected \"6\""),
         ("ch11-in-the-head", "the trailer Sum is missing"),
+        #[cfg(unix)]
+        ("ch13-lines", "FAILED line ends, tabs and signs come back"),
     ] {
         let (chapter, _) = mode.split_at_checked(4).expect("a chapter's name");
         let chapter = if mode == "ch05a" { mode } else { chapter };
@@ -220,4 +222,9 @@ fn ch10_counts_the_requests_of_a_connection() {
 #[test]
 fn ch11_sums_in_a_trailer() {
     assert_snapshot!(Chapter::new("ch11-chunked").prove(true));
+}
+
+#[test]
+fn ch13_keeps_the_guestbook() {
+    assert_snapshot!(Chapter::new("ch13-stop").prove(true));
 }
