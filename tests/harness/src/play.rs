@@ -220,10 +220,8 @@ fn try_connection(
     let mut older = Vec::new();
     for step in steps {
         match step {
-            Step::Again(how) => {
-                if host.start_again(*how).is_err() {
-                    return Ok(End::NotAgain(*how));
-                }
+            Step::Again(how) if host.start_again(*how).is_err() => {
+                return Ok(End::NotAgain(*how));
             }
             Step::Older(count) => {
                 for _ in 0..*count {
