@@ -148,6 +148,21 @@ mod stop {
         }
     }
 
+    /// What wakes it has no place then either, and is not turned away like a client.
+    #[test]
+    fn a_server_whose_places_are_all_taken_stops() {
+        let server = Server::start_with(CHAPTER, &[("LIMITS", "connections=1")]);
+        let half = client(&server);
+        ask(&half, "GET /hello HTTP/1.1\r\n");
+        server.signal(SIGTERM);
+        drop(next_listener(server.address()));
+        ask(&half, "Host: localhost\r\n\r\n");
+        assert!(rest(&half).ends_with("<h1>Hello, User!</h1>"));
+        drop(half);
+        let end = has_stopped(server, 1, 0);
+        assert_eq!(end.output.lines().count(), 2, "{}", end.output);
+    }
+
     #[test]
     fn who_is_idle_is_let_go_without_a_byte() {
         let server = Server::start(CHAPTER);

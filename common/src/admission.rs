@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use crate::access_log::AccessLog;
 use crate::error::RequestError;
 use crate::limits::Limits;
-use crate::listen::try_accept;
+use crate::listen::accept;
 use crate::request::Request;
 use crate::response::Response;
 use crate::stream::TimedStream;
@@ -69,10 +69,10 @@ impl Admission {
         })
     }
 
-    /// Waits for the next client, as [`try_accept`] does. Where there is no place for it,
-    /// it is told to come back later, without a wait: another thread tells it.
+    /// Waits for the next client, as [`accept`] does. Where there is no place for it, it
+    /// is told to come back later, without a wait: another thread tells it.
     pub fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, Place)> {
-        let (stream, client) = try_accept(listener)?;
+        let (stream, client) = accept(listener);
         match self.admit(client.ip()) {
             Some(place) => Some((stream, place)),
             None => {

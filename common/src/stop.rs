@@ -12,7 +12,7 @@ use crate::access_log::AccessLog;
 use crate::admission::{Admission, Place};
 use crate::blocking::Blocking;
 use crate::connection::Connection;
-use crate::listen::listen;
+use crate::listen::{listen, try_accept};
 use crate::log::log_error;
 
 /// How soon after a signal another one belongs to it. Who ends a session or closes a
@@ -109,21 +109,26 @@ impl Stop {
         self.0.asked.get().is_some()
     }
 
-    /// Waits for the next client that has a place, as [`Admission::accept`] gives it;
-    /// `None` once the server is to stop. The connection counts from here on, before it
-    /// has a thread: if its thread counted it, the end might come in between and not
-    /// wait for it.
+    /// Waits for the next client that has a place, as [`Admission::accept`] does; `None`
+    /// once the server is to stop. The connection counts from here on, before it has a
+    /// thread: if its thread counted it, the end might come in between and not wait for
+    /// it.
     pub fn accept(
         &self,
         listener: &TcpListener,
         admission: &Admission,
     ) -> Option<(TcpStream, Place, UnderWay)> {
         while !self.is_asked() {
-            if let Some((stream, place)) = admission.accept(listener)
-                // Else it may be our own, that rang.
-                && !self.is_asked()
-            {
-                return Some((stream, place, self.begin()));
+            let Some((stream, client)) = try_accept(listener) else {
+                continue;
+            };
+            if self.is_asked() {
+                // It may be our own, that rang.
+                break;
+            }
+            match admission.admit(client.ip()) {
+                Some(place) => return Some((stream, place, self.begin())),
+                None => admission.turn_away(stream),
             }
         }
         None
