@@ -1,14 +1,14 @@
 //! The waiting of a thread that has one connection to care for.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use crate::close::linger;
 use crate::connection::Connection;
 use crate::log::log_error;
+use crate::stream::TimedStream;
 use crate::waiting::Wait;
 
 /// How much is read at once, in bytes: many short requests, or a good part of a body.
@@ -58,8 +58,8 @@ impl<'a> Blocking<'a> {
                 let sent = self.stream.write(to_send);
                 sent.map(|length| connection.sent(length, Instant::now()))
             }
-            Wait::ToLinger(_) => {
-                linger(self.stream);
+            Wait::ToLinger(until) => {
+                self.linger(until.saturating_duration_since(Instant::now()));
                 return Ok(false);
             }
             Wait::ToClose => return Ok(false),
@@ -69,6 +69,14 @@ impl<'a> Blocking<'a> {
             waited => waited.context("the connection broke")?,
         }
         Ok(true)
+    }
+
+    /// Does what [`linger`](crate::linger) does, for so long at the most.
+    fn linger(&self, time: Duration) {
+        let mut rest = TimedStream::new(self.stream, time);
+        if self.stream.shutdown(Shutdown::Write).is_ok() {
+            let _ = io::copy(&mut rest, &mut io::sink());
+        }
     }
 }
 
