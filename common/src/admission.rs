@@ -2,9 +2,9 @@
 //! the others.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv6Addr, Shutdown, TcpListener, TcpStream};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,12 +17,11 @@ use crate::request::Request;
 use crate::response::Response;
 use crate::stream::TimedStream;
 
-/// How long a client that is turned away may take to hear it. One thread tells all of
-/// them, one after the other.
+/// How long a client that is turned away may take to close, once it has been told. All of
+/// them take it at once, so that many cost no more than one.
 const FAREWELL: Duration = Duration::from_millis(100);
 
-/// How many of these may wait for that. Who comes when there are more is closed without
-/// a word.
+/// How many of these may take it. For whoever comes then it is over at once.
 const FAREWELLS: usize = 64;
 
 /// How long a client is asked to stay away (RFC 9110 §10.2.3), in seconds.
@@ -33,7 +32,7 @@ pub struct Admission {
     limits: Limits,
     log: AccessLog,
     taken: Arc<Mutex<Taken>>,
-    turned_away: SyncSender<TcpStream>,
+    turned_away: SyncSender<(TcpStream, Instant)>,
 }
 
 #[derive(Default)]
@@ -59,8 +58,12 @@ impl Admission {
     /// # Errors
     /// The system gives no thread.
     pub fn start(limits: Limits, log: AccessLog) -> io::Result<Self> {
-        let (turned_away, waiting) = sync_channel(FAREWELLS);
-        thread::Builder::new().spawn(move || waiting.iter().for_each(say_busy))?;
+        let (turned_away, waiting) = sync_channel::<(TcpStream, Instant)>(FAREWELLS);
+        thread::Builder::new().spawn(move || {
+            for (stream, since) in waiting {
+                read_off(&stream, FAREWELL.saturating_sub(since.elapsed()));
+            }
+        })?;
         Ok(Self {
             limits,
             log,
@@ -70,7 +73,7 @@ impl Admission {
     }
 
     /// Waits for the next client, as [`accept`] does. Where there is no place for it, it
-    /// is told to come back later, without a wait: another thread tells it.
+    /// is told at once to come back later. For it to close, another thread waits.
     pub fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, Place)> {
         let (stream, client) = accept(listener);
         match self.admit(client.ip()) {
@@ -82,10 +85,17 @@ impl Admission {
         }
     }
 
-    /// Has a client told to come back later.
+    /// Tells a client to come back later.
     pub fn turn_away(&self, stream: TcpStream) {
-        // Where that thread has too much to do, dropping the stream closes it.
-        let _ = self.turned_away.try_send(stream);
+        if let Ok(client) = stream.peer_addr() {
+            self.log.refused(client.ip(), &busy());
+        }
+        if say_busy(&stream).is_ok()
+            && let Err(TrySendError::Full((stream, _))) =
+                self.turned_away.try_send((stream, Instant::now()))
+        {
+            read_off(&stream, Duration::ZERO);
+        }
     }
 
     /// What clients may cost.
@@ -165,27 +175,37 @@ fn one_of(client: IpAddr) -> IpAddr {
     }
 }
 
+/// Why a client is turned away.
+fn busy() -> RequestError {
+    RequestError::new("503 Service Unavailable", "all places are taken")
+}
+
 /// Answers without a look at the request: the answer would be the same, and a look
-/// would cost what there is too little of.
-fn say_busy(stream: TcpStream) {
-    let response = Response::empty("503 Service Unavailable")
+/// would cost what there is too little of. An answer as short as this finds room on a
+/// connection as new as this, so nobody waits here.
+fn say_busy(mut stream: &TcpStream) -> io::Result<()> {
+    let response = Response::empty(busy().status)
         .with("Retry-After", RETRY_AFTER)
         .with("Connection", "close");
-    let is_told = stream
-        .set_nonblocking(true)
-        .and_then(|()| (&stream).write_all(response.head().as_bytes()))
-        .and_then(|()| stream.shutdown(Shutdown::Write))
-        .and_then(|()| stream.set_nonblocking(false));
-    if is_told.is_ok() {
-        let mut rest = TimedStream::new(&stream, FAREWELL);
-        let _ = io::copy(&mut rest, &mut io::sink());
+    stream.set_nonblocking(true)?;
+    stream.write_all(response.head().as_bytes())?;
+    stream.shutdown(Shutdown::Write)
+}
+
+/// Reads off what a client sends that was told so, for so long: bytes that are left
+/// unread would make the close a reset, and that can destroy the answer (RFC 9112
+/// §9.6). Where no time is left, what has come already has to do; a request mostly has.
+fn read_off(mut stream: &TcpStream, time: Duration) {
+    if time.is_zero() {
+        let _ = stream.read(&mut [0; 16 * 1024]);
+    } else if stream.set_nonblocking(false).is_ok() {
+        let _ = io::copy(&mut TimedStream::new(stream, time), &mut io::sink());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Read;
     use std::net::TcpListener;
 
     fn admission(limits: &str) -> Admission {
