@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -35,12 +35,20 @@ const PIECE: usize = 64 * 1024;
 #[derive(Clone)]
 pub struct AccessLog {
     lines: SyncSender<String>,
-    waiting: Arc<AtomicU64>,
-    lost: Arc<AtomicU64>,
+    most_bytes: usize,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    waiting: AtomicU64,
+    waiting_bytes: AtomicUsize,
+    lost: AtomicU64,
 }
 
 impl AccessLog {
-    /// Starts the thread. As many lines as that may wait.
+    /// Starts the thread. As many lines as that may wait, but no more [bytes](most_bytes)
+    /// than as many of the usual length have: a line may be a hundred times as long.
     ///
     /// # Errors
     /// The system gives no thread.
@@ -48,27 +56,28 @@ impl AccessLog {
         let (lines, to_write) = sync_channel(most_lines);
         let log = Self {
             lines,
-            waiting: Arc::default(),
-            lost: Arc::default(),
+            most_bytes: most_bytes(most_lines),
+            counts: Arc::default(),
         };
-        let (waiting, lost) = (Arc::clone(&log.waiting), Arc::clone(&log.lost));
-        thread::Builder::new().spawn(move || write_all(&to_write, output, &waiting, &lost))?;
+        let counts = Arc::clone(&log.counts);
+        thread::Builder::new().spawn(move || write_all(&to_write, output, &counts))?;
         Ok(log)
     }
 
     /// How many lines were lost and not told of yet.
     pub fn lost(&self) -> u64 {
-        self.lost.load(Ordering::Relaxed)
+        self.counts.lost.load(Ordering::Relaxed)
     }
 
     /// Waits until all lines are written, but no longer than that, and gives how many
     /// were lost, or still are to be written.
     pub fn finish(&self, time: Duration) -> u64 {
         let deadline = Instant::now() + time;
-        while self.waiting.load(Ordering::Relaxed) > 0 && Instant::now() < deadline {
+        let waiting = || self.counts.waiting.load(Ordering::Relaxed);
+        while waiting() > 0 && Instant::now() < deadline {
             thread::sleep(TICK);
         }
-        self.lost() + self.waiting.load(Ordering::Relaxed)
+        self.lost() + waiting()
     }
 
     /// The same response. When its content has been read, or will not be, the line is
@@ -90,23 +99,40 @@ impl AccessLog {
         response
     }
 
-    /// Writes the line of a request that was refused before it was one.
+    /// Writes the line of a client that was refused before it had a request.
     pub fn refused(&self, client: IpAddr, refusal: &RequestError) {
         let line = start_of_line(client) + "-";
         self.write(end_of_request(line, refusal.status) + "-\n");
     }
 
     fn write(&self, line: String) {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        if self.lines.try_send(line).is_err() {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.lost.fetch_add(1, Ordering::Relaxed);
+        let length = line.len();
+        self.counts.waiting.fetch_add(1, Ordering::Relaxed);
+        let before = self
+            .counts
+            .waiting_bytes
+            .fetch_add(length, Ordering::Relaxed);
+        if before + length > self.most_bytes || self.lines.try_send(line).is_err() {
+            self.counts.written(1, length);
+            self.counts.lost.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+impl Counts {
+    fn written(&self, lines: u64, bytes: usize) {
+        self.waiting.fetch_sub(lines, Ordering::Relaxed);
+        self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
 /// How long a line mostly is, in bytes.
 const USUAL_LINE: usize = 128;
+
+/// How many bytes may wait, where so many lines may. One line finds room in any case.
+pub fn most_bytes(most_lines: usize) -> usize {
+    (most_lines * USUAL_LINE).max(PIECE)
+}
 
 /// A line up to its request.
 fn start_of_line(client: IpAddr) -> String {
@@ -173,12 +199,8 @@ impl Drop for Watched {
     }
 }
 
-fn write_all(
-    to_write: &Receiver<String>,
-    mut output: impl Write,
-    waiting: &AtomicU64,
-    lost: &AtomicU64,
-) {
+fn write_all(to_write: &Receiver<String>, mut output: impl Write, counts: &Counts) {
+    let mut is_broken = false;
     while let Ok(mut piece) = to_write.recv() {
         let mut lines = 1;
         thread::sleep(GATHER);
@@ -191,12 +213,17 @@ fn write_all(
         let written = output
             .write_all(piece.as_bytes())
             .and_then(|()| output.flush());
-        if written.is_err() {
-            lost.fetch_add(lines, Ordering::Relaxed);
-        } else if let lost @ 1.. = lost.swap(0, Ordering::Relaxed) {
+        if let Err(error) = &written {
+            counts.lost.fetch_add(lines, Ordering::Relaxed);
+            // Once is enough.
+            if !is_broken {
+                log_error(format_args!("the access log cannot be written: {error}"));
+            }
+        } else if let lost @ 1.. = counts.lost.swap(0, Ordering::Relaxed) {
             log_error(format_args!("{lost} lines of the access log were lost"));
         }
-        waiting.fetch_sub(lines, Ordering::Relaxed);
+        is_broken = written.is_err();
+        counts.written(lines, piece.len());
     }
 }
 
@@ -273,27 +300,39 @@ mod tests {
         assert_eq!(line, "127.0.0.1 - - [] \"-\" 400 -\n");
     }
 
+    /// Writes nothing until it is let.
+    struct Blocked(Receiver<()>);
+
+    impl Write for Blocked {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
     fn a_log_that_nobody_reads_costs_lines_and_not_a_wait() {
-        /// Writes nothing until it is let.
-        struct Blocked(Receiver<()>);
-        impl Write for Blocked {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                let _ = self.0.recv();
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
-        let (let_go, blocked) = channel();
+        let (_let_go, blocked) = channel();
         let log = AccessLog::start(3, Blocked(blocked)).unwrap();
         for _ in 0..100 {
             log.write("line\n".to_owned());
         }
         // Three wait, and some before them are being written.
         assert!((90..=97).contains(&log.lost()), "{}", log.lost());
-        drop(let_go);
+    }
+
+    #[test]
+    fn long_lines_take_no_more_room_than_short_ones() {
+        let (_let_go, blocked) = channel();
+        let log = AccessLog::start(1000, Blocked(blocked)).unwrap();
+        for _ in 0..10 {
+            log.write("a".repeat(USUAL_LINE * 300));
+        }
+        assert_eq!(log.lost(), 7);
     }
 
     #[test]
