@@ -142,7 +142,7 @@ pub mod limits;
 pub use {
     access_log::AccessLog,
     admission::{Admission, Place},
-    limits::Limits,
+    limits::{FormInTurn, Limits, form_in_turn},
 };
 
 #[cfg(feature = "ch13")]

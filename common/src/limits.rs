@@ -1,12 +1,19 @@
 //! What clients may cost.
 
 use std::env;
+use std::ops::Deref;
 use std::process::exit;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::access_log::most_bytes;
 use crate::body::MAX_BODY;
+use crate::error::RequestError;
+use crate::form::parse_form;
 use crate::head::MAX_HEAD;
 use crate::outgoing::ROOM;
+use crate::query::Query;
+use crate::request::Request;
 use crate::waiting::Times;
 
 /// What clients may cost. The sizes of one request are constants beside what counts
@@ -48,20 +55,34 @@ impl Default for Limits {
     }
 }
 
+/// The longest time that may be said. A moment far enough from now is more than a system
+/// can count to.
+const MOST_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// The highest number that may be said. Room for the lines of the log is taken at once.
+const MOST: usize = 1_000_000;
+
 /// How much memory a thread takes besides what its client sends and is sent, in bytes:
 /// its stack, with the piece that it reads.
 const THREAD: usize = 64 * 1024;
+
+/// How much memory it takes to take a form apart, in bytes. Each byte that is not UTF-8
+/// becomes three, and there are up to four copies, in buffers that double.
+const FORM: usize = 4 * 2 * 3 * MAX_BODY;
 
 impl Limits {
     /// The defaults, but for what the environment variable `LIMITS` says otherwise, as
     /// in `LIMITS='connections=2 idle=0.5'`; times are in seconds. What it says wrongly
     /// ends the process with a sentence and exit code 2.
     pub fn from_environment() -> Self {
-        let said = env::var("LIMITS").unwrap_or_default();
-        Self::default().but_for(&said).unwrap_or_else(|problem| {
-            eprintln!("Error: LIMITS: {problem}");
-            exit(2)
-        })
+        let said = env::var_os("LIMITS").unwrap_or_default();
+        // What is not UTF-8 is no limit either.
+        Self::default()
+            .but_for(&said.to_string_lossy())
+            .unwrap_or_else(|problem| {
+                eprintln!("Error: LIMITS: {problem}");
+                exit(2)
+            })
     }
 
     /// The same, but for what these words say.
@@ -82,14 +103,22 @@ impl Limits {
                 .ok_or_else(|| format!("{word:?} is not NAME=NUMBER"))?;
             if let Some(time) = self.time(name) {
                 let seconds = value.parse().ok().map(Duration::try_from_secs_f64);
-                let Some(Ok(seconds)) = seconds else {
-                    return Err(format!("{value:?} is no number of seconds for {name}"));
-                };
-                *time = seconds;
+                match seconds {
+                    Some(Ok(seconds)) if seconds <= MOST_TIME => *time = seconds,
+                    _ => {
+                        return Err(format!(
+                            "{value:?} is no number of seconds, a year at the most, for {name}"
+                        ));
+                    }
+                }
             } else if let Some(number) = self.number(name) {
                 *number = match value.parse() {
-                    Ok(value @ 1..) => value,
-                    _ => return Err(format!("{value:?} is no number from 1 on for {name}")),
+                    Ok(value @ 1..=MOST) => value,
+                    _ => {
+                        return Err(format!(
+                            "{value:?} is no number from 1 to {MOST} for {name}"
+                        ));
+                    }
                 };
             } else {
                 return Err(format!(
@@ -124,12 +153,45 @@ impl Limits {
         })
     }
 
-    /// The most memory that clients can make the server take, in bytes: that of a
-    /// thread for each connection, a head, a body (twice, as its buffer doubles when it
-    /// is full), and what is on its way to the client.
+    /// The most memory that clients can make the server take, in bytes. For each
+    /// connection that is its thread, a head (as it came, taken apart, and in its line of
+    /// the log), a body (twice, as its buffer doubles when it is full) and what is on its
+    /// way to the client; for all of them the lines of the log, and a form that is being
+    /// taken apart.
     pub fn memory(&self) -> usize {
-        self.connections * (THREAD + MAX_HEAD + 2 * MAX_BODY + 2 * ROOM)
+        self.connections * (THREAD + 8 * MAX_HEAD + 2 * MAX_BODY + 2 * ROOM)
+            + most_bytes(self.log_lines)
+            + FORM
     }
+}
+
+/// A form that was taken apart. While there is one, no other is.
+pub struct FormInTurn {
+    form: Query,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Deref for FormInTurn {
+    type Target = Query;
+
+    fn deref(&self) -> &Query {
+        &self.form
+    }
+}
+
+/// Does what [`parse_form`] does, for one client after the other. To take a form apart is
+/// quick, but takes many times its length of memory, which all could ask for at once.
+///
+/// # Errors
+/// As there.
+pub fn form_in_turn(request: &Request) -> Result<FormInTurn, RequestError> {
+    static TURN: Mutex<()> = Mutex::new(());
+    // A thread that panicked in its turn has left nothing behind.
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(FormInTurn {
+        form: parse_form(request)?,
+        _turn: turn,
+    })
 }
 
 #[cfg(test)]
@@ -165,14 +227,38 @@ mod tests {
     fn wrong_words() {
         for (said, problem) in [
             ("idle", "\"idle\" is not NAME=NUMBER"),
-            ("idle=soon", "\"soon\" is no number of seconds for idle"),
-            ("idle=-1", "\"-1\" is no number of seconds for idle"),
-            ("idle=NaN", "\"NaN\" is no number of seconds for idle"),
-            ("idle=1e300", "\"1e300\" is no number of seconds for idle"),
-            ("requests=0", "\"0\" is no number from 1 on for requests"),
+            (
+                "idle=soon",
+                "\"soon\" is no number of seconds, a year at the most, for idle",
+            ),
+            (
+                "idle=-1",
+                "\"-1\" is no number of seconds, a year at the most, for idle",
+            ),
+            (
+                "idle=NaN",
+                "\"NaN\" is no number of seconds, a year at the most, for idle",
+            ),
+            (
+                "idle=1e300",
+                "\"1e300\" is no number of seconds, a year at the most, for idle",
+            ),
+            (
+                "idle=1e12",
+                "\"1e12\" is no number of seconds, a year at the most, for idle",
+            ),
+            (
+                "log_lines=99999999999999999999",
+                "\"99999999999999999999\" is no number from 1 to",
+            ),
+            ("log_lines=1000001", "\"1000001\" is no number from 1 to"),
+            (
+                "requests=0",
+                "\"0\" is no number from 1 to 1000000 for requests",
+            ),
             (
                 "requests=1.5",
-                "\"1.5\" is no number from 1 on for requests",
+                "\"1.5\" is no number from 1 to 1000000 for requests",
             ),
             ("wishes=3", "there is no limit \"wishes\""),
         ] {
