@@ -174,7 +174,7 @@ pub fn play_all<'a>(
         if options.exercise || transcript.names_the_port() || transcript.begins_anew() {
             target.stop();
         }
-        target.ensure_running()?;
+        target.ensure_running_with(transcript.limits())?;
         let outcome = run(check, target, options);
         if position == 0 && !target.is_command() && nobody_there(&outcome.played) {
             return Err(CannotCheck(format!(

@@ -191,6 +191,7 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
     }
     for step in steps {
         match step {
+            Step::Limits(limits) => say!("    (with LIMITS='{limits}' in its environment)"),
             Step::Older(count) => say!("    (after {count} connections that stay silent)"),
             Step::Send(bytes) | Step::SendOneByOne(bytes) => {
                 lines('>', bytes, None);
@@ -225,7 +226,10 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
     let (start, address) = target.by_hand();
     say!("  the same by hand, while the server runs");
     if let Some(start) = start {
-        say!("    {start}");
+        match transcript.limits() {
+            Some(limits) => say!("    LIMITS='{limits}' {start}"),
+            None => say!("    {start}"),
+        }
     }
     say!("    {}", by_hand::command(steps, address));
 }

@@ -135,6 +135,8 @@ pub struct Target {
     place: Place,
     /// What it may keep in files, and finds there when it is started again.
     kept: Option<TempDir>,
+    /// What the environment variable `LIMITS` says while it runs.
+    limits: Option<String>,
 }
 
 impl Target {
@@ -155,6 +157,7 @@ impl Target {
             first: None,
             place: Place::new(),
             kept: None,
+            limits: None,
         }
     }
 
@@ -192,6 +195,15 @@ impl Target {
         !matches!(self.kind, Kind::Running(_))
     }
 
+    /// Starts the command where it does not run (any more), or runs with other limits.
+    pub fn ensure_running_with(&mut self, limits: Option<&str>) -> Result<(), CannotCheck> {
+        if self.limits.as_deref() != limits {
+            self.stop();
+            self.limits = limits.map(str::to_owned);
+        }
+        self.ensure_running()
+    }
+
     /// Starts the command where it does not run (any more). It finds nothing that it
     /// kept before.
     pub fn ensure_running(&mut self) -> Result<(), CannotCheck> {
@@ -227,7 +239,8 @@ impl Target {
         }
         // Our own always says where it listens.
         let before = if is_own { BTreeSet::new() } else { listening() };
-        self.place.start(keeping(&guestbook, command(words)?))?;
+        self.place
+            .start(keeping(&guestbook, command(words, self.limits.as_deref())?))?;
         let waited =
             self.wait_until_it_listens(expected, is_own || taken && port.is_none(), &before);
         let is_kept = matches!(&waited, Err(CannotCheck(words)) if says_in_use(words))
@@ -240,7 +253,8 @@ impl Target {
         let (Kind::Command { words, .. } | Kind::Own { words }) = &self.kind else {
             return waited;
         };
-        self.place.start(keeping(&guestbook, command(words)?))?;
+        self.place
+            .start(keeping(&guestbook, command(words, self.limits.as_deref())?))?;
         self.wait_until_it_listens(expected, is_own, &before)
     }
 
@@ -351,7 +365,9 @@ impl Target {
             false => BTreeSet::new(),
         };
         let guestbook = guestbook(&mut self.kept).map_err(NeverListened::Ended)?;
-        let command = hand_in.command(own).map_err(NeverListened::Ended)?;
+        let command = hand_in
+            .command(own, self.limits.as_deref())
+            .map_err(NeverListened::Ended)?;
         let command = keeping(&guestbook, command);
         self.place.start(command).map_err(NeverListened::Ended)?;
         let started = Instant::now();
@@ -609,7 +625,7 @@ fn free_port() -> Result<SocketAddr, CannotCheck> {
 
 impl HandIn {
     /// What starts it.
-    fn command(&self, address: SocketAddr) -> Result<Command, CannotCheck> {
+    fn command(&self, address: SocketAddr, limits: Option<&str>) -> Result<Command, CannotCheck> {
         let (own, port) = (address.to_string(), address.port().to_string());
         let is_place_holder = |word: &String| matches!(&**word, "ADDRESS" | "PORT");
         let mut words: Vec<String> = self.words.clone();
@@ -623,7 +639,7 @@ impl HandIn {
         if self.manner == Manner::Told && !self.words.iter().any(is_place_holder) {
             words.push(own);
         }
-        let mut command = command(&words)?;
+        let mut command = command(&words, limits)?;
         command.current_dir(&self.folder).env("PORT", port);
         Ok(command)
     }
@@ -641,12 +657,16 @@ fn progress(what: &str) -> ProgressBar {
     progress
 }
 
-fn command(words: &[String]) -> Result<Command, CannotCheck> {
+fn command(words: &[String], limits: Option<&str>) -> Result<Command, CannotCheck> {
     let (program, arguments) = words
         .split_first()
         .ok_or_else(|| CannotCheck("there is no command after --".to_owned()))?;
     let mut command = Command::new(program);
     command.args(arguments);
+    match limits {
+        Some(limits) => command.env("LIMITS", limits),
+        None => command.env_remove("LIMITS"),
+    };
     Ok(command)
 }
 

@@ -107,7 +107,8 @@ pub fn still_does_what_came_before(chapter: &str, program: &str) {
     checks.retain(|check| check.chapter != chapter.replace('-', "_"));
     assert!(!checks.is_empty(), "{chapter} has no chapter before it");
     for check in checks {
-        let mut server = Server::start(program);
+        let limits = check.transcript.limits().unwrap_or_default();
+        let mut server = Server::start_with_limits(program, limits);
         let played = play(&check.transcript, &mut server);
         let verdict = judge(&check.transcript, &played);
         let Check { chapter, name, .. } = &check;

@@ -24,6 +24,10 @@ pub struct Exchange<'a> {
 impl<'a> Exchange<'a> {
     pub(crate) fn begin(server: &'a Server, heading: &str, older: usize) -> Self {
         let mut transcript = Transcript::new(heading);
+        let limits = server
+            .limits()
+            .map(|limits| Step::Limits(limits.to_owned()));
+        transcript.steps.extend(limits);
         if older > 0 {
             transcript.steps.push(Step::Older(older));
         }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use crate::play::{CLOSE_PATIENCE, Conversation, End, PATIENCE, Played};
 use crate::response::{Answer, Field, Framing, Malformed, Response, answers, shown};
-use crate::transcript::{Again, DATE_PLACEHOLDER, Step, Transcript, is_date};
+use crate::transcript::{Again, DATE_PLACEHOLDER, Step, Transcript, is_date, without_date_of_log};
 
 /// What became of one check.
 pub struct Verdict {
@@ -397,6 +397,8 @@ fn compare_printed(
                     .strip_prefix(before)
                     .and_then(|rest| rest.strip_suffix(after));
                 port.is_some_and(|port| port.parse::<u16>().is_ok())
+            } else if line.contains("[date]") {
+                without_date_of_log(other) == line
             } else if let Some(before) = line.strip_suffix("[address]") {
                 other.starts_with(before)
                     && addresses.next().is_some_and(|address| {

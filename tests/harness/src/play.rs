@@ -277,6 +277,7 @@ fn try_connection(
             | Step::Gone(_)
             | Step::Anew
             | Step::Again(_)
+            | Step::Limits(_)
             | Step::Another
             | Step::Prints(_) => {}
         }

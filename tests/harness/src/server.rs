@@ -5,8 +5,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -18,8 +18,11 @@ use nix::{
 use wait_timeout::ChildExt;
 
 use crate::play::{Connection, Host};
-use crate::transcript::{Again, Step, Transcript};
+use crate::transcript::{Again, Step, Transcript, without_date_of_log};
 use crate::{Exchange, PATIENCE, wire};
+
+/// The environment variable that says what clients may cost.
+const LIMITS: &str = "LIMITS";
 
 /// How long a server may take to end in [`Server::ends_soon`].
 const MOMENT: Duration = Duration::from_millis(50);
@@ -29,22 +32,17 @@ const MOMENT: Duration = Duration::from_millis(50);
 pub struct Server {
     command: Mutex<Command>,
     running: Mutex<Running>,
+    limits: String,
+    /// While this is kept, no more of its output is read.
+    read_on: Option<Sender<()>>,
 }
 
 /// The process of a server. A server that is stopped and started again has another.
 struct Running {
     child: Child,
     address: SocketAddr,
-    output: Option<JoinHandle<Vec<u8>>>,
-    errors: Option<JoinHandle<Vec<u8>>>,
-}
-
-/// What is read of what a server prints, once it has named its port.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Heard {
-    All,
-    Errors,
-    Nothing,
+    output: Collected,
+    errors: Collected,
 }
 
 /// What is left of a server that has ended of itself.
@@ -77,6 +75,20 @@ impl Server {
         Self::spawn(command, program)
     }
 
+    /// Starts a program on a free port with this in the environment variable `LIMITS`,
+    /// which every exchange with it says then.
+    pub fn start_with_limits(program: &str, limits: &str) -> Self {
+        Self {
+            limits: limits.to_owned(),
+            ..Self::start_with(program, &[(LIMITS, limits)])
+        }
+    }
+
+    /// The limits that it was given.
+    pub(crate) fn limits(&self) -> Option<&str> {
+        Some(&*self.limits).filter(|limits| !limits.is_empty())
+    }
+
     /// Starts a program on a free port that can have no more files open than
     /// that, the three standard ones and its sockets included.
     #[cfg(target_os = "linux")]
@@ -92,15 +104,9 @@ impl Server {
     pub fn start_unheard(program: &str) -> Self {
         let mut command = Command::new(program);
         command.arg("127.0.0.1:0");
-        let running = Running::begin(&mut command, program, Heard::Nothing);
+        let running = Running::begin(&mut command, program, false, || false);
         let server = Self::of(command, running);
-        for stream in {
-            let mut running = server.running();
-            [running.output.take(), running.errors.take()]
-        } {
-            let stream = stream.expect("nobody has taken it");
-            stream.join().expect("the pipe is closed");
-        }
+        server.running().output.read_to_its_end();
         server
     }
 
@@ -109,12 +115,33 @@ impl Server {
     pub fn start_unread(program: &str) -> Self {
         let mut command = Command::new(program);
         command.arg("127.0.0.1:0");
-        let running = Running::begin(&mut command, program, Heard::Errors);
+        let running = Running::begin(&mut command, program, true, || false);
         Self::of(command, running)
     }
 
+    /// Starts a program with such limits on a free port, and leaves its output where it
+    /// is, but for the line that names the port, until [`Server::read_on`] says so.
+    pub fn start_stalled(program: &str, limits: &str) -> Self {
+        let mut command = Command::new(program);
+        command.arg("127.0.0.1:0").env(LIMITS, limits);
+        let (read_on, is_read_on) = mpsc::channel();
+        let running = Running::begin(&mut command, program, true, move || {
+            let _ = is_read_on.recv();
+            true
+        });
+        Self {
+            read_on: Some(read_on),
+            ..Self::of(command, running)
+        }
+    }
+
+    /// Reads the output of a program that was started by [`Server::start_stalled`].
+    pub fn read_on(&mut self) {
+        self.read_on = None;
+    }
+
     fn spawn(mut command: Command, program: &str) -> Self {
-        let running = Running::begin(&mut command, program, Heard::All);
+        let running = Running::begin(&mut command, program, true, || true);
         Self::of(command, running)
     }
 
@@ -122,6 +149,8 @@ impl Server {
         Self {
             command: Mutex::new(command),
             running: Mutex::new(running),
+            limits: String::new(),
+            read_on: None,
         }
     }
 
@@ -203,11 +232,30 @@ impl Server {
         self.add_printed(exchange, true)
     }
 
+    /// Does the same once it has printed so many lines behind that one: an access log may
+    /// be written by a thread of its own, which would be stopped before it has come to that.
+    pub fn add_lines_it_printed(self, lines: usize, exchange: &str) -> String {
+        self.wait_for_output(|printed| printed.lines().count() > lines);
+        self.add_printed(exchange, false)
+    }
+
+    /// Waits for what it prints on standard output, and gives all that it has printed
+    /// there then, from the line on that names the port.
+    pub fn wait_for_output(&self, has_come: impl Fn(&str) -> bool) -> String {
+        let output = Arc::clone(&self.running().output.printed);
+        output.wait_for_text(has_come)
+    }
+
+    /// Does the same with standard error.
+    pub fn wait_for_errors(&self, has_come: impl Fn(&str) -> bool) -> String {
+        let errors = Arc::clone(&self.running().errors.printed);
+        errors.wait_for_text(has_come)
+    }
+
     fn add_printed(self, exchange: &str, from_the_first_line: bool) -> String {
         let mut running = self.running();
         running.stop();
-        let printed = running.output.take().expect("the output is read once");
-        let mut printed = printed.join().expect("cannot read what was printed");
+        let mut printed = running.output.read_to_its_end();
         if !from_the_first_line {
             let first_line = printed.iter().position(|&byte| byte == b'\n');
             printed = printed.split_off(first_line.map_or(0, |end| end + 1));
@@ -217,7 +265,7 @@ impl Server {
             .lines()
             .map(|line| match line.split_once(" 127.0.0.1:") {
                 Some((words, _)) => format!("{words} [address]\n"),
-                None => format!("{line}\n"),
+                None => without_date_of_log(line) + "\n",
             })
             .collect::<String>()
             .replace(
@@ -236,12 +284,9 @@ impl Server {
         let mut running = self.running();
         running.stop();
         let mut log = String::new();
-        for (name, stream) in [
-            ("output", running.output.take()),
-            ("errors", running.errors.take()),
-        ] {
-            let stream = stream.expect("the log is read once");
-            let printed = stream.join().expect("cannot read what was printed");
+        let Running { output, errors, .. } = &mut *running;
+        for (name, stream) in [("output", output), ("errors", errors)] {
+            let printed = stream.read_to_its_end();
             log += &format!("--- standard {name}\n");
             for line in wire::show(&printed) {
                 log += &format!("{line}\n");
@@ -255,8 +300,7 @@ impl Server {
     pub fn clients(self) -> Vec<String> {
         let mut running = self.running();
         running.stop();
-        let printed = running.output.take().expect("the log is read once");
-        let printed = printed.join().expect("cannot read what was printed");
+        let printed = running.output.read_to_its_end();
         String::from_utf8_lossy(&printed)
             .lines()
             .filter(|line| line.starts_with("127.0.0.1:"))
@@ -270,13 +314,8 @@ impl Server {
         let ended = running.child.wait_timeout(PATIENCE);
         let status = ended.expect("a process can be waited for");
         let status = status.expect("the server does not end");
-        let printed = |stream: Option<JoinHandle<Vec<u8>>>| {
-            let printed = stream.expect("the log is read once").join();
-            let printed = printed.expect("cannot read what was printed");
-            String::from_utf8_lossy(&printed).into_owned()
-        };
-        let output = printed(running.output.take());
-        let errors = printed(running.errors.take());
+        let output = text(&running.output.read_to_its_end());
+        let errors = text(&running.errors.read_to_its_end());
         let (_, output) = output.split_once('\n').unwrap_or_default();
         Ended {
             code: status.code(),
@@ -313,13 +352,23 @@ impl Server {
         self.running().stop();
         let mut command = self.command.lock().expect("no test fails in here");
         let program = command.get_program().to_string_lossy().into_owned();
-        let again = Running::begin(&mut command, &program, Heard::All);
+        let again = Running::begin(&mut command, &program, true, || true);
         *self.running() = again;
     }
 }
 
 impl Running {
-    fn begin(command: &mut Command, program: &str, heard: Heard) -> Self {
+    /// Starts it. `reads_on` says, once the port is named, whether more of its output is
+    /// read, and may wait for that.
+    fn begin(
+        command: &mut Command,
+        program: &str,
+        has_errors: bool,
+        reads_on: impl FnOnce() -> bool + Send + 'static,
+    ) -> Self {
+        if !command.get_envs().any(|(name, _)| name == LIMITS) {
+            command.env_remove(LIMITS);
+        }
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -328,23 +377,25 @@ impl Running {
             .unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
         let stdout = child.stdout.take().expect("stdout is piped");
         let stderr = child.stderr.take().expect("stderr is piped");
-        let errors = match heard {
-            Heard::Nothing => {
+        let errors = match has_errors {
+            true => Collected::new(stderr, || true),
+            false => {
                 drop(stderr);
-                thread::spawn(Vec::new)
+                Collected::default()
             }
-            _ => collect(stderr, true).0,
         };
-        let (output, first_line) = collect(stdout, heard == Heard::All);
         let mut running = Self {
             child,
             address: (Ipv4Addr::LOCALHOST, 0).into(),
-            output: Some(output),
-            errors: Some(errors),
+            output: Collected::new(stdout, reads_on),
+            errors,
         };
-        let first_line = first_line
-            .recv_timeout(PATIENCE)
-            .unwrap_or_else(|_| panic!("{program} says nothing"));
+        let output = Arc::clone(&running.output.printed);
+        let first_line = output
+            .wait_for(|printed| printed.contains(&b'\n'))
+            .unwrap_or_else(|| panic!("{program} says nothing"));
+        let first_line = text(&first_line);
+        let first_line = first_line.split_inclusive('\n').next().unwrap_or_default();
         let port = first_line
             .strip_prefix("Listening on port ")
             .and_then(|rest| rest.strip_suffix("...\n"))
@@ -387,31 +438,93 @@ impl Host for Server {
         Server::start_again(self, how);
         Ok(())
     }
+
+    fn all_printed(&self) -> Vec<u8> {
+        self.running().output.printed.bytes().clone()
+    }
+
+    fn printed_since(&self, length: usize) -> Vec<u8> {
+        let printed = self.all_printed();
+        let first_line = printed.iter().position(|&byte| byte == b'\n');
+        let listening = first_line.map_or(printed.len(), |end| end + 1);
+        let since = printed[listening..].get(length..);
+        since.unwrap_or_default().to_vec()
+    }
 }
 
-/// Reads a pipe to its end, so that the program never waits for a reader, and
-/// passes on the first line as soon as it is there. Unless it is read `to_end`, it
-/// is closed then.
-fn collect(
-    pipe: impl Read + Send + 'static,
-    to_end: bool,
-) -> (JoinHandle<Vec<u8>>, Receiver<String>) {
-    let (first_line, receiver) = mpsc::channel();
-    let collected = thread::spawn(move || {
-        let mut reader = BufReader::new(pipe);
-        let mut printed = Vec::new();
-        if reader
-            .read_until(b'\n', &mut printed)
-            .is_ok_and(|length| length > 0)
-        {
-            let _ = first_line.send(String::from_utf8_lossy(&printed).into_owned());
+/// What comes out of a pipe, read to its end, so that the program never waits for a
+/// reader.
+#[derive(Default)]
+struct Collected {
+    printed: Arc<Printed>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What has come so far.
+#[derive(Default)]
+struct Printed {
+    bytes: Mutex<Vec<u8>>,
+    has_more: Condvar,
+}
+
+impl Collected {
+    /// Begins to read. Where `reads_on` says no, behind the first line, the pipe is closed.
+    fn new(
+        pipe: impl Read + Send + 'static,
+        reads_on: impl FnOnce() -> bool + Send + 'static,
+    ) -> Self {
+        let printed = Arc::<Printed>::default();
+        let shared = Arc::clone(&printed);
+        let thread = thread::spawn(move || {
+            let mut reader = BufReader::new(pipe);
+            let mut read_line = || {
+                let mut line = Vec::new();
+                let is_line = matches!(reader.read_until(b'\n', &mut line), Ok(1..));
+                shared.bytes().extend(line);
+                shared.has_more.notify_all();
+                is_line
+            };
+            if read_line() && reads_on() {
+                while read_line() {}
+            }
+        });
+        Self {
+            printed,
+            thread: Some(thread),
         }
-        if to_end {
-            let _ = reader.read_to_end(&mut printed);
+    }
+
+    /// Waits for the end of the pipe, and gives all that has come.
+    fn read_to_its_end(&mut self) -> Vec<u8> {
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("cannot read what was printed");
         }
-        printed
-    });
-    (collected, receiver)
+        self.printed.bytes().clone()
+    }
+}
+
+impl Printed {
+    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.bytes.lock().expect("no test fails in here")
+    }
+
+    /// Waits for something, and gives all that has come then.
+    fn wait_for(&self, has_come: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
+        let waited = self
+            .has_more
+            .wait_timeout_while(self.bytes(), PATIENCE, |bytes| !has_come(bytes));
+        let (bytes, waited) = waited.expect("no test fails in here");
+        (!waited.timed_out()).then(|| bytes.clone())
+    }
+
+    fn wait_for_text(&self, has_come: impl Fn(&str) -> bool) -> String {
+        let came = self.wait_for(|bytes| has_come(&text(bytes)));
+        text(&came.unwrap_or_else(|| panic!("nothing more than {}", text(&self.bytes()))))
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn hide_ports(log: &str) -> String {

@@ -45,6 +45,8 @@ pub enum Step {
     Older(usize),
     /// The server has just started, and served nobody yet.
     Anew,
+    /// The server has just started, with this in the environment variable `LIMITS`.
+    Limits(String),
     /// The client sends these bytes in one write.
     Send(Vec<u8>),
     /// The client sends these bytes, each in a write of its own.
@@ -72,6 +74,7 @@ pub enum Step {
 }
 
 const ANEW: &str = "a server that has just started";
+const LIMITS: &str = "a server that was started with LIMITS=";
 const ONE_BY_ONE: &str = "one byte at a time";
 const HALF_CLOSE: &str = "the client half-closes";
 const WAITS: &str = "the client waits";
@@ -90,6 +93,7 @@ impl Step {
     fn words(&self) -> Option<String> {
         Some(match self {
             Self::Anew => ANEW.to_owned(),
+            Self::Limits(limits) => format!("{LIMITS}'{limits}'"),
             Self::SendOneByOne(_) => ONE_BY_ONE.to_owned(),
             Self::Older(count) => format!("{count}{OLDER}"),
             Self::Gone(count) => format!("{count}{GONE}"),
@@ -136,8 +140,16 @@ impl Transcript {
     /// Whether it takes a server that has served nobody yet, as its answers depend on
     /// what was sent before, or one that can be started again.
     pub fn begins_anew(&self) -> bool {
-        let takes_one = |step| matches!(step, &Step::Anew | &Step::Again(_));
+        let takes_one = |step: &Step| matches!(step, Step::Anew | Step::Again(_) | Step::Limits(_));
         self.steps.iter().any(takes_one)
+    }
+
+    /// What the environment variable `LIMITS` is to say when the server is started.
+    pub fn limits(&self) -> Option<&str> {
+        self.steps.iter().find_map(|step| match step {
+            Step::Limits(limits) => Some(limits.as_str()),
+            _ => None,
+        })
     }
 
     /// Reads a transcript back that was displayed; `None` where it is none.
@@ -161,6 +173,11 @@ impl Transcript {
                     STOPPED => transcript.steps.push(Step::Again(Again::Stopped)),
                     KILLED => transcript.steps.push(Step::Again(Again::Killed)),
                     ANOTHER => transcript.steps.push(Step::Another),
+                    _ if rest.starts_with(LIMITS) => {
+                        let limits = rest[LIMITS.len()..].strip_prefix('\'')?;
+                        let limits = limits.strip_suffix('\'')?.to_owned();
+                        transcript.steps.push(Step::Limits(limits));
+                    }
                     _ => {
                         let (count, words) = rest.split_at_checked(rest.find(' ')?)?;
                         let count = count.parse().ok()?;
@@ -299,14 +316,33 @@ fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
 /// The shape of a date: `a` for a letter, `0` for a digit, the rest as it is.
 const DATE: &[u8] = b"aaa, 00 aaa 0000 00:00:00 GMT";
 
+/// The shape of a date in an access log.
+const DATE_OF_LOG: &[u8] = b"00/aaa/0000:00:00:00 +0000";
+
 /// Whether this has the shape of an HTTP date.
 pub fn is_date(value: &[u8]) -> bool {
-    value.len() == DATE.len()
-        && value.iter().zip(DATE).all(|(byte, shape)| match shape {
+    has_shape(value, DATE)
+}
+
+fn has_shape(value: &[u8], shape: &[u8]) -> bool {
+    value.len() == shape.len()
+        && value.iter().zip(shape).all(|(byte, shape)| match shape {
             b'a' => byte.is_ascii_alphabetic(),
             b'0' => byte.is_ascii_digit(),
             _ => byte == shape,
         })
+}
+
+/// A line of an access log with `[date]` in place of the date, which stands in brackets
+/// there too.
+pub fn without_date_of_log(line: &str) -> String {
+    let parts = line.split_once('[').and_then(|(before, rest)| {
+        let (date, after) = rest.split_once(']')?;
+        has_shape(date.as_bytes(), DATE_OF_LOG).then_some((before, after))
+    });
+    parts.map_or(line.to_owned(), |(before, after)| {
+        format!("{before}[date]{after}")
+    })
 }
 
 fn replace(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
@@ -338,6 +374,7 @@ mod tests {
             title: "all there is: at once".to_owned(),
             steps: vec![
                 Step::Anew,
+                Step::Limits("idle=0.2 head=1".to_owned()),
                 Step::Older(4),
                 Step::Send(b"GET / HTTP/1.1\r\n\r\n* core: not a heading".to_vec()),
                 Step::Send(b"in another write".to_vec()),
@@ -398,6 +435,23 @@ mod tests {
             placeholders.fill_in(b"If-Modified-Since: [Last-Modified]\r\n"),
             format!("If-Modified-Since: {date}\r\n").as_bytes()
         );
+    }
+
+    #[test]
+    fn dates_in_a_log() {
+        for (line, without_date) in [
+            (
+                "a - - [24/Nov/2026:23:45:41 +0000] \"b\"",
+                "a - - [date] \"b\"",
+            ),
+            (
+                "a - - [24 Nov 2026 23:45:41 +0000]",
+                "a - - [24 Nov 2026 23:45:41 +0000]",
+            ),
+            ("Listening on port 1...", "Listening on port 1..."),
+        ] {
+            assert_eq!(without_date_of_log(line), without_date);
+        }
     }
 
     #[test]
