@@ -44,6 +44,8 @@ fn main() -> io::Result<()> {
         "ch11-in-the-head" => serve_on(&listener, ch11_in_the_head),
         "ch13" => ch13(&listener),
         "ch13-lines" => ch13_lines(&listener),
+        "ch12" => ch12(&listener, |status, _| status == "303 See Other"),
+        "ch12-reads" => ch12(&listener, |_, request| request.target() == "/guestbook"),
         _ => Err(io::Error::other("there is no such wrong answer")),
     }
 }
@@ -537,6 +539,42 @@ fn guestbook_response(status: &str, fields: &str, page: &str) -> String {
         "HTTP/1.1 {status}\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n{fields}\
          Content-Length: {length}\r\nConnection: close\r\n\r\n{page}"
     )
+}
+
+/// Wrong: counts what was written, or also who only reads. (To be short, this one closes
+/// after each answer, answers on one day alone, and shows no entries.)
+fn ch12(listener: &TcpListener, counts: fn(&str, &Request) -> bool) -> io::Result<()> {
+    let counted = AtomicUsize::new(0);
+    serve(listener, |request| {
+        let is_form = request.field("content-type") == "application/x-www-form-urlencoded";
+        let (status, more) = match (request.method(), request.target()) {
+            ("POST", "/guestbook") if counted.load(Ordering::SeqCst) >= 5 => {
+                ("429 Too Many Requests", "Retry-After: 60\r\n")
+            }
+            ("POST", "/guestbook") if !is_form => ("415 Unsupported Media Type", ""),
+            ("POST", "/guestbook") if !request.body.contains("&message=") => {
+                ("422 Unprocessable Content", "")
+            }
+            ("POST", "/guestbook") => ("303 See Other", "Location: /guestbook\r\n"),
+            _ => ("200 OK", ""),
+        };
+        counted.fetch_add(usize::from(counts(status, request)), Ordering::SeqCst);
+        let page = match status {
+            "303 See Other" => String::new(),
+            "200 OK" => include_str!("../../../pages/guestbook.html").to_owned(),
+            _ => format!("<h1>{status}</h1>"),
+        };
+        let fields = format!(
+            "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n{more}Connection: close\r\nContent-Length: {}\r\n",
+            page.len()
+        );
+        let body = if request.method() == "HEAD" {
+            ""
+        } else {
+            &*page
+        };
+        response(status, &fields, body).replacen("text/html", "text/html; charset=utf-8", 1)
+    })
 }
 
 // What all of them share, and do well enough.

@@ -64,6 +64,8 @@ fn plausible_answers_that_are_wrong() {
             "Content-Length is 74, and the body has 76 bytes",
         ),
         ("ch05a", "the answer to HEAD has no body"),
+        ("ch12", "the status code is 303, expected 429"),
+        ("ch12-reads", "the status code is 429, expected 303"),
         (
             "ch09",
             "Set-Cookie is \"name=Ada; Domain=example.org; Path=/hello; Path=/;",
@@ -227,4 +229,9 @@ fn ch11_sums_in_a_trailer() {
 #[test]
 fn ch13_keeps_the_guestbook() {
     assert_snapshot!(Chapter::new("ch13-stop").prove(true));
+}
+
+#[test]
+fn ch12_asks_who_signs_too_often_to_wait() {
+    assert_snapshot!(Chapter::new("ch12-limits").prove(true));
 }

@@ -1,0 +1,147 @@
+//! Chapter 12, exercise: who signs the guestbook too often has to wait.
+//!
+//!     cargo run -p ch12-limits --example ch12-solution
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{
+    AccessLog, Admission, Blocking, Connection, Entry, Guestbook, Limits, Place, Request,
+    RequestError, Response,
+};
+
+/// How often a client may try to sign the guestbook within [`WHILE`].
+const TRIES: usize = 5;
+
+/// After so long all tries are forgotten.
+const WHILE: Duration = Duration::from_secs(60);
+
+/// The same in the words of `Retry-After`. It is never too short.
+const RETRY_AFTER: &str = "60";
+
+/// What the site knows of its visitors.
+#[derive(Default)]
+struct Site {
+    guestbook: Guestbook,
+    tries: Mutex<Tries>,
+}
+
+/// Who tried to sign, and how often. What is forgotten all at once cannot grow for ever.
+struct Tries {
+    since: Instant,
+    by_client: HashMap<IpAddr, usize>,
+}
+
+impl Default for Tries {
+    fn default() -> Self {
+        Self {
+            since: Instant::now(),
+            by_client: HashMap::new(),
+        }
+    }
+}
+
+impl Tries {
+    /// Counts a try. Whether it was one too many.
+    fn is_too_many(&mut self, client: IpAddr) -> bool {
+        if self.since.elapsed() >= WHILE {
+            *self = Self::default();
+        }
+        let tries = self.by_client.entry(client).or_default();
+        *tries += 1;
+        *tries > TRIES
+    }
+}
+
+impl Site {
+    fn is_signed_too_often(&self, client: IpAddr) -> bool {
+        // A thread that panicked while it held the lock has left the counts right.
+        let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
+        tries.is_too_many(client)
+    }
+}
+
+fn main() -> anyhow::Result<()> {
+    let limits = Limits::from_environment();
+    let listener = common::listen()?;
+    let log = AccessLog::start(limits.log_lines, io::stdout())?;
+    let admission = Admission::start(limits, log)?;
+    let site = Arc::new(Site::default());
+
+    loop {
+        let Some((stream, place)) = admission.accept(&listener) else {
+            continue;
+        };
+        let site = Arc::clone(&site);
+        let thread = thread::Builder::new().spawn(move || {
+            if let Err(error) = handle_connection(&stream, place, &site) {
+                common::log_error(&error);
+            }
+        });
+        if let Err(error) = thread {
+            common::log_error(format_args!("cannot start a thread: {error}"));
+        }
+    }
+}
+
+fn handle_connection(stream: &TcpStream, mut place: Place, site: &Site) -> anyhow::Result<()> {
+    // Each response leaves at once, also while the client has yet to confirm the last.
+    stream.set_nodelay(true)?;
+    let client = stream.peer_addr()?.ip();
+    let mut stream = Blocking::new(stream)?;
+    let mut connection = Connection::new(place.limits.times, Instant::now())
+        .with_framing(common::by_length_or_chunks)
+        .with_early_answers(needs_body);
+    while stream.wait(&mut connection)? {
+        while let Some(request) = connection.next_request() {
+            if place.is_last_request() {
+                connection.wind_up();
+            }
+            let response = respond(&request, client, site).unwrap_or_else(common::refused);
+            connection.answer(&request, place.watch(&request, response));
+        }
+        place.note(connection.refusal());
+    }
+    Ok(())
+}
+
+fn respond(request: &Request, client: IpAddr, site: &Site) -> Result<Response, RequestError> {
+    Ok(match (&*request.method, request.path()) {
+        ("GET" | "HEAD", "/hello") => Response::html("200 OK", "<h1>Hello, User!</h1>"),
+        ("GET" | "HEAD", "/query") => common::show_query(request)?,
+        ("GET" | "HEAD", "/numbers") => common::count(request)?,
+        ("GET" | "HEAD", "/guestbook") => Response::html("200 OK", site.guestbook.page()),
+        ("POST", "/guestbook") if site.is_signed_too_often(client) => {
+            Response::status_page("429 Too Many Requests").with("Retry-After", RETRY_AFTER)
+        }
+        ("POST", "/guestbook") => sign(request, &site.guestbook)?,
+        ("GET" | "HEAD", _) => common::send_file(request)?,
+        (_, path) => common::other_method(request, allowed(path)),
+    })
+}
+
+fn allowed(path: &str) -> &'static str {
+    match path {
+        "/guestbook" => "GET, HEAD, POST, OPTIONS",
+        _ => "GET, HEAD, OPTIONS",
+    }
+}
+
+/// Whether the answer depends on the body; else nobody has to wait for it.
+fn needs_body(request: &Request) -> bool {
+    request.method == "POST"
+        && request.path() == "/guestbook"
+        && common::expect_form(request).is_ok()
+}
+
+fn sign(request: &Request, guestbook: &Guestbook) -> Result<Response, RequestError> {
+    let form = common::form_in_turn(request)?;
+    let first = |name| form.values(name).first().map_or("", String::as_str);
+    guestbook.add(Entry::new(first("name"), first("message"))?);
+    // The browser asks for that page next, and a reload repeats that and not this.
+    Ok(Response::empty("303 See Other").with("Location", "/guestbook"))
+}
