@@ -1,6 +1,7 @@
 //! A file, or less, where the client has some of it already.
 
 use std::io::{Seek, SeekFrom};
+use std::ops::Range;
 
 use crate::error::RequestError;
 use crate::files::{Page, open_page};
@@ -24,20 +25,26 @@ pub fn send_what_is_missing(request: &Request) -> Result<Response, RequestError>
     let Some(page) = open_page(request.path())? else {
         return Ok(Response::status_page("404 Not Found"));
     };
-    let Ok(metadata) = page.file.metadata() else {
-        // It says so itself.
-        return Response::file(page);
-    };
-    let validators = Validators::of(&metadata);
+    // What the opened file says of itself: below its name there may be another by now.
+    let metadata = page.file.metadata().map_err(|_| unreadable())?;
+    let (validators, length) = (Validators::of(&metadata), metadata.len());
     let response = match validators.outcome(request) {
         Outcome::Failed => return Ok(Response::status_page("412 Precondition Failed")),
         Outcome::NotModified => Response::empty("304 Not Modified"),
         Outcome::Fulfilled => {
             let asked = match validators.fits_range(request) {
-                true => part(request, metadata.len()),
+                true => part(request, length),
                 false => Part::Whole,
             };
-            let response = send_part(page, asked, metadata.len())?;
+            let response = match asked {
+                Part::None => return Ok(no_such_part(length)),
+                Part::Whole => bytes_of(page, "200 OK", 0..length)?,
+                Part::Bytes(range) => {
+                    let place = format!("bytes {}-{}/{length}", range.start, range.end - 1);
+                    bytes_of(page, "206 Partial Content", range)?.with("Content-Range", place)
+                }
+            };
+            let response = response.with("Accept-Ranges", "bytes");
             match validators.last_modified() {
                 Some(date) => response.with("Last-Modified", date),
                 None => response,
@@ -49,28 +56,26 @@ pub fn send_what_is_missing(request: &Request) -> Result<Response, RequestError>
         .with("Cache-Control", CACHE_CONTROL))
 }
 
-fn send_part(mut page: Page, asked: Part, length: u64) -> Result<Response, RequestError> {
-    let response = match asked {
-        Part::Whole => Response::file(page)?,
-        Part::None => Response::status_page("416 Range Not Satisfiable")
-            .with("Content-Range", format!("bytes */{length}")),
-        Part::Bytes(range) => {
-            page.file.seek(SeekFrom::Start(range.start)).map_err(|_| {
-                RequestError::new(
-                    "500 Internal Server Error",
-                    "the file cannot be read from there",
-                )
-            })?;
-            let body = Body {
-                length: Some(range.end - range.start),
-                source: Box::new(page.file),
-            };
-            let last = range.end - 1;
-            Response::new("206 Partial Content", page.content_type, body).with(
-                "Content-Range",
-                format!("bytes {}-{last}/{length}", range.start),
-            )
-        }
+fn bytes_of(
+    mut page: Page,
+    status: &'static str,
+    range: Range<u64>,
+) -> Result<Response, RequestError> {
+    let start = SeekFrom::Start(range.start);
+    page.file.seek(start).map_err(|_| unreadable())?;
+    let body = Body {
+        length: Some(range.end - range.start),
+        source: Box::new(page.file),
     };
-    Ok(response.with("Accept-Ranges", "bytes"))
+    Ok(Response::new(status, page.content_type, body))
+}
+
+fn no_such_part(length: u64) -> Response {
+    Response::status_page("416 Range Not Satisfiable")
+        .with("Content-Range", format!("bytes */{length}"))
+        .with("Accept-Ranges", "bytes")
+}
+
+fn unreadable() -> RequestError {
+    RequestError::new("500 Internal Server Error", "the file cannot be read")
 }

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The weekdays from that of 1 January 1970 on.
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
-const MONTHS: [&str; 12] = [
+pub(crate) const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
@@ -63,7 +63,8 @@ pub fn http_date(seconds: u64) -> String {
 
 const DAYS_OF_400_YEARS: u64 = 400 * 365 + 97;
 
-fn days_of(month: usize, year: u64) -> u64 {
+/// How many days a month has; the first is 0.
+pub(crate) fn days_of(month: usize, year: u64) -> u64 {
     let is_leap_year =
         year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
     match MONTHS[month] {

@@ -3,11 +3,7 @@
 
 use std::time::SystemTime;
 
-use crate::date::seconds_since_1970;
-
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+use crate::date::{MONTHS, days_of, seconds_since_1970};
 
 /// The weekdays, as the older forms write them out; today's has their first three
 /// letters.
@@ -21,7 +17,8 @@ const WEEKDAYS: [&str; 7] = [
     "Sunday",
 ];
 
-/// Reads a moment, in seconds since 1970; `None` is no date, or one before that.
+/// Reads a moment, in seconds since 1970, and as 0 where it lies before that; `None` is
+/// no date.
 ///
 /// ```
 /// for date in [
@@ -85,26 +82,27 @@ fn whole_year(year: u64, now: u64) -> u64 {
 }
 
 fn moment(year: u64, month: &str, day: u64, time: &str) -> Option<u64> {
-    let month = MONTHS.iter().position(|&name| name == month)? as u64;
+    let month = MONTHS.iter().position(|&name| name == month)?;
     let [hour, minute, second] = time.split(':').collect::<Vec<_>>()[..] else {
         return None;
     };
     let (hour, minute, second) = (number(hour, 2)?, number(minute, 2)?, number(second, 2)?);
     // A leap second is the 61st of its minute.
     let is_time = hour < 24 && minute < 60 && second <= 60;
-    if !is_time || !(1..=31).contains(&day) || year < 1970 {
+    if !is_time || day < 1 || day > days_of(month, year) {
         return None;
     }
     // Days are counted from 1 March on, so that the leap day is a year's last one.
-    let (year, month) = if month < 2 {
-        (year - 1, month + 10)
-    } else {
-        (year, month - 2)
+    let (year, month) = match month as u64 {
+        month @ 0..2 => (year.saturating_sub(1), month + 10),
+        month => (year, month - 2),
     };
     let days_of_years = year * 365 + year / 4 - year / 100 + year / 400;
     let days = days_of_years + (month * 153 + 2) / 5 + day - 1;
     // So many days lie between 1 March of the year 0 and 1 January 1970.
-    let days = days.checked_sub(719_468)?;
+    let Some(days) = days.checked_sub(719_468) else {
+        return Some(0);
+    };
     Some(days * 24 * 60 * 60 + hour * 60 * 60 + minute * 60 + second)
 }
 
@@ -145,6 +143,35 @@ mod tests {
     }
 
     #[test]
+    fn days_that_are_not_in_every_year() {
+        for (date, written) in [
+            (
+                "Thu, 29 Feb 2024 00:00:00 GMT",
+                "Thu, 29 Feb 2024 00:00:00 GMT",
+            ),
+            (
+                "Tue, 29 Feb 2000 00:00:00 GMT",
+                "Tue, 29 Feb 2000 00:00:00 GMT",
+            ),
+            // A leap second is the first one of the next minute.
+            (
+                "Sat, 31 Dec 2016 23:59:60 GMT",
+                "Sun, 01 Jan 2017 00:00:00 GMT",
+            ),
+            (
+                "Wed, 31 Dec 1969 23:59:59 GMT",
+                "Thu, 01 Jan 1970 00:00:00 GMT",
+            ),
+            (
+                "Sat, 01 Jan 0000 00:00:00 GMT",
+                "Thu, 01 Jan 1970 00:00:00 GMT",
+            ),
+        ] {
+            assert_eq!(http_date(read(date).unwrap()), written, "{date}");
+        }
+    }
+
+    #[test]
     fn what_is_no_date() {
         for date in [
             "",
@@ -157,13 +184,15 @@ mod tests {
             "Son, 06 Nov 1994 08:49:37 GMT",
             "Sun, 06 nov 1994 08:49:37 GMT",
             "Sun, 00 Nov 1994 08:49:37 GMT",
-            "Sun, 32 Nov 1994 08:49:37 GMT",
+            "Sun, 31 Nov 1994 08:49:37 GMT",
+            "Tue, 31 Feb 2026 08:49:37 GMT",
+            "Sun, 29 Feb 2026 08:49:37 GMT",
+            "Mon, 29 Feb 2100 08:49:37 GMT",
             "Sun, 06 Nov 1994 24:49:37 GMT",
             "Sun, 06 Nov 1994 08:60:37 GMT",
             "Sun, 06 Nov 1994 08:49:61 GMT",
             "Sun, 06 Nov 1994 08:49 GMT",
             "Sun, 06 Nov +994 08:49:37 GMT",
-            "Wed, 31 Dec 1969 23:59:59 GMT",
             "Sun, 06-Nov-94 08:49:37 GMT",
             "Sun Nov 6 08:49:37 1994",
             "Sun Nov  06 08:49:37 1994",

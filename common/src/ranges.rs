@@ -47,6 +47,8 @@ pub fn part(request: &Request, length: u64) -> Part {
     let range = match (number(first), number(last)) {
         (Some(first), Some(last)) if first <= last => first..last.saturating_add(1).min(length),
         (Some(first), None) if last.is_empty() => first..length,
+        // There is no notation for the last ones of no bytes.
+        (None, Some(1..)) if first.is_empty() && length == 0 => return Part::Whole,
         (None, Some(count)) if first.is_empty() => length.saturating_sub(count)..length,
         _ => return Part::Whole,
     };
@@ -144,14 +146,22 @@ mod tests {
         );
         assert_eq!(part_of_20("GET", &fields(format!("{huge}-"))), Part::None);
         assert_eq!(
-            part_of_20("GET", &fields("BYTES=1-2".replace("BYTES=", ""))),
+            part_of_20("GET", &fields("1-2".to_owned())),
             Part::Bytes(1..3)
         );
     }
 
     #[test]
     fn an_empty_file_has_no_part() {
-        let head = b"GET / HTTP/1.1\r\nHost: a\r\nRange: bytes=0-\r\n\r\n";
-        assert_eq!(part(&Request::from_head(head).unwrap(), 0), Part::None);
+        for (range, part_of_it) in [
+            ("0-", Part::None),
+            ("0-0", Part::None),
+            ("-0", Part::None),
+            ("-5", Part::Whole),
+        ] {
+            let head = format!("GET / HTTP/1.1\r\nHost: a\r\nRange: bytes={range}\r\n\r\n");
+            let request = Request::from_head(head.as_bytes()).unwrap();
+            assert_eq!(part(&request, 0), part_of_it, "{range}");
+        }
     }
 }

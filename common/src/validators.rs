@@ -2,6 +2,7 @@
 //! conditional requests (RFC 9110 §8.8, §13).
 
 use std::fs::Metadata;
+use std::iter;
 use std::time::{Duration, SystemTime};
 
 use crate::date::{http_date, seconds_since_1970};
@@ -15,11 +16,11 @@ const STEP: Duration = Duration::from_secs(2);
 /// What tells this version of a file from another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Validators {
-    /// Its tag, such as `"6740f1a2-1b"`. A weak one, `W/"6740f1a2-1b"`, may stand for
-    /// two versions that are not the same byte for byte.
+    /// Its tag, such as `"6740f1a2-1b"`. A weak one, as `W/"6740f1a2-1b-fresh"`, may
+    /// stand for two versions that are not the same byte for byte.
     pub tag: String,
     /// When it last changed, in seconds since 1970.
-    pub modified: Option<u64>,
+    modified: u64,
 }
 
 /// What becomes of a request that sets conditions.
@@ -40,29 +41,35 @@ impl Validators {
     }
 
     /// The tag is made of the file's length and the time of its change, so it is strong
-    /// only once that time can tell a next change from this one.
+    /// only once that time can tell a next change from this one. Until then the file has
+    /// a weak tag that it does not keep: who has that asks for the file once more.
     fn of_version(length: u64, modified: Option<SystemTime>, now: SystemTime) -> Self {
-        let Some(modified) = modified else {
-            return Self {
-                tag: format!("W/\"{length:x}\""),
-                modified: None,
-            };
-        };
+        // Where nobody knows the time, or a clock was wrong, nothing that a client has
+        // can be known to be the same: as if the file had changed just now.
+        let is_known = |time: &SystemTime| SystemTime::UNIX_EPOCH < *time && *time <= now;
+        let modified = modified.filter(is_known).unwrap_or(now);
         let since_1970 = modified.duration_since(SystemTime::UNIX_EPOCH);
         let nanoseconds = since_1970.unwrap_or_default().as_nanos();
-        let may_change_unseen = now.duration_since(modified).unwrap_or_default() < STEP;
-        let weak = if may_change_unseen { "W/" } else { "" };
+        let is_fresh = now.duration_since(modified).unwrap_or_default() < STEP;
         Self {
-            tag: format!("{weak}\"{nanoseconds:x}-{length:x}\""),
-            // A clock that was wrong then may have left a date in the future, which must
-            // not be sent (§8.8.2.1).
-            modified: Some(seconds_since_1970(modified.min(now))),
+            tag: if is_fresh {
+                format!("W/\"{nanoseconds:x}-{length:x}-fresh\"")
+            } else {
+                format!("\"{nanoseconds:x}-{length:x}\"")
+            },
+            modified: seconds_since_1970(modified),
         }
     }
 
-    /// The value of `Last-Modified`.
+    /// Whether they stand for this version alone, byte for byte.
+    fn are_strong(&self) -> bool {
+        !self.tag.starts_with("W/")
+    }
+
+    /// The value of `Last-Modified`. A date has whole seconds, so while the file may
+    /// change once more within this one, nobody gets it (RFC 9110 §8.8.2.2).
     pub fn last_modified(&self) -> Option<String> {
-        self.modified.map(http_date)
+        self.are_strong().then(|| http_date(self.modified))
     }
 
     /// Looks at the conditions of a request for this file, in the order that §13.2.2
@@ -76,7 +83,7 @@ impl Validators {
                 return Outcome::Failed;
             }
         } else if let Some(moment) = moment(request, "If-Unmodified-Since")
-            && self.modified.is_some_and(|modified| modified > moment)
+            && self.modified > moment
         {
             return Outcome::Failed;
         }
@@ -88,7 +95,8 @@ impl Validators {
             }
         } else if reads
             && let Some(moment) = moment(request, "If-Modified-Since")
-            && self.modified.is_some_and(|modified| modified <= moment)
+            && self.are_strong()
+            && self.modified <= moment
         {
             Outcome::NotModified
         } else {
@@ -104,9 +112,8 @@ impl Validators {
         match (values.next(), values.next()) {
             (None, _) => true,
             (Some(value), None) => {
-                let is_strong = !self.tag.starts_with("W/");
                 let is_date = self.last_modified().as_deref() == Some(value);
-                is_strong && (value == self.tag || is_date)
+                is_date || same_strongly(value, &self.tag)
             }
             _ => false,
         }
@@ -114,9 +121,23 @@ impl Validators {
 
     /// Whether the tag is in a list, or that is `*`, which stands for any.
     fn is_in(&self, request: &Request, name: &str, same: fn(&str, &str) -> bool) -> bool {
-        let mut tags = request.fields.elements(name);
-        tags.any(|tag| tag == "*" || same(tag, &self.tag))
+        let mut lists = request.fields.values(name);
+        lists.any(|list| list == "*" || tags(list).any(|tag| same(tag, &self.tag)))
     }
+}
+
+/// The tags in a list. What stands between two quotation marks is one tag, whatever it
+/// holds: a comma separates nothing there, and a backslash is a sign like any other
+/// (§8.8.3).
+fn tags(mut list: &str) -> impl Iterator<Item = &str> {
+    iter::from_fn(move || {
+        list = list.trim_start_matches([' ', '\t', ',']);
+        let opaque = list.strip_prefix("W/").unwrap_or(list);
+        let length = opaque.strip_prefix('"')?.find('"')? + 2;
+        let (tag, rest) = list.split_at(list.len() - opaque.len() + length);
+        list = rest;
+        Some(tag)
+    })
 }
 
 /// Whether two tags stand for the same bytes (§8.8.3.2).
@@ -126,7 +147,7 @@ fn same_strongly(one: &str, other: &str) -> bool {
 
 /// Whether one version will do for the other.
 fn same_weakly(one: &str, other: &str) -> bool {
-    one.trim_start_matches("W/") == other.trim_start_matches("W/")
+    one.strip_prefix("W/").unwrap_or(one) == other.strip_prefix("W/").unwrap_or(other)
 }
 
 /// The moment that a field gives; what is no date, or comes twice, is ignored.
@@ -157,29 +178,67 @@ mod tests {
 
     #[test]
     fn a_tag_is_strong_once_a_next_change_would_show() {
+        let nanoseconds = u128::from(MODIFIED) * 1_000_000_000;
         let fresh = version(Duration::from_millis(1999));
-        assert!(fresh.tag.starts_with("W/\""), "{}", fresh.tag);
+        assert_eq!(fresh.tag, format!("W/\"{nanoseconds:x}-1b-fresh\""));
+        assert_eq!(fresh.last_modified(), None);
         let settled = version(STEP);
-        assert_eq!(fresh.tag, format!("W/{}", settled.tag));
-        assert_eq!(
-            settled.tag,
-            format!("\"{:x}-1b\"", u128::from(MODIFIED) * 1_000_000_000)
-        );
+        assert_eq!(settled.tag, format!("\"{nanoseconds:x}-1b\""));
         assert_eq!(
             settled.last_modified().unwrap(),
             "Sun, 06 Nov 1994 08:49:37 GMT"
         );
     }
 
+    /// Two versions may share the weak tag, so nobody may go on with it.
     #[test]
-    fn a_file_from_the_future_and_one_without_a_time() {
+    fn a_weak_tag_does_not_stay() {
+        let asked = request(
+            "GET",
+            &format!("If-None-Match: {}\r\n", version(Duration::ZERO).tag),
+        );
+        assert_eq!(version(STEP / 2).outcome(&asked), NotModified);
+        assert_eq!(version(STEP).outcome(&asked), Fulfilled);
+    }
+
+    #[test]
+    fn a_file_whose_time_nobody_knows_has_just_changed() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(MODIFIED);
-        let future = Validators::of_version(1, Some(now + STEP * 100), now);
-        assert!(future.tag.starts_with("W/"));
-        assert_eq!(future.modified, Some(MODIFIED));
-        let timeless = Validators::of_version(27, None, now);
-        assert_eq!(timeless.tag, "W/\"1b\"");
-        assert_eq!(timeless.last_modified(), None);
+        let just_now = Validators::of_version(27, Some(now), now);
+        let epoch = SystemTime::UNIX_EPOCH;
+        for time in [
+            None,
+            Some(now + Duration::from_secs(1)),
+            Some(epoch),
+            Some(epoch - Duration::from_secs(1)),
+        ] {
+            assert_eq!(Validators::of_version(27, time, now), just_now, "{time:?}");
+        }
+    }
+
+    #[test]
+    fn lists_of_tags() {
+        for (list, expected) in [
+            ("", &[][..]),
+            ("*", &[]),
+            ("a", &[]),
+            ("\"a", &[]),
+            ("\"\"", &["\"\""]),
+            ("\"a\"", &["\"a\""]),
+            ("W/\"a\"", &["W/\"a\""]),
+            ("w/\"a\"", &[]),
+            ("W/W/\"a\"", &[]),
+            (", \"a\" ,,\t\"b\",", &["\"a\"", "\"b\""]),
+            ("\"a, b\", W/\"c\"", &["\"a, b\"", "W/\"c\""]),
+            // No sign escapes another one.
+            ("\"a\\\", \"b\"", &["\"a\\\"", "\"b\""]),
+            ("\"ü\", \"b\"", &["\"ü\"", "\"b\""]),
+            ("\"a\", b, \"c\"", &["\"a\""]),
+        ] {
+            assert_eq!(tags(list).collect::<Vec<_>>(), expected, "{list}");
+        }
+        assert!(same_weakly("W/\"a\"", "\"a\""));
+        assert!(!same_weakly("W/W/\"a\"", "\"a\""));
     }
 
     #[test]
@@ -207,6 +266,7 @@ mod tests {
             ("PUT", "If-None-Match: *\r\n".to_owned(), Failed),
             ("GET", "If-None-Match: \"a\"\r\n".to_owned(), Fulfilled),
             ("GET", "If-None-Match:\r\n".to_owned(), Fulfilled),
+            ("GET", "If-None-Match: \"a\", *\r\n".to_owned(), Fulfilled),
             ("GET", format!("If-Modified-{SINCE}37 GMT\r\n"), NotModified),
             ("GET", format!("If-Modified-{SINCE}36 GMT\r\n"), Fulfilled),
             (
@@ -276,6 +336,20 @@ mod tests {
         assert!(!fresh.fits_range(&with("If-Range")));
     }
 
+    /// Somebody may have the date of this second from a version before this one.
+    #[test]
+    fn no_date_stands_for_a_fresh_version() {
+        let fresh = version(Duration::ZERO);
+        let with = |name: &str| {
+            let fields = format!("{name}: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+            request("GET", &fields)
+        };
+        assert_eq!(fresh.outcome(&with("If-Modified-Since")), Fulfilled);
+        assert!(!fresh.fits_range(&with("If-Range")));
+        let earlier = "If-Unmodified-Since: Sun, 06 Nov 1994 08:49:36 GMT\r\n";
+        assert_eq!(fresh.outcome(&request("GET", earlier)), Failed);
+    }
+
     #[test]
     fn which_parts_fit() {
         let settled = version(STEP);
@@ -284,6 +358,8 @@ mod tests {
             (format!("If-Range: {}\r\n", settled.tag), true),
             (format!("If-Range: W/{}\r\n", settled.tag), false),
             ("If-Range: \"a\"\r\n".to_owned(), false),
+            (format!("If-Range: \"a\", {}\r\n", settled.tag), false),
+            ("If-Range: *\r\n".to_owned(), false),
             (
                 "If-Range: Sun, 06 Nov 1994 08:49:37 GMT\r\n".to_owned(),
                 true,
@@ -304,8 +380,5 @@ mod tests {
                 "{fields}"
             );
         }
-        let fresh = version(Duration::ZERO);
-        let by_date = request("GET", "If-Range: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
-        assert!(!fresh.fits_range(&by_date));
     }
 }
