@@ -535,6 +535,11 @@ fn hide_ports(log: &str) -> String {
             Some(line) if line.starts_with("Connection from ") => {
                 format!(r"{}[port]\n", &line[..number(line)])
             }
+            // What a client is called that asked for something.
+            Some(line) if line.starts_with("127.0.0.1:") => {
+                let (address, rest) = line.split_once(' ').unwrap_or((line, ""));
+                format!(r"{}[port] {rest}\n", &address[..number(address)])
+            }
             Some(line) if line.starts_with("Listening on port ") => {
                 let line = line.trim_end_matches('.');
                 format!(r"{}[port]...\n", &line[..number(line)])
