@@ -263,6 +263,8 @@ fn try_connection(
                 let expected = bytes_received(&steps[..=position]);
                 let expected = placeholders.fill_in_address(&expected);
                 receive(&mut *stream, conversation, &expected)?;
+                // For what is sent next.
+                placeholders.put_in(&conversation.received);
             }
             Step::StaysOpen => {
                 end = match ending(&mut *stream, &mut conversation.received, 4 * REST)? {

@@ -1,6 +1,10 @@
 //! Responses as a client has to read them (RFC 9112): where each one ends, and
 //! what of it is no HTTP. Positions are those of bytes, counted from 0.
 
+use std::io::Read;
+
+use flate2::read::MultiGzDecoder;
+
 use crate::wire;
 
 /// One response, or its beginning.
@@ -23,6 +27,9 @@ pub struct Response<'a> {
     pub has_line_feeds: bool,
     says_http_1_0: bool,
 }
+
+/// How long what is decoded may be, in bytes.
+const MOST_DECODED: u64 = 16 * 1024 * 1024;
 
 /// What says where a body ends (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,6 +232,20 @@ impl<'a> Response<'a> {
         self.values(name)
             .flat_map(|field| field.value.split(|&byte| byte == b','))
             .any(|one| one.trim_ascii().eq_ignore_ascii_case(element))
+    }
+
+    /// Whether the content is in the coding gzip (RFC 9110 §8.4.1.3).
+    pub fn is_gzip(&self) -> bool {
+        self.has_element(b"Content-Encoding", b"gzip")
+    }
+
+    /// What is coded in gzip, as two servers may do it in different bytes; `None` where
+    /// that is no gzip, or more than [`MOST_DECODED`].
+    pub fn decoded(&self) -> Option<Vec<u8>> {
+        let mut decoded = Vec::new();
+        let mut decoder = MultiGzDecoder::new(&*self.body).take(MOST_DECODED + 1);
+        let length = decoder.read_to_end(&mut decoded).ok()?;
+        (length as u64 <= MOST_DECODED).then_some(decoded)
     }
 
     /// Whether the connection has to end with this response (RFC 9112 §9.3).

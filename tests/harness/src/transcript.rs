@@ -234,9 +234,10 @@ impl fmt::Display for Transcript {
 
 /// What a server may choose itself, such as the date of a file. In a transcript
 /// a placeholder stands for it: `[date]` for the value of a field that is an HTTP
-/// date (RFC 9110 §5.6.7), and `[address]`, where what came is no HTTP, for the
-/// client's own address. What is to be sent names the field whose last value it
-/// wants: `If-Modified-Since: [Last-Modified]`.
+/// date (RFC 9110 §5.6.7), `[tag]` for an entity tag (§8.8.3), with the `W/` of a
+/// weak one before it, and `[address]`, where what came is no HTTP, for the client's
+/// own address. What is to be sent names the field whose last value it wants:
+/// `If-Modified-Since: [Last-Modified]`.
 #[derive(Clone, Debug, Default)]
 pub struct Placeholders {
     address: String,
@@ -282,9 +283,9 @@ impl Placeholders {
         self.values
             .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
         self.values.push((name.to_vec(), value.to_vec()));
-        match is_date(value) {
-            true => replace(line, value, DATE_PLACEHOLDER),
-            false => line.to_vec(),
+        match placeholder(name, value) {
+            Some(placeholder) => replace(line, value, placeholder),
+            None => line.to_vec(),
         }
     }
 
@@ -304,8 +305,26 @@ impl Placeholders {
     }
 }
 
-/// What stands for any HTTP date, as the value of a field.
-pub const DATE_PLACEHOLDER: &[u8] = b"[date]";
+/// What stands for the value of a field that a server may choose itself.
+pub fn placeholder(name: &[u8], value: &[u8]) -> Option<&'static [u8]> {
+    if is_date(value) {
+        return Some(DATE);
+    }
+    let is_weak = value.starts_with(b"W/");
+    let opaque = value.strip_prefix(b"W/").unwrap_or(value);
+    let is_tag = matches!(opaque, [b'"', tag @ .., b'"']
+        if tag.iter().all(|&byte| byte > b' ' && byte != b'"' && byte != 0x7f));
+    (is_tag && name.eq_ignore_ascii_case(b"ETag")).then_some(if is_weak { WEAK_TAG } else { TAG })
+}
+
+/// Whether this is a placeholder that any value of its kind fits.
+pub fn is_placeholder(value: &[u8]) -> bool {
+    [DATE, TAG, WEAK_TAG].contains(&value)
+}
+
+const DATE: &[u8] = b"[date]";
+const TAG: &[u8] = b"[tag]";
+const WEAK_TAG: &[u8] = b"W/[tag]";
 const ADDRESS: &[u8] = b"[address]";
 
 fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
@@ -314,14 +333,14 @@ fn field(line: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// The shape of a date: `a` for a letter, `0` for a digit, the rest as it is.
-const DATE: &[u8] = b"aaa, 00 aaa 0000 00:00:00 GMT";
+const SHAPE_OF_A_DATE: &[u8] = b"aaa, 00 aaa 0000 00:00:00 GMT";
 
 /// The shape of a date in an access log.
-const DATE_OF_LOG: &[u8] = b"00/aaa/0000:00:00:00 +0000";
+const SHAPE_OF_A_DATE_OF_LOG: &[u8] = b"00/aaa/0000:00:00:00 +0000";
 
 /// Whether this has the shape of an HTTP date.
-pub fn is_date(value: &[u8]) -> bool {
-    has_shape(value, DATE)
+fn is_date(value: &[u8]) -> bool {
+    has_shape(value, SHAPE_OF_A_DATE)
 }
 
 fn has_shape(value: &[u8], shape: &[u8]) -> bool {
@@ -338,7 +357,7 @@ fn has_shape(value: &[u8], shape: &[u8]) -> bool {
 pub fn without_date_of_log(line: &str) -> String {
     let parts = line.split_once('[').and_then(|(before, rest)| {
         let (date, after) = rest.split_once(']')?;
-        has_shape(date.as_bytes(), DATE_OF_LOG).then_some((before, after))
+        has_shape(date.as_bytes(), SHAPE_OF_A_DATE_OF_LOG).then_some((before, after))
     });
     parts.map_or(line.to_owned(), |(before, after)| {
         format!("{before}[date]{after}")
@@ -451,6 +470,30 @@ mod tests {
             ("Listening on port 1...", "Listening on port 1..."),
         ] {
             assert_eq!(without_date_of_log(line), without_date);
+        }
+    }
+
+    #[test]
+    fn placeholders_for_tags() {
+        for (field, shown) in [
+            ("ETag: \"a-1\"", "ETag: [tag]"),
+            ("etag: W/\"a, b\\\"", "etag: W/\"a, b\\\""),
+            ("etag: W/\"a,b\\\"", "etag: W/[tag]"),
+            ("ETag: a-1", "ETag: a-1"),
+            ("ETag: w/\"a\"", "ETag: w/\"a\""),
+            ("ETag: \"a\"b\"", "ETag: \"a\"b\""),
+            ("ETag: \"", "ETag: \""),
+            ("Other: \"a-1\"", "Other: \"a-1\""),
+        ] {
+            let response = |field: &str| format!("HTTP/1.1 304 Not Modified\r\n{field}\r\n\r\n");
+            let mut placeholders = Placeholders::default();
+            let put_in = placeholders.put_in(response(field).as_bytes());
+            assert_eq!(String::from_utf8(put_in).unwrap(), response(shown));
+            let (_, value) = field.split_once(": ").unwrap();
+            let sent = placeholders.fill_in(b"If-None-Match: \"x\", [ETag]");
+            if field.starts_with("ETag") {
+                assert_eq!(sent, format!("If-None-Match: \"x\", {value}").as_bytes());
+            }
         }
     }
 
