@@ -894,3 +894,148 @@ fn nothing_leads_out_of_pages() {
     };
     files::nothing_leads_out(CHAPTER, status_of);
 }
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch14-solution")
+}
+
+/// Asks for the file with each of these, over connections of their own.
+fn solution_for(heading: &str, method: &str, fields: &[&str]) -> String {
+    let server = solution();
+    let mut requests = fields
+        .iter()
+        .map(|fields| ask_last(&format!("{method} {FILE}"), fields));
+    let first = server.begin(heading).send(requests.next().unwrap());
+    requests
+        .fold(first, |exchange, request| exchange.another().send(request))
+        .finish()
+}
+
+#[test]
+fn exercise_gzip() {
+    assert_snapshot!(solution_for(
+        "exercise: who takes gzip gets the file in gzip",
+        "GET",
+        &["Accept-Encoding: gzip"],
+    ));
+}
+
+#[test]
+fn exercise_plain() {
+    assert_snapshot!(solution_for(
+        "exercise: who says nothing gets it plain, and caches are told that there is more",
+        "GET",
+        &[""],
+    ));
+}
+
+#[test]
+fn exercise_wanted() {
+    assert_snapshot!(solution_for(
+        "exercise: gzip is wanted in many words",
+        "HEAD",
+        &[
+            "Accept-Encoding: deflate, GZip , br",
+            "Accept-Encoding: *",
+            "Accept-Encoding: gzip;q=0.1",
+            "Accept-Encoding: identity ; q=0.5, gzip;Q=0.5",
+            "Accept-Encoding: *;q=0, gzip;q=1.000",
+            "Accept-Encoding: br\r\nAccept-Encoding: gzip",
+        ],
+    ));
+}
+
+#[test]
+fn exercise_refused() {
+    assert_snapshot!(solution_for(
+        "exercise: gzip is refused with q=0",
+        "HEAD",
+        &[
+            "Accept-Encoding: gzip;q=0",
+            "Accept-Encoding: gzip; q=0.000, *",
+            "Accept-Encoding: br, *;q=0",
+        ],
+    ));
+}
+
+#[test]
+fn exercise_not_wanted() {
+    assert_snapshot!(solution_for(
+        "exercise: gzip is not sent to who wants something else, or the plain form more",
+        "HEAD",
+        &[
+            "Accept-Encoding:",
+            "Accept-Encoding: gzipped, x-gzip-2, br",
+            "Accept-Encoding: gzip;q=0.5, identity",
+            "Accept-Encoding: gzip;q=0.5, *;q=0.6",
+        ],
+    ));
+}
+
+#[test]
+fn exercise_not_modified() {
+    assert_snapshot!(solution_for(
+        "exercise: who has it in gzip does not get it again, and caches are told the same",
+        "GET",
+        &[
+            "Accept-Encoding: gzip",
+            "Accept-Encoding: gzip\r\nIf-None-Match: [ETag]",
+        ],
+    ));
+}
+
+#[test]
+fn exercise_not_modified_plain() {
+    assert_snapshot!(solution_for(
+        "exercise: nor who has it plain",
+        "HEAD",
+        &["", "If-None-Match: [ETag]"],
+    ));
+}
+
+#[test]
+fn exercise_two_tags() {
+    assert_snapshot!(solution_for(
+        "exercise: who has it plain and now takes gzip does not have it",
+        "HEAD",
+        &["", "Accept-Encoding: gzip\r\nIf-None-Match: [ETag]"],
+    ));
+}
+
+#[test]
+fn exercise_two_tags_the_other_way() {
+    assert_snapshot!(solution_for(
+        "exercise: nor does who has it in gzip and takes that no more",
+        "HEAD",
+        &["Accept-Encoding: gzip", "If-None-Match: [ETag]"],
+    ));
+}
+
+#[test]
+fn exercise_range() {
+    assert_snapshot!(solution_for(
+        "exercise: a part is one of the plain form",
+        "GET",
+        &["Accept-Encoding: gzip\r\nRange: bytes=0-4"],
+    ));
+}
+
+#[test]
+fn exercise_if_range() {
+    assert_snapshot!(solution_for(
+        "exercise: a part of the plain form does not fit what is in gzip",
+        "GET",
+        &[
+            "Accept-Encoding: gzip",
+            "Accept-Encoding: gzip\r\nRange: bytes=0-4\r\nIf-Range: [ETag]",
+        ],
+    ));
+}
+
+#[test]
+fn exercise_made_pages() {
+    assert_snapshot!(solution().exchange(
+        "exercise: what is no file stays as it is",
+        ask_last("GET /hello", "Accept-Encoding: gzip"),
+    ));
+}
