@@ -10,6 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use std::{env, fs, thread};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
 const HELLO: &str = "<html><body><h1>Hello, World!</h1></body></html>";
 const NOT_FOUND: &str = "<h1>404 Not Found</h1>";
 
@@ -46,6 +49,9 @@ fn main() -> io::Result<()> {
         "ch13-lines" => ch13_lines(&listener),
         "ch12" => ch12(&listener, |status, _| status == "303 See Other"),
         "ch12-reads" => ch12(&listener, |_, request| request.target() == "/guestbook"),
+        "ch14" => ch14(&listener, Ch14::OneTag),
+        "ch14-vary" => ch14(&listener, Ch14::NoVaryOn304),
+        "ch14-zero" => ch14(&listener, Ch14::ZeroIsIgnored),
         _ => Err(io::Error::other("there is no such wrong answer")),
     }
 }
@@ -577,6 +583,91 @@ fn ch12(listener: &TcpListener, counts: fn(&str, &Request) -> bool) -> io::Resul
     })
 }
 
+/// What one may do wrong with two forms of a file.
+#[derive(Clone, Copy, PartialEq)]
+enum Ch14 {
+    /// Both have the same strong tag.
+    OneTag,
+    /// 304 does not say what decides between them.
+    NoVaryOn304,
+    /// gzip that is not wanted at all is sent.
+    ZeroIsIgnored,
+}
+
+/// Wrong in that way. (To be short, this one knows a single file, of a single day, and a
+/// single range.)
+fn ch14(listener: &TcpListener, wrong: Ch14) -> io::Result<()> {
+    const FILE: &[u8] = include_bytes!("../../../pages/favicon.svg");
+    let mut coded = GzEncoder::new(Vec::new(), Compression::default());
+    coded.write_all(FILE)?;
+    let coded = coded.finish()?;
+    serve(listener, |request| {
+        let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+        let head = |status: &str, fields: &str| {
+            format!("HTTP/1.1 {status}\r\nDate: {date}\r\nConnection: close\r\n{fields}\r\n")
+        };
+        if request.target() != "/pages/favicon.svg" {
+            let fields = "Content-Type: text/html; charset=utf-8\r\nContent-Length: 21\r\n";
+            return (head("200 OK", fields) + "<h1>Hello, User!</h1>").into_bytes();
+        }
+        let is_part = request.method() == "GET" && request.field("range") == "bytes=0-4";
+        let in_gzip = !is_part && ch14_prefers_gzip(request, wrong);
+        let tag = match in_gzip && wrong != Ch14::OneTag {
+            true => "\"1-gzip\"",
+            false => "\"1\"",
+        };
+        let caching = format!("ETag: {tag}\r\nCache-Control: no-cache\r\n");
+        let vary = "Vary: Accept-Encoding\r\n";
+        if request.field("if-none-match") == tag {
+            let vary = if wrong == Ch14::NoVaryOn304 { "" } else { vary };
+            return head("304 Not Modified", &(caching + vary)).into_bytes();
+        }
+        let fits = ["", tag].contains(&request.field("if-range"));
+        let (status, more, body) = match in_gzip {
+            true => ("200 OK", "Content-Encoding: gzip\r\n", &*coded),
+            false if is_part && fits => (
+                "206 Partial Content",
+                "Accept-Ranges: bytes\r\nContent-Range: bytes 0-4/606\r\n",
+                &FILE[..5],
+            ),
+            false => ("200 OK", "Accept-Ranges: bytes\r\n", FILE),
+        };
+        let length = body.len();
+        let fields = format!(
+            "Content-Type: image/svg+xml\r\n{more}Last-Modified: {date}\r\n{caching}{vary}\
+             Content-Length: {length}\r\n"
+        );
+        let body = if request.method() == "HEAD" {
+            b""
+        } else {
+            body
+        };
+        [head(status, &fields).as_bytes(), body].concat()
+    })
+}
+
+fn ch14_prefers_gzip(request: &Request, wrong: Ch14) -> bool {
+    let fields = request
+        .fields
+        .iter()
+        .filter_map(|field| field.split_once(':'));
+    let lists = fields.filter(|(name, _)| name.eq_ignore_ascii_case("accept-encoding"));
+    let all: Vec<String> = lists.map(|(_, list)| list.to_ascii_lowercase()).collect();
+    let all = all.join(",").replace(' ', "");
+    let given = |wanted: &str| {
+        all.split(',').find_map(|element| {
+            let (coding, weight) = element.split_once(";q=").unwrap_or((element, "1"));
+            (coding == wanted).then(|| weight.parse().unwrap_or(0.0))
+        })
+    };
+    let any = given("*");
+    let weight = |coding| given(coding).or(any).unwrap_or(0.0);
+    if wrong == Ch14::ZeroIsIgnored {
+        return given("gzip").or(any).is_some() && weight("gzip") >= weight("identity");
+    }
+    weight("gzip") > 0.0 && weight("gzip") >= weight("identity")
+}
+
 // What all of them share, and do well enough.
 
 struct Request {
@@ -646,12 +737,12 @@ fn response(status: &str, more_fields: &str, page: &str) -> String {
 }
 
 /// Answers one request after another.
-fn serve(listener: &TcpListener, answer: impl Fn(&Request) -> String) -> io::Result<()> {
+fn serve<T: AsRef<[u8]>>(listener: &TcpListener, answer: impl Fn(&Request) -> T) -> io::Result<()> {
     loop {
         let (mut stream, _) = listener.accept()?;
         if let Some(request) = Request::read(&stream) {
             // A client that has gone is nobody's fault.
-            let _ = stream.write_all(answer(&request).as_bytes());
+            let _ = stream.write_all(answer(&request).as_ref());
             finish(&stream);
         }
     }

@@ -66,6 +66,9 @@ fn plausible_answers_that_are_wrong() {
         ("ch05a", "the answer to HEAD has no body"),
         ("ch12", "the status code is 303, expected 429"),
         ("ch12-reads", "the status code is 429, expected 303"),
+        ("ch14", "the status code is 304, expected 200"),
+        ("ch14-vary", "the field Vary is missing"),
+        ("ch14-zero", "Content-Encoding is \"gzip\", expected none"),
         (
             "ch09",
             "Set-Cookie is \"name=Ada; Domain=example.org; Path=/hello; Path=/;",
@@ -234,4 +237,9 @@ fn ch13_keeps_the_guestbook() {
 #[test]
 fn ch12_asks_who_signs_too_often_to_wait() {
     assert_snapshot!(Chapter::new("ch12-limits").prove(true));
+}
+
+#[test]
+fn ch14_sends_two_forms() {
+    assert_snapshot!(Chapter::new("ch14-caching").prove(true));
 }

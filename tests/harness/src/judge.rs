@@ -614,6 +614,15 @@ fn compare_response(
         )
         .at(response.status_at));
     }
+    if let Some(coding) = response.values(b"Content-Encoding").next()
+        && wanted.values(b"Content-Encoding").next().is_none()
+    {
+        return Err(Failure::new(
+            format!("Content-Encoding is {}, expected none", shown(coding.value)),
+            "Send plain what the client does not want in that coding (RFC 9110 section 12.5.3).",
+        )
+        .at(coding.value_at));
+    }
     for field in &wanted.fields {
         // Where no body came to be counted, nobody knows how long a coded one would be.
         if wanted.is_gzip() && field.name.eq_ignore_ascii_case(b"Content-Length") {
@@ -956,6 +965,13 @@ mod tests {
             let judged = judged_as("GET", &answer(wanted), &answer(came), End::Closed);
             assert_eq!(judged.is_ok(), passes, "{wanted} {came}");
         }
+    }
+
+    #[test]
+    fn what_is_coded_where_it_should_be_plain() {
+        let coded = with("Content-Encoding: br\r\n", "");
+        let (problem, _) = judged_as("HEAD", &with("", ""), &coded, End::Closed).unwrap_err();
+        assert_eq!(problem, "Content-Encoding is \"br\", expected none");
     }
 
     #[test]
