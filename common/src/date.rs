@@ -43,13 +43,14 @@ pub fn http_date(seconds: u64) -> String {
     // 400 years have the same number of days, wherever they begin.
     let mut year = 1970 + days / DAYS_OF_400_YEARS * 400;
     days %= DAYS_OF_400_YEARS;
+    while days >= days_of_year(year) {
+        days -= days_of_year(year);
+        year += 1;
+    }
     let mut month = 0;
     while days >= days_of(month, year) {
         days -= days_of(month, year);
         month += 1;
-        if month == 12 {
-            (month, year) = (0, year + 1);
-        }
     }
     format!(
         "{weekday}, {:02} {} {year:04} {:02}:{:02}:{:02} GMT",
@@ -63,12 +64,18 @@ pub fn http_date(seconds: u64) -> String {
 
 const DAYS_OF_400_YEARS: u64 = 400 * 365 + 97;
 
+fn is_leap_year(year: u64) -> bool {
+    year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400)
+}
+
+fn days_of_year(year: u64) -> u64 {
+    if is_leap_year(year) { 366 } else { 365 }
+}
+
 /// How many days a month has; the first is 0.
 pub(crate) fn days_of(month: usize, year: u64) -> u64 {
-    let is_leap_year =
-        year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
     match MONTHS[month] {
-        "Feb" if is_leap_year => 29,
+        "Feb" if is_leap_year(year) => 29,
         "Feb" => 28,
         "Apr" | "Jun" | "Sep" | "Nov" => 30,
         _ => 31,
