@@ -339,7 +339,7 @@ const SHAPE_OF_A_DATE: &[u8] = b"aaa, 00 aaa 0000 00:00:00 GMT";
 const SHAPE_OF_A_DATE_OF_LOG: &[u8] = b"00/aaa/0000:00:00:00 +0000";
 
 /// Whether this has the shape of an HTTP date.
-fn is_date(value: &[u8]) -> bool {
+pub fn is_date(value: &[u8]) -> bool {
     has_shape(value, SHAPE_OF_A_DATE)
 }
 
