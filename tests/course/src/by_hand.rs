@@ -28,6 +28,13 @@ pub fn command(steps: &[Step], address: SocketAddr) -> String {
     before + &command
 }
 
+/// A shell command that sends the very bytes of one connection, to which curl, where it
+/// writes the request itself, would add fields of its own.
+pub fn exactly(steps: &[Step], address: SocketAddr) -> String {
+    let sent = harness::play::bytes_sent(steps);
+    raw(&sent, address, steps.contains(&Step::HalfClose))
+}
+
 /// A request that curl can be told to send.
 struct Request {
     method: String,

@@ -33,6 +33,7 @@ mod exercise;
 mod hand_in;
 mod handout;
 mod list;
+mod probe;
 mod process;
 mod report;
 mod results;
@@ -83,6 +84,8 @@ enum Command {
     List,
     /// Plays a chapter's exchanges against a server
     Check(CheckArguments),
+    /// Asks any server what RFC 9110 and RFC 9112 demand of it
+    Probe(ProbeArguments),
     /// Shows what changes from one chapter to another
     Diff(DiffArguments),
     /// Makes chapters/my-server, a crate of your own to work in
@@ -143,6 +146,40 @@ struct CheckArguments {
     /// A command that starts the server, such as `-- python3 my_server.py`
     #[arg(last = true)]
     command: Vec<String>,
+}
+
+#[derive(Args)]
+struct ProbeArguments {
+    /// A running server, such as 127.0.0.1:8080
+    address: String,
+
+    /// A path that answers a plain GET with 200; without it, one is looked for
+    #[arg(long)]
+    path: Option<String>,
+
+    /// Plays one case alone: the name that stands before a departure
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+
+    /// Plays the cases of one group alone: the name that begins its line
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+
+    /// Plays the cases of one level alone
+    #[arg(long, value_enum)]
+    level: Option<probe::Level>,
+
+    /// Prints one JSON object for each case, and nothing else
+    #[arg(long)]
+    json: bool,
+
+    /// How many milliseconds to rest between two cases
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    pause: u64,
+
+    /// Probes a server of another machine, which you have to be allowed to
+    #[arg(long)]
+    i_may_test_this_server: bool,
 }
 
 #[derive(Args)]
@@ -346,6 +383,21 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                 }
             };
             if !check::check(&course, chapter, target, &options)? {
+                return Ok(ExitCode::from(FAILED));
+            }
+        }
+        Command::Probe(arguments) => {
+            let options = probe::Options {
+                path: arguments.path,
+                only: arguments.only,
+                group: arguments.group,
+                level: arguments.level,
+                json: arguments.json,
+                pause: Duration::from_millis(arguments.pause),
+                may_test: arguments.i_may_test_this_server,
+            };
+            let address = resolve(&arguments.address)?;
+            if !probe::probe(&arguments.address, address, &options)? {
                 return Ok(ExitCode::from(FAILED));
             }
         }

@@ -17,7 +17,7 @@ pub const BOLD: Style = Style::new().bold();
 pub const DIM: Style = Style::new().dimmed();
 pub const GREEN: Style = AnsiColor::Green.on_default();
 pub const RED: Style = AnsiColor::Red.on_default();
-const YELLOW: Style = AnsiColor::Yellow.on_default();
+pub const YELLOW: Style = AnsiColor::Yellow.on_default();
 
 /// How many lines of what was sent, or of what came back, are shown.
 const LINES: usize = 16;
@@ -235,7 +235,7 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
 }
 
 /// Prints bytes with their line ends, and of many lines those around a position.
-fn lines(mark: char, bytes: &[u8], position: Option<usize>) {
+pub fn lines(mark: char, bytes: &[u8], position: Option<usize>) {
     let lines = wire::show(bytes);
     if lines.is_empty() {
         say!("    (nothing)");
@@ -266,7 +266,7 @@ fn lines(mark: char, bytes: &[u8], position: Option<usize>) {
 
 /// Prints text in lines of 79 characters, each behind an indent as wide as the
 /// first one's.
-fn wrapped(indent: &str, text: &str) {
+pub fn wrapped(indent: &str, text: &str) {
     let mut prefix = indent.to_owned();
     let mut line = String::new();
     for paragraph in text.lines() {

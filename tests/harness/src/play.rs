@@ -25,7 +25,7 @@ const MOST: usize = 16 * 1024 * 1024;
 
 /// How long a client rests that sends byte by byte, that waits, or that looks
 /// whether something comes that should not.
-const REST: Duration = Duration::from_millis(50);
+pub const REST: Duration = Duration::from_millis(50);
 
 /// A server to play against.
 pub trait Host {
@@ -398,7 +398,7 @@ fn ending(stream: &mut dyn Connection, received: &mut Vec<u8>, time: Duration) -
 }
 
 /// Receives what has come, or waits for it; `false` where the server has closed.
-fn receive_some(
+pub fn receive_some(
     stream: &mut dyn Connection,
     received: &mut Vec<u8>,
     deadline: Instant,

@@ -1,0 +1,278 @@
+//! `cargo course probe`: what the RFCs demand of any server, case by case.
+
+mod cases;
+mod conversation;
+mod demand;
+mod facts;
+mod report;
+
+use std::net::SocketAddr;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{bail, ensure};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::CannotCheck;
+use cases::{Case, Cases, Line};
+use conversation::{Departure, Prober};
+use facts::{Facts, Page};
+use report::Outcome;
+
+pub use cases::Level;
+
+/// What the command line asks for.
+pub struct Options {
+    pub path: Option<String>,
+    pub only: Option<String>,
+    pub group: Option<String>,
+    pub level: Option<Level>,
+    pub json: bool,
+    /// How long to rest between two cases.
+    pub pause: Duration,
+    /// Whether the server may be one of another machine.
+    pub may_test: bool,
+}
+
+/// Where a server is asked for its page.
+const PATHS: [&str; 3] = ["/", "/index.html", "/hello"];
+/// How many redirections are followed from there.
+const REDIRECTIONS: usize = 3;
+/// The shortest page of which ranges are asked for.
+const SHORTEST: usize = 8;
+
+/// Probes a server, whose address was typed as `host`, and gives whether it breaks no
+/// MUST.
+pub fn probe(host: &str, address: SocketAddr, options: &Options) -> anyhow::Result<bool> {
+    ensure!(
+        address.ip().is_loopback() || options.may_test,
+        "{} is not your own machine. The probe sends malformed requests by the hundred, which \
+         fill logs, set off alarms and may stop a weak server: only do that to a server that \
+         you may test, and say so with --i-may-test-this-server",
+        address.ip()
+    );
+    let cases = Cases::load()?;
+    let chosen = choose(&cases, options)?;
+    let mut prober = Prober::new(address);
+    let facts = find_out(&mut prober, host, options.path.as_deref())?;
+    if !options.json {
+        report::heading(host, &facts);
+    }
+    let progress = ProgressBar::new(chosen.len() as u64).with_style(ProgressStyle::with_template(
+        "{bar:40} {pos} of {len}  {msg}",
+    )?);
+    let mut outcomes = Vec::new();
+    let mut is_gone = false;
+    for &case in &chosen {
+        progress.set_message(case.name.clone());
+        let mut outcome = run(&mut prober, case, &facts);
+        if let Ok(played) = &mut outcome.result
+            && let Some(departure) = find_death(&mut prober, &facts)
+        {
+            is_gone = find_death(&mut prober, &facts).is_some();
+            played.departure = Some(departure);
+        }
+        if options.json {
+            report::json_line(&cases, &outcome);
+        }
+        outcomes.push(outcome);
+        progress.inc(1);
+        if is_gone {
+            break;
+        }
+        thread::sleep(options.pause);
+    }
+    progress.finish_and_clear();
+    if !options.json {
+        report::table(&cases, &outcomes);
+        report::departures(&cases, &outcomes, address);
+        report::skipped(&outcomes);
+        if is_gone {
+            say!(
+                "\nThe server is gone: {} cases were not played.",
+                chosen.len() - outcomes.len()
+            );
+        }
+    }
+    Ok(!is_gone && report::count(&cases, &outcomes, Level::Must) == 0)
+}
+
+/// The cases that the command line asks for.
+fn choose<'a>(cases: &'a Cases, options: &Options) -> anyhow::Result<Vec<&'a Case>> {
+    if let Some(name) = &options.group
+        && !cases.groups.iter().any(|group| group.name == *name)
+    {
+        let names: Vec<&str> = cases.groups.iter().map(|group| &*group.name).collect();
+        bail!("there is no group {name:?}; there are {}", names.join(", "));
+    }
+    let chosen: Vec<&Case> = cases
+        .cases
+        .iter()
+        .filter(|case| options.only.as_ref().is_none_or(|name| case.name == *name))
+        .filter(|case| {
+            let mut wanted = options.group.iter();
+            wanted.all(|name| cases.groups[case.group].name == *name)
+        })
+        .filter(|case| {
+            let mut wanted = options.level.iter();
+            wanted.all(|level| cases.rules[case.rule].level == *level)
+        })
+        .collect();
+    if chosen.is_empty() {
+        match &options.only {
+            Some(name) => bail!(
+                "there is no case {name:?} here; --json and the text of a departure show the names"
+            ),
+            None => bail!("the group has no case of that level"),
+        }
+    }
+    Ok(chosen)
+}
+
+fn run<'a>(prober: &mut Prober, case: &'a Case, facts: &Facts) -> Outcome<'a> {
+    // Demands on fields that the page has not would be met by saying nothing.
+    let mut met = case
+        .lines
+        .iter()
+        .filter_map(|line| match line {
+            Line::Answer(wanted) => Some(&wanted.demands),
+            Line::Step(_) => None,
+        })
+        .flatten()
+        .filter_map(|demand| demand.is_met_by_page(&facts.page))
+        .peekable();
+    let result = if met.peek().is_some() && !met.any(|is_met| is_met) {
+        Err("the page has not the fields that this is about")
+    } else {
+        prober.play(&case.lines, facts)
+    };
+    Outcome { case, result }
+}
+
+/// Whether the server still answers a plain request; what is wrong where it does not.
+fn find_death(prober: &mut Prober, facts: &Facts) -> Option<Departure> {
+    let problem = match prober.ask(facts.get("last").unwrap_or_default()) {
+        Ok(heard) if heard.status / 100 == facts.page.status / 100 => return None,
+        Ok(heard) => format!("a plain request got {}", heard.status),
+        Err(departure) => departure.problem,
+    };
+    Some(Departure {
+        problem: format!("after this the server does not answer any more: {problem}"),
+        position: None,
+    })
+}
+
+/// Finds out what the server has that cases can be about.
+fn find_out(prober: &mut Prober, host: &str, path: Option<&str>) -> anyhow::Result<Facts> {
+    let (path, page) = match path {
+        Some(path) => {
+            let facts = Facts::new(host, path);
+            let heard = prober.ask(facts.get("last").unwrap_or_default());
+            let page = heard
+                .map(Page::from)
+                .map_err(|departure| no_page(host, &departure))?;
+            if page.status != 200 {
+                let words = format!("GET {path} gets {}, and not 200", page.status);
+                return Err(CannotCheck(words).into());
+            }
+            (path.to_owned(), page)
+        }
+        None => find_page(prober, host)?,
+    };
+    let mut facts = Facts::new(host, &path);
+    let again = prober.ask(facts.get("last").unwrap_or_default());
+    let is_the_same = again.is_ok_and(|again| again.body == page.body);
+    let length = page.body.len();
+    let says_ranges = page
+        .field("Accept-Ranges")
+        .is_some_and(|value| value.eq_ignore_ascii_case(b"bytes"));
+    facts.set_page(page);
+    if is_the_same {
+        facts.set("length", length.to_string());
+    }
+    let mut status = |request: String| {
+        let request = facts.fill(request.as_bytes()).unwrap_or_default();
+        prober.ask(&request).ok().map(|heard| heard.status)
+    };
+    let rest = "[path] HTTP/1.1\r\nHost: [host]\r\nConnection: close\r\n";
+    let upload = ["POST", "GET"].into_iter().find(|method| {
+        let status = status(format!("{method} {rest}Content-Length: 3\r\n\r\nabc"));
+        status.is_some_and(|status| status / 100 == 2)
+    });
+    let refused = ["POST", "PROPFIND", "TRACE"]
+        .into_iter()
+        .find(|method| status(format!("{method} {rest}\r\n")) == Some(405));
+    let bad = [
+        "Host: [host]\r\nContent-Length: abc",
+        "Host: [host]\r\nX-A : 1",
+        "Host: [host]\r\nX-A",
+        "X-A: 1",
+    ]
+    .into_iter()
+    .find(|bad| status(format!("GET [path] HTTP/1.1\r\n{bad}\r\n\r\n")) == Some(400));
+    let ranged = status(format!("GET {rest}Range: bytes=0-0\r\n\r\n")) == Some(206);
+    let missing = "/there/is/no/such/page";
+    let is_missing = status(format!("GET {missing}{}\r\n", &rest["[path]".len()..])) == Some(404);
+    if let Some(upload) = upload {
+        facts.set("upload", upload);
+    }
+    if let Some(refused) = refused {
+        facts.set("refused", refused);
+    }
+    if let Some(bad) = bad {
+        let bad = facts.fill(bad.as_bytes()).unwrap_or_default();
+        facts.set("bad", bad);
+    }
+    if is_missing {
+        facts.set("missing", missing);
+    }
+    if (ranged || says_ranges) && is_the_same && length >= SHORTEST {
+        facts.set("ranged", path);
+    }
+    Ok(facts)
+}
+
+/// Looks for a path that answers 200.
+fn find_page(prober: &mut Prober, host: &str) -> anyhow::Result<(String, Page)> {
+    let mut seen = Vec::new();
+    for path in PATHS {
+        let mut path = path.to_owned();
+        for _ in 0..=REDIRECTIONS {
+            let facts = Facts::new(host, &path);
+            let heard = prober
+                .ask(facts.get("last").unwrap_or_default())
+                .map_err(|departure| no_page(host, &departure))?;
+            let page = Page::from(heard);
+            if page.status == 200 {
+                return Ok((path, page));
+            }
+            seen.push(format!("{path} gets {}", page.status));
+            let location = page.field("Location").map(String::from_utf8_lossy);
+            let Some(next) = location.and_then(|location| own_path(&location, host)) else {
+                break;
+            };
+            path = next;
+        }
+    }
+    Err(CannotCheck(format!(
+        "no page was found that a plain GET gets with 200 ({}); name one with --path",
+        seen.join(", ")
+    ))
+    .into())
+}
+
+/// The path of an address, where it is one of the same server.
+fn own_path(location: &str, host: &str) -> Option<String> {
+    let path = match location.strip_prefix("http://") {
+        Some(rest) => rest.strip_prefix(host)?,
+        None => location,
+    };
+    path.starts_with('/').then(|| path.to_owned())
+}
+
+fn no_page(host: &str, departure: &Departure) -> CannotCheck {
+    CannotCheck(format!(
+        "{host} does not answer a plain GET: {}; is it running?",
+        departure.problem
+    ))
+}

@@ -1,0 +1,314 @@
+//! Reads the cases, which stand in `probe/cases.txt` as text.
+
+use std::fmt;
+
+use harness::transcript::{Step, Transcript};
+
+use super::demand::Demand;
+
+const CASES: &str = include_str!("../../probe/cases.txt");
+
+/// All cases, with the groups and the rules that they belong to.
+pub struct Cases {
+    pub groups: Vec<Group>,
+    pub rules: Vec<Rule>,
+    pub cases: Vec<Case>,
+}
+
+pub struct Group {
+    pub name: String,
+    pub title: String,
+}
+
+/// What a case is about, in the words of an RFC, or what servers do.
+pub struct Rule {
+    pub level: Level,
+    /// Such as `MUST NOT, RFC 9112 §6.2`.
+    pub place: String,
+    pub words: String,
+}
+
+/// How binding a rule is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub enum Level {
+    /// MUST and MUST NOT
+    Must,
+    /// SHOULD, SHOULD NOT and RECOMMENDED
+    Should,
+    /// MAY: several reactions are right
+    May,
+    /// No rule: what servers do
+    None,
+}
+
+pub const LEVELS: [Level; 4] = [Level::Must, Level::Should, Level::May, Level::None];
+
+pub struct Case {
+    pub name: String,
+    pub title: String,
+    /// The number of its group, and of its rule.
+    pub group: usize,
+    pub rule: usize,
+    pub lines: Vec<Line>,
+}
+
+/// What happens in a case, one after the other.
+pub enum Line {
+    Step(Step),
+    Answer(Wanted),
+}
+
+/// An answer that would be right.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub statuses: Vec<Statuses>,
+    /// Whether the end of the connection would be right too.
+    pub or_closed: bool,
+    pub demands: Vec<Demand>,
+}
+
+/// One status, or a class of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statuses {
+    One(u16),
+    Class(u16),
+}
+
+impl Wanted {
+    pub fn has(&self, status: u16) -> bool {
+        self.statuses.iter().any(|statuses| match statuses {
+            Statuses::One(one) => *one == status,
+            Statuses::Class(class) => *class == status / 100,
+        })
+    }
+
+    /// Reads `400 5xx or closed`.
+    fn parse(text: &str) -> Option<Self> {
+        let (statuses, or_closed) = match text.strip_suffix(" or closed") {
+            Some(rest) => (rest, true),
+            None => (text, false),
+        };
+        let status = |word: &str| match word.strip_suffix("xx") {
+            Some(class) => class.parse().ok().map(Statuses::Class),
+            None => word.parse().ok().map(Statuses::One),
+        };
+        Some(Self {
+            statuses: statuses.split(' ').map(status).collect::<Option<_>>()?,
+            or_closed,
+            demands: Vec::new(),
+        })
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, statuses) in self.statuses.iter().enumerate() {
+            let or = if number == 0 { "" } else { " or " };
+            match statuses {
+                Statuses::One(status) => write!(formatter, "{or}{status}")?,
+                Statuses::Class(class) => write!(formatter, "{or}{class}xx")?,
+            }
+        }
+        if self.or_closed {
+            formatter.write_str(", or the end of the connection")?;
+        }
+        for demand in &self.demands {
+            write!(formatter, "; {}", demand.text)?;
+        }
+        Ok(())
+    }
+}
+
+impl Level {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Must => "MUST",
+            Self::Should => "SHOULD",
+            Self::May => "MAY",
+            Self::None => "no rule",
+        }
+    }
+}
+
+/// The words that begin a rule. The longer ones come first.
+const LEVEL_WORDS: [(&str, Level); 7] = [
+    ("MUST NOT, ", Level::Must),
+    ("MUST, ", Level::Must),
+    ("SHOULD NOT, ", Level::Should),
+    ("SHOULD, ", Level::Should),
+    ("RECOMMENDED, ", Level::Should),
+    ("MAY, ", Level::May),
+    ("NO RULE: ", Level::None),
+];
+
+impl Cases {
+    /// The cases of this program.
+    ///
+    /// # Errors
+    /// The block that cannot be read.
+    pub fn load() -> anyhow::Result<Self> {
+        Self::parse(CASES)
+    }
+
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let mut cases = Self {
+            groups: Vec::new(),
+            rules: Vec::new(),
+            cases: Vec::new(),
+        };
+        let lines = text.lines().filter(|line| !line.starts_with(';'));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        for block in text.split("\n\n").map(str::trim) {
+            if !block.is_empty() && cases.add(block).is_none() {
+                anyhow::bail!("this is neither a group nor a rule nor a case:\n{block}");
+            }
+        }
+        Ok(cases)
+    }
+
+    fn add(&mut self, block: &str) -> Option<()> {
+        if let Some(heading) = block.strip_prefix("# ") {
+            let (name, title) = heading.split_once(": ")?;
+            self.groups.push(Group {
+                name: name.to_owned(),
+                title: title.to_owned(),
+            });
+            return Some(());
+        }
+        for (word, level) in LEVEL_WORDS {
+            if let Some(rest) = block.strip_prefix(word) {
+                let rest = rest.split('\n').collect::<Vec<_>>().join(" ");
+                let (place, words) = match level {
+                    Level::None => ("no rule: what servers do", &*rest),
+                    _ => rest.split_once(": ")?,
+                };
+                let place = match level {
+                    Level::None => place.to_owned(),
+                    _ => format!("{word}{place}"),
+                };
+                self.rules.push(Rule {
+                    level,
+                    place,
+                    words: words.to_owned(),
+                });
+                return Some(());
+            }
+        }
+        let (heading, script) = block.split_once('\n')?;
+        let (name, title) = heading.split_once(": ")?;
+        self.cases.push(Case {
+            name: name.to_owned(),
+            title: title.to_owned(),
+            group: self.groups.len().checked_sub(1)?,
+            rule: self.rules.len().checked_sub(1)?,
+            lines: script_lines(script)?,
+        });
+        Some(())
+    }
+}
+
+/// Reads what stands below the name of a case: a transcript, in which what is wanted
+/// stands in place of what came.
+fn script_lines(script: &str) -> Option<Vec<Line>> {
+    let mut lines: Vec<Line> = Vec::new();
+    let mut steps = String::new();
+    for line in script.lines() {
+        if let Some(wanted) = line.strip_prefix("< ") {
+            lines.extend(read_steps(&mut steps)?);
+            let (wanted, times) = match wanted.split_once(", ") {
+                Some((wanted, times)) => (wanted, times.strip_suffix(" times")?.parse().ok()?),
+                None => (wanted, 1),
+            };
+            let wanted = Wanted::parse(wanted)?;
+            lines.extend((0..times).map(|_| Line::Answer(wanted.clone())));
+        } else if let Some(demand) = line.strip_prefix("= ") {
+            let Some(Line::Answer(wanted)) = lines.last_mut() else {
+                return None;
+            };
+            wanted.demands.push(Demand::parse(demand)?);
+        } else {
+            steps.push_str(line);
+            steps.push('\n');
+        }
+    }
+    lines.extend(read_steps(&mut steps)?);
+    Some(lines)
+}
+
+fn read_steps(text: &mut String) -> Option<impl Iterator<Item = Line>> {
+    let transcript = Transcript::parse(&format!("* probe: case\n{}", std::mem::take(text)))?;
+    Some(transcript.steps.into_iter().map(Line::Step))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_cases_are_read() {
+        let cases = Cases::load().unwrap();
+        assert!(cases.cases.len() >= 200, "{}", cases.cases.len());
+        let mut names: Vec<&str> = cases.cases.iter().map(|case| &*case.name).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count, "a name stands there twice");
+        for level in LEVELS {
+            let is_of_level = |case: &&Case| cases.rules[case.rule].level == level;
+            assert!(cases.cases.iter().any(|case| is_of_level(&case)));
+        }
+        for (number, group) in cases.groups.iter().enumerate() {
+            let is_used = cases.cases.iter().any(|case| case.group == number);
+            assert!(is_used, "{} has no cases", group.name);
+        }
+        for rule in &cases.rules {
+            let names_a_section = rule.place.contains("RFC ") && rule.place.contains('§');
+            assert!(
+                names_a_section || rule.level == Level::None,
+                "{}",
+                rule.place
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_case() {
+        for text in [
+            "nothing",
+            "# group",
+            "a: without a group\n> x\n< 2xx",
+            "# g: group\n\nMUST, RFC 1 §1: a\n\na: b\n< 2xy",
+            "# g: group\n\nMUST, RFC 1 §1: a\n\na: b\n? x",
+            "# g: group\n\nMUST, RFC 1 §1: a\n\na: b\n> x\n< 200\n= nonsense",
+        ] {
+            assert!(Cases::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_case_is_read() {
+        let text = "# g: a group\n\nMUST NOT, RFC 1 §2: words\nin two lines\n\n\
+                    a: title\n> x\\r\\n\n< 400 5xx or closed\n= has Date\n* the server closes\n";
+        let cases = Cases::parse(text).unwrap();
+        let rule = &cases.rules[0];
+        assert_eq!(
+            (rule.level, &*rule.place),
+            (Level::Must, "MUST NOT, RFC 1 §2")
+        );
+        assert_eq!(rule.words, "words in two lines");
+        let [Line::Step(send), Line::Answer(wanted), Line::Step(end)] = &cases.cases[0].lines[..]
+        else {
+            panic!("three lines");
+        };
+        assert_eq!(*send, Step::Send(b"x\r\n".to_vec()));
+        assert_eq!(*end, Step::Closes);
+        assert_eq!(
+            [200, 400, 401, 503].map(|status| wanted.has(status)),
+            [false, true, false, true]
+        );
+        assert_eq!(
+            wanted.to_string(),
+            "400 or 5xx, or the end of the connection; has Date"
+        );
+    }
+}
