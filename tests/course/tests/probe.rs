@@ -1,0 +1,380 @@
+//! What `cargo course probe` finds in a right server, and in ones with a single fault.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
+use std::{str, thread};
+
+use insta::assert_snapshot;
+use serde_json::Value;
+
+/// How many servers are probed at once: a probe rests most of the time.
+const AT_ONCE: usize = 16;
+
+/// A server with a fault, or a right one. It is stopped when this is dropped.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(fault: &str) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_probed"))
+            .args([fault, "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the server starts");
+        let output = child.stdout.take().expect("the output is piped");
+        let mut line = String::new();
+        BufReader::new(output)
+            .read_line(&mut line)
+            .expect("a first line");
+        let port: String = line.chars().filter(char::is_ascii_digit).collect();
+        Self {
+            child,
+            address: format!("127.0.0.1:{port}"),
+        }
+    }
+
+    fn probe(&self, options: &[&str]) -> Output {
+        course(&[&["probe", &self.address], options].concat())
+    }
+
+    /// What the probe prints, with its exit code first, and ports and the time replaced.
+    fn report(&self, options: &[&str]) -> String {
+        let port = self.address.split(':').next_back().expect("a port");
+        let mut report = String::new();
+        for line in text(&self.probe(options)).lines() {
+            match line.split_once("< Date: ") {
+                Some((indent, _)) => report += &format!("{indent}< Date: [date]\\r\\n\n"),
+                None => report += &format!("{line}\n"),
+            }
+        }
+        report.replace(port, "[port]")
+    }
+
+    /// The names of the cases in which the server departs, and of those skipped.
+    fn found(&self, options: &[&str]) -> (Vec<String>, Vec<String>) {
+        let output = self.probe(&[options, &["--json"]].concat());
+        let lines = str::from_utf8(&output.stdout).expect("UTF-8").lines();
+        let outcomes: Vec<Value> = lines
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        let names = |result: &str| {
+            let has_it = |outcome: &&Value| outcome["result"] == result;
+            let name = |outcome: &Value| outcome["name"].as_str().unwrap_or_default().to_owned();
+            outcomes.iter().filter(has_it).map(name).collect()
+        };
+        (names("departs"), names("skipped"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn course(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_course"))
+        .args(arguments)
+        .output()
+        .expect("the course runs")
+}
+
+fn text(output: &Output) -> String {
+    format!(
+        "exit code {}\n{}{}",
+        output.status.code().expect("an exit code"),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+#[test]
+fn a_right_server_departs_from_nothing_and_nothing_is_skipped() {
+    let server = Server::start("right");
+    let (departs, skipped) = server.found(&[]);
+    assert_eq!(departs, [""; 0]);
+    assert_eq!(skipped, [""; 0]);
+}
+
+/// Each fault, and the cases that are meant for it, in the order of the probe.
+const FAULTS: [(&str, &[&str]); 47] = [
+    (
+        "no-absolute-form",
+        &[
+            "absolute-form",
+            "absolute-form-of-head",
+            "absolute-form-with-a-query",
+            "absolute-form-without-a-path",
+            "absolute-form-counts",
+            "absolute-form-in-capitals",
+        ],
+    ),
+    ("scheme-by-case", &["absolute-form-in-capitals"]),
+    (
+        "no-empty-lines",
+        &[
+            "empty-line-first",
+            "empty-line-between",
+            "empty-line-behind-a-body",
+        ],
+    ),
+    ("431-for-a-target", &["target-too-long"]),
+    (
+        "no-host",
+        &[
+            "host-missing",
+            "host-missing-with-absolute-form",
+            "host-missing-in-options",
+        ],
+    ),
+    (
+        "two-hosts",
+        &[
+            "host-twice",
+            "host-twice-and-different",
+            "host-twice-and-apart",
+            "host-twice-in-1-0",
+        ],
+    ),
+    ("user-in-host", &["host-with-a-user"]),
+    (
+        "space-before-a-colon",
+        &[
+            "space-before-the-colon",
+            "tab-before-the-colon",
+            "space-before-the-colon-of-host",
+            "space-before-the-colon-of-length",
+        ],
+    ),
+    ("space-before-a-field", &["space-before-the-only-host"]),
+    (
+        "carriage-return-ends-a-line",
+        &[
+            "carriage-return-for-a-line",
+            "carriage-return-after-the-request-line",
+        ],
+    ),
+    (
+        "plus-in-a-length",
+        &["length-with-a-plus", "smuggled-past-a-plus"],
+    ),
+    (
+        "first-length",
+        &[
+            "lengths-that-differ",
+            "smuggled-between-two-lengths",
+            "smuggled-between-two-lengths-turned-round",
+        ],
+    ),
+    ("length-wraps", &["length-beyond-64-bits"]),
+    (
+        "404-leaves-its-body",
+        &[
+            "missing-with-a-body",
+            "smuggled-in-a-body-for-nobody",
+            "smuggled-in-chunks-for-nobody",
+        ],
+    ),
+    ("coding-by-case", &["chunked-in-capitals"]),
+    ("coding-by-its-end", &["coding-almost-chunked"]),
+    (
+        "no-chunk-extensions",
+        &[
+            "chunk-extension",
+            "chunk-extension-without-a-value",
+            "chunk-extension-in-quotation-marks",
+            "chunk-extension-of-the-last",
+            "chunk-extension-behind-a-space",
+            "chunks-byte-by-byte",
+        ],
+    ),
+    (
+        "chunk-size-wraps",
+        &["chunk-size-beyond-64-bits", "smuggled-behind-a-wide-chunk"],
+    ),
+    ("prefix-of-a-chunk-size", &["chunk-size-with-a-prefix"]),
+    ("any-end-of-a-chunk", &["chunk-that-ends-in-any-two-bytes"]),
+    (
+        "length-beside-chunks",
+        &[
+            "smuggled-behind-the-chunks",
+            "smuggled-behind-the-chunks-turned-round",
+            "smuggled-in-a-chunk",
+            "length-and-chunks-that-agree",
+            "smuggled-behind-a-length-of-zero",
+        ],
+    ),
+    ("404-with-a-body-to-head", &["head-of-nothing"]),
+    ("method-by-no-case", &["method-in-small-letters"]),
+    (
+        "unknown-method-is-get",
+        &[
+            "method-too-long",
+            "unknown-method",
+            "unknown-method-of-signs",
+            "method-in-small-letters",
+            "method-with-letters-behind",
+        ],
+    ),
+    ("no-allow", &["refused-method", "refused-method-and-get"]),
+    ("allow-without-get", &["refused-method-and-get"]),
+    ("expect-by-case", &["expect-in-capitals"]),
+    ("100-to-1-0", &["expect-in-1-0"]),
+    (
+        "close-by-whole-value",
+        &[
+            "close-in-capitals",
+            "close-in-a-list",
+            "close-in-a-second-line",
+            "close-and-keep-alive",
+        ],
+    ),
+    ("answers-behind-close", &["nothing-behind-close"]),
+    ("unsaid-close", &["close-is-returned"]),
+    ("keeps-1-0-open", &["http-1-0-closes"]),
+    ("chunks-to-1-0", &["no-chunks-to-1-0"]),
+    ("if-none-match-strongly", &["if-none-match-weakly"]),
+    (
+        "if-modified-since-counts",
+        &["if-none-match-counts", "if-none-match-counts-too"],
+    ),
+    ("one-form-of-dates", &["if-modified-since-as-in-c"]),
+    ("if-match-weakly", &["if-match-weakly"]),
+    (
+        "no-tag-with-304",
+        &["not-modified-with-a-tag", "not-modified-with-the-rest"],
+    ),
+    ("last-bytes-by-one", &["range-of-the-last-bytes"]),
+    ("206-without-a-range", &["range-is-described"]),
+    (
+        "416-without-a-length",
+        &["range-behind-the-end-is-described"],
+    ),
+    ("ranges-of-head", &["range-of-head"]),
+    ("if-range-weakly", &["if-range-weakly"]),
+    ("no-date-with-404", &["date-with-404"]),
+    ("date-in-another-form", &["date-is-a-date"]),
+    ("version-as-asked", &["version-of-answers-to-1-0"]),
+    ("length-with-204", &["no-length-with-204"]),
+];
+
+/// Each is found by the cases meant for it, and by no others.
+#[test]
+fn each_fault_is_found() {
+    let faults = Mutex::new(VecDeque::from(FAULTS));
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let next = faults.lock().expect("no thread has failed").pop_front();
+                    let Some((fault, cases)) = next else {
+                        return;
+                    };
+                    let (departs, skipped) = Server::start(fault).found(&[]);
+                    assert_eq!(departs, cases, "{fault}");
+                    assert_eq!(skipped, [""; 0], "{fault}");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_departure_is_explained() {
+    let server = Server::start("no-host");
+    assert_snapshot!(server.report(&["--only", "host-missing"]));
+}
+
+#[test]
+fn a_request_seen_where_none_is() {
+    let server = Server::start("first-length");
+    assert_snapshot!(server.report(&["--only", "smuggled-between-two-lengths"]));
+}
+
+#[test]
+fn a_group_of_a_right_server() {
+    let server = Server::start("right");
+    assert_snapshot!(server.report(&["--group", "host"]));
+}
+
+#[test]
+fn as_json() {
+    let server = Server::start("no-host");
+    assert_snapshot!(server.report(&["--only", "host-missing", "--json"]));
+}
+
+/// What departs from no MUST is shown, and the command succeeds.
+#[test]
+fn only_a_must_counts() {
+    let server = Server::start("scheme-by-case");
+    let report = server.report(&["--level", "should"]);
+    assert!(report.starts_with("exit code 0\n"), "{report}");
+    assert!(report.contains("\nabsolute-form-in-capitals: "), "{report}");
+    assert!(
+        report.contains("MUST 0, SHOULD 1, MAY 0, no rule 0"),
+        "{report}"
+    );
+    let report = server.report(&["--level", "must"]);
+    assert!(!report.contains("absolute-form-in-capitals"), "{report}");
+}
+
+#[test]
+fn a_server_that_dies_or_stands_still_is_reported() {
+    for fault in ["dies-of-noise", "hangs-at-noise"] {
+        let report = Server::start(fault).report(&["--group", "robustness"]);
+        assert!(report.starts_with("exit code 1\n"), "{report}");
+        assert!(report.contains("\nnoise: "), "{report}");
+        assert!(
+            report.contains("after this the server does not answer any more"),
+            "{report}"
+        );
+        assert!(report.contains("\nThe server is gone: "), "{report}");
+    }
+}
+
+/// A path that is named is the one that is asked for.
+#[test]
+fn a_path_that_is_named() {
+    let server = Server::start("right");
+    let named = server.report(&["--path", "/?a=b", "--only", "plain-get"]);
+    assert!(named.contains("GET /?a=b gets 200"), "{named}");
+    let refused = server.report(&["--path", "/none"]);
+    assert_eq!(
+        refused,
+        "exit code 1\nError: GET /none gets 404, and not 200\n"
+    );
+}
+
+#[test]
+fn what_cannot_be_probed_is_said_in_one_sentence() {
+    let server = Server::start("right");
+    let address = &*server.address;
+    for (arguments, code, words) in [
+        (&["192.0.2.1:80"][..], 2, "is not your own machine"),
+        (&["192.0.2.1:80", "--json"], 2, "--i-may-test-this-server"),
+        (&["127.0.0.1"], 2, "is not an address"),
+        (&["127.0.0.1:1"], 1, "does not answer a plain GET"),
+        (&[address, "--only", "nothing"], 2, "no case \"nothing\""),
+        (
+            &[address, "--group", "nothing"],
+            2,
+            "there are target, host",
+        ),
+        (
+            &[address, "--group", "smuggling", "--level", "should"],
+            2,
+            "no case of that level",
+        ),
+    ] {
+        let output = course(&[&["probe"], arguments].concat());
+        let said = text(&output);
+        assert!(said.starts_with(&format!("exit code {code}\n")), "{said}");
+        assert_eq!(said.lines().count(), 2, "{said}");
+        assert!(said.contains(words), "{said}");
+    }
+}
