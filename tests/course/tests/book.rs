@@ -285,5 +285,9 @@ fn the_differences_in_the_book_lead_from_chapter_to_chapter() {
         assert_eq!(patched, read(&new), "{old} to {new}");
         applied += 1;
     }
-    assert_eq!(applied, 13, "each chapter but the first has its difference");
+    let chapters = fs::read_dir(workspace().join("chapters")).expect("the chapters");
+    let names = chapters.map(|entry| entry.expect("a folder").file_name());
+    let chapters = names.filter(|name| name.to_string_lossy().starts_with("ch"));
+    let but_the_first = chapters.count() - 1;
+    assert_eq!(applied, but_the_first, "each has its difference");
 }
