@@ -19,7 +19,7 @@ use conversation::{Departure, Prober};
 use facts::{Facts, Page};
 use report::Outcome;
 
-pub use cases::Level;
+pub use cases::{Level, text_of};
 
 /// What the command line asks for.
 pub struct Options {

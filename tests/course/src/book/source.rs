@@ -10,6 +10,7 @@ use harness::checks::transcript_in;
 
 use crate::chapters::{Chapter, Course, read, without_tests};
 use crate::exercise::Exercise;
+use crate::probe;
 
 /// A source, as a comment names it: `code: common/src/head.rs`.
 pub enum Source<'a> {
@@ -27,6 +28,8 @@ pub enum Source<'a> {
     Exchange(Transcript),
     /// `wire: SNAPSHOT SNAPSHOT`: how two exchanges differ.
     Wire(Transcript, Transcript),
+    /// `case: NAME`: a case of the probe, with its rule.
+    Case(String),
     /// `console:` or `console: CHAPTER`: commands behind `$ `, each with what it
     /// prints; where a chapter is named, its server runs meanwhile.
     Console(Option<&'a Chapter>),
@@ -76,6 +79,9 @@ impl<'a> Source<'a> {
             ("diff", [old, new]) => Self::Diff(chapter(old)?, chapter(new)?),
             ("exchange", [name]) => Self::Exchange(snapshot(course, name)?),
             ("wire", [old, new]) => Self::Wire(snapshot(course, old)?, snapshot(course, new)?),
+            ("case", [name]) => {
+                Self::Case(probe::text_of(name).ok_or_else(|| format!("there is no case {name}"))?)
+            }
             ("console", []) => Self::Console(None),
             ("console", [name]) => Self::Console(Some(chapter(name)?)),
             ("log", []) => Self::Log,
@@ -133,6 +139,7 @@ impl<'a> Source<'a> {
                 };
                 unified("before", &steps(old), "after", &steps(new))
             }
+            Self::Case(text) => text.clone(),
             Self::Console(chapter) => match console.run(*chapter, old)? {
                 Some(content) => content,
                 None => return Ok(Content::Skipped),

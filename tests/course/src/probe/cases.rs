@@ -207,6 +207,22 @@ impl Cases {
     }
 }
 
+/// A case as it stands in the file, with its rule above it.
+pub fn text_of(name: &str) -> Option<String> {
+    let mut rule = "";
+    for block in CASES.split("\n\n").map(str::trim) {
+        if LEVEL_WORDS.iter().any(|(word, _)| block.starts_with(word)) {
+            rule = block;
+        } else if block
+            .split_once(": ")
+            .is_some_and(|(known, _)| known == name)
+        {
+            return Some(format!("{rule}\n\n{block}"));
+        }
+    }
+    None
+}
+
 /// Reads what stands below the name of a case: a transcript, in which what is wanted
 /// stands in place of what came.
 fn script_lines(script: &str) -> Option<Vec<Line>> {
