@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::play::{self, CLOSE_PATIENCE, Connection, PATIENCE, REST};
+use harness::play::{self, Connection, PATIENCE, REST};
 use harness::response::{self, Framing, Malformed, Response};
 use harness::transcript::Step;
 
@@ -134,7 +134,7 @@ impl Prober {
         Self {
             address,
             patience: PATIENCE,
-            close_patience: CLOSE_PATIENCE,
+            close_patience: PATIENCE,
         }
     }
 
