@@ -41,7 +41,7 @@ pub fn count(cases: &Cases, outcomes: &[Outcome], level: Level) -> usize {
 }
 
 pub fn heading(address: &str, facts: &Facts) {
-    say!("{BOLD}{address}{BOLD:#}");
+    say!("{BOLD}http://{address}{BOLD:#}");
     for line in facts.lines() {
         say!("  {line}");
     }
