@@ -830,7 +830,7 @@ fn exercise_no_number() {
 
 /// So many numbers come in several chunks.
 #[test]
-fn the_solution_sums_all_numbers() {
+fn exercise_all_numbers() {
     let server = solution();
     let mut client = server.connect();
     let request = get("/numbers?to=100000").replace("Host:", "TE: trailers\r\nHost:");

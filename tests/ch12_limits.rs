@@ -619,7 +619,6 @@ fn hostile_clients() {
 fn a_silent_crowd() {
     hostile::a_silent_crowd(&with_limits("connections_of_one=512"), the_page_is_served);
 }
-// The exercise
 
 fn solution() -> Server {
     Server::start_solution(CHAPTER, "ch12-solution")

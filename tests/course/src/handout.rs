@@ -33,6 +33,10 @@ const PARTS: [&str; 14] = [
     "vendor",
 ];
 
+/// What the names of solutions end in. Other examples stay.
+const SOLUTION: &str = "-solution";
+const SOLUTION_FILE: &str = "-solution.rs";
+
 /// Tests of the course itself, which know the solutions and wrong answers, and the
 /// servers that they check.
 const TESTS_OF_THE_COURSE: [&str; 2] = ["tests/course/tests/", "tests/course/servers/"];
@@ -66,7 +70,7 @@ pub fn handout(course: &Course, folder: &Path, no_last_hint: bool) -> anyhow::Re
         let is_left_out = TESTS_OF_THE_COURSE
             .iter()
             .any(|tests| path.starts_with(tests))
-            || path.starts_with("chapters/") && path.contains("/examples/");
+            || path.starts_with("chapters/") && path.ends_with(SOLUTION_FILE);
         if is_left_out {
             continue;
         }
@@ -165,7 +169,7 @@ fn without_fold(text: &str, comment: &str) -> Option<String> {
 
 /// A paragraph without the sentences that lead to a solution.
 fn without_solution(paragraph: &str) -> String {
-    let names_one = |text: &str| text.contains("/examples/") || text.contains("--example ");
+    let names_one = |text: &str| text.contains(SOLUTION);
     if !names_one(paragraph) {
         return paragraph.to_owned();
     }
@@ -328,10 +332,13 @@ mod tests {
         for (with, without) in [
             ("No. Nothing.", "No. Nothing."),
             (
-                "Check it with `a.b`. The\nsolution is `chapters/a/examples/a.rs`, and\n`b` runs it.",
+                "Check it with `a.b`. The\nsolution is `chapters/a/examples/a-solution.rs`, and\n`b` runs it.",
                 "Check it with `a.b`.",
             ),
-            ("`cargo run --example a` runs it.\nAnd more.", "And more."),
+            (
+                "`cargo run --example a-solution` runs it.\nAnd more.",
+                "And more.",
+            ),
         ] {
             assert_eq!(without_solution(with), without);
         }

@@ -65,7 +65,7 @@ fn there_is_no_way_to_a_solution() {
     let book = handout.read("BOOK.md");
     for words in [
         "solution.rs",
-        "--example",
+        "-solution",
         "## For the teacher",
         "#for-the-teacher",
     ] {
@@ -76,7 +76,9 @@ fn there_is_no_way_to_a_solution() {
     for chapter in chapters() {
         let folder = handout.path().join("chapters").join(&chapter);
         assert!(folder.join("src/main.rs").exists(), "{chapter}");
-        assert!(!folder.join("examples").exists(), "{chapter}");
+        let short = chapter.split('-').next().unwrap_or_default();
+        let solution = folder.join(format!("examples/{short}-solution.rs"));
+        assert!(!solution.exists(), "{chapter}");
         let tests = handout.read(&format!("tests/{}.rs", chapter.replace('-', "_")));
         assert!(!tests.contains("exercise"), "{chapter}: {tests}");
         assert!(!tests.contains("solution"), "{chapter}: {tests}");
