@@ -138,6 +138,10 @@ fn run_one(course: &Course, command: &str, port: Option<&str>) -> Result<String,
 fn tidy(printed: &str, port: Option<&str>) -> String {
     let mut tidied = String::new();
     for line in printed.replace('\r', "").split_inclusive('\n') {
+        // A terminal shows what is waited for, and lets it go with the wait.
+        if line.starts_with("Waiting for `") {
+            continue;
+        }
         let mut line = line.to_owned();
         if let Some(port) = port {
             line = line.replace(&format!(":{port}"), &format!(":{PORT}"));
