@@ -5,6 +5,10 @@ use std::collections::{BinaryHeap, HashMap};
 use std::hash::Hash;
 use std::time::Instant;
 
+/// How many moments may stand in the order for nobody, besides as many as there are for
+/// somebody.
+const FEW: usize = 64;
+
 /// Moments, each for somebody.
 ///
 /// Most clients do something before their time is over, and then have a new moment, which
@@ -65,6 +69,19 @@ impl<K: Copy + Eq + Hash + Ord> Deadlines<K> {
     /// Takes somebody's moment away.
     pub fn clear(&mut self, who: K) {
         self.of.remove(&who);
+        if self.order.len() > 2 * self.of.len() + FEW {
+            self.tidy_up();
+        }
+    }
+
+    /// Takes those moments out of the order that stand there for nobody any more. Else as
+    /// many would gather as clients come and go in the longest time that one may take.
+    fn tidy_up(&mut self) {
+        let Self { order, of } = self;
+        let stands = |Reverse((moment, who)): &Reverse<(Instant, K)>| {
+            of.get(who).is_some_and(|moments| moments.stands == *moment)
+        };
+        order.retain(stands);
     }
 
     /// When it is worth looking again; that may be earlier than somebody is due.
@@ -150,9 +167,10 @@ mod tests {
     fn who_comes_and_goes_leaves_nothing() {
         let start = Instant::now();
         let mut deadlines = Deadlines::default();
-        for who in 0..1000 {
+        for who in 0..100_000 {
             deadlines.set(who, start);
             deadlines.clear(who);
+            assert!(deadlines.order.len() <= FEW);
         }
         assert_eq!(deadlines.take_due(start), None);
         assert!(deadlines.order.is_empty() && deadlines.of.is_empty());
