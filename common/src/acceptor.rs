@@ -107,6 +107,8 @@ impl<'a> Acceptor<'a> {
                     welcome(Client::new(line, connection, place, self.stop.begin()));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
+                // One that hung up while it waited is no reason to rest from the others.
+                Err(error) if is_of_one(error.kind()) => {}
                 Err(error) => {
                     log_error(format_args!("cannot accept a connection: {error}"));
                     return Some(Instant::now() + REST);
@@ -115,4 +117,11 @@ impl<'a> Acceptor<'a> {
         }
         Some(Instant::now())
     }
+}
+
+fn is_of_one(error: ErrorKind) -> bool {
+    matches!(
+        error,
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
+    )
 }
