@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use anyhow::Context;
+use mio::event::Event;
 use mio::net::TcpStream;
 
 use crate::admission::Place;
@@ -38,15 +39,44 @@ pub struct Client {
     _under_way: UnderWay,
 }
 
+/// What was heard of a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sign {
+    may_read: bool,
+    may_write: bool,
+    has_ended: bool,
+}
+
 /// What a client needs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Another turn, as it has more to do.
     Turn,
-    /// That something comes, or can be sent, or that it is so late.
-    Sign(Instant),
+    /// A sign, or its [`Client::deadline`].
+    Sign,
     /// Nothing: it is gone.
     End,
+}
+
+impl Sign {
+    /// Adds what was heard later.
+    pub fn add(&mut self, later: Sign) {
+        self.may_read |= later.may_read;
+        self.may_write |= later.may_write;
+        self.has_ended |= later.has_ended;
+    }
+}
+
+impl From<&Event> for Sign {
+    fn from(event: &Event) -> Self {
+        // Of an end, and of an error, hears who reads or writes next.
+        let is_over = event.is_error();
+        Self {
+            may_read: event.is_readable() || event.is_read_closed() || is_over,
+            may_write: event.is_writable() || event.is_write_closed() || is_over,
+            has_ended: event.is_read_closed(),
+        }
+    }
 }
 
 impl Client {
@@ -75,8 +105,9 @@ impl Client {
     }
 
     /// Lets the connection end, as [`Connection::wind_up`] does.
-    pub fn wind_up(&mut self) {
+    pub fn wind_up(&mut self, now: Instant) {
         self.winds_up = true;
+        self.connection.time_passes(now);
         self.connection.wind_up();
     }
 
@@ -85,10 +116,23 @@ impl Client {
         self.winds_up
     }
 
-    /// Something has come of this client, and perhaps its end.
-    pub fn sign(&mut self, has_ended: bool) {
-        self.may_read = true;
-        self.has_ended |= has_ended;
+    /// Hears a sign of this client. Whether it can go on with it: that something can be
+    /// sent is nothing to one that waits for more to come, and some systems say it often.
+    pub fn hear(&mut self, sign: Sign) -> bool {
+        self.may_read |= sign.may_read;
+        self.has_ended |= sign.has_ended;
+        match self.connection.waits_for() {
+            Wait::ToWrite(_) => sign.may_write,
+            _ => sign.may_read || (sign.may_write && self.line.has_unsent()),
+        }
+    }
+
+    /// Until when it may wait for the first sign.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.connection.waits_for() {
+            Wait::ToRead(until) | Wait::ToWrite(until) | Wait::ToLinger(until) => Some(until),
+            Wait::ToClose => None,
+        }
     }
 
     /// Goes on with this client for a turn, and never waits. What it sends is read into
@@ -100,11 +144,8 @@ impl Client {
         respond: &impl Fn(&Request) -> Response,
     ) -> Next {
         // One client's answer must not end the thread that many share.
-        let went_on = catch_unwind(AssertUnwindSafe(|| {
-            self.connection.time_passes(now);
-            self.try_to_go_on(now, piece, respond)
-        }));
-        match went_on {
+        let turn = AssertUnwindSafe(|| self.try_to_go_on(now, piece, respond));
+        match catch_unwind(turn) {
             Ok(Ok(next)) => next,
             Ok(Err(error)) => {
                 log_error(&error);
@@ -136,7 +177,12 @@ impl Client {
             };
             match moved {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return Ok(Next::Sign(until));
+                    if now < until {
+                        return Ok(Next::Sign);
+                    }
+                    // Only who has really sent nothing is late, and not who had to wait
+                    // for its turn.
+                    self.connection.time_passes(now);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 moved => moved.context("the connection broke")?,

@@ -130,7 +130,7 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
                 entrance = None;
                 self.ends_at = Some(now + self.stop.time());
                 for (number, guest) in &mut self.clients {
-                    guest.client.wind_up();
+                    guest.client.wind_up(now);
                     if !guest.is_ready {
                         guest.is_ready = true;
                         self.ready.push_back(*number);
@@ -154,10 +154,11 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
                     LISTENER => knocks = true,
                     WAKER => {}
                     Token(number) => {
-                        if let Some(guest) = self.clients.get_mut(&number) {
-                            guest.client.sign(event.is_read_closed());
+                        if let Some(guest) = self.clients.get_mut(&number)
+                            && guest.client.hear(event.into())
+                        {
+                            self.event_of(number, now);
                         }
-                        self.event_of(number, now);
                     }
                 }
             }
@@ -211,12 +212,15 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
 
     fn welcome(&mut self, mut client: Client) {
         let number = self.next_number;
-        self.next_number += 1;
+        // Where a number has 32 bits, they begin again after some years.
+        self.next_number = number.wrapping_add(1).max(FIRST_CLIENT);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
         match registry.register(client.socket(), Token(number), interest) {
-            // That something can be sent is an event that comes at once.
             Ok(()) => {
+                if let Some(until) = client.deadline() {
+                    self.deadlines.set(number, until);
+                }
                 let is_ready = false;
                 self.clients.insert(number, Guest { client, is_ready });
             }
@@ -244,7 +248,11 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
         guest.is_ready = next == Next::Turn;
         match next {
             Next::Turn => self.ready.push_back(number),
-            Next::Sign(until) => self.deadlines.set(number, until),
+            Next::Sign => {
+                if let Some(until) = guest.client.deadline() {
+                    self.deadlines.set(number, until);
+                }
+            }
             Next::End => {
                 self.clients.remove(&number);
                 self.deadlines.clear(number);

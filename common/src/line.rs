@@ -27,6 +27,12 @@ pub trait Line: Read + Write + Send {
         cfg!(unix)
     }
 
+    /// Whether something that was written has not been sent yet, so that it matters when
+    /// it can be, also to a client that sends nothing else.
+    fn has_unsent(&self) -> bool {
+        false
+    }
+
     /// Whether it is plain that the client speaks another language than this line does.
     fn is_misunderstood(&self) -> bool {
         false

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::acceptor::Acceptor;
-use crate::client::{Client, Next};
+use crate::client::{Client, Next, Sign};
 use crate::deadlines::Deadlines;
 use crate::log::log_error;
 use crate::request::Request;
@@ -33,9 +33,10 @@ const LOOK: Duration = Duration::from_millis(100);
 
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
+const FIRST_CLIENT: usize = 2;
 
 /// A client on its way to a worker or back, with its number.
-type Turn = (usize, Client);
+type Turn = (usize, Box<Client>);
 
 /// Serves those whom the acceptor lets in until the server is to stop, and then until the
 /// last of them is gone, for [`Stop::time`](crate::Stop::time) at the most. Gives how many are cut off.
@@ -48,7 +49,7 @@ pub fn serve(
 ) -> anyhow::Result<usize> {
     let poll = Poll::new()?;
     let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-    // No client waits there twice, so that there is always room for all.
+    // No client stands there twice, so that there is always room for all.
     let (to_work, work) = sync_channel(acceptor.limits().connections);
     let (done, back) = channel();
     let (work, respond) = (Arc::new(Mutex::new(work)), Arc::new(respond));
@@ -63,7 +64,7 @@ pub fn serve(
         waiting: HashMap::new(),
         away: HashMap::new(),
         deadlines: Deadlines::default(),
-        next_number: WAKER.0 + 1,
+        next_number: FIRST_CLIENT,
         to_work,
         back,
         ends_at: None,
@@ -86,19 +87,21 @@ fn take_turns(
         };
         let next = client.go_on(Instant::now(), &mut piece, respond);
         // Where nobody wants it back, the server has ended.
-        if done.send(((number, client), next)).is_err() || waker.wake().is_err() {
+        if done.send(((number, client), next)).is_err() {
             return;
         }
+        // Where this fails, it is found at the next look.
+        let _ = waker.wake();
     }
 }
 
-/// Where clients wait. Each has a number that no other ever had, so no sign that comes
+/// Where clients wait. Each has a number that no other one has had, so no sign that comes
 /// late can be taken for one of a client that came after it.
 struct Lobby {
     poll: Poll,
-    waiting: HashMap<usize, Client>,
-    /// Those who are with a worker, and whether a sign of them has come meanwhile.
-    away: HashMap<usize, bool>,
+    waiting: HashMap<usize, Box<Client>>,
+    /// Those who are with a worker, or on their way, and what was heard of them meanwhile.
+    away: HashMap<usize, Sign>,
     deadlines: Deadlines<usize>,
     next_number: usize,
     to_work: SyncSender<Turn>,
@@ -117,7 +120,7 @@ impl Lobby {
             if stop.is_asked() && acceptor.take().is_some() {
                 self.ends_at = Some(now + stop.time());
                 for number in self.waiting.keys().copied().collect::<Vec<_>>() {
-                    self.sign_of(number, false)?;
+                    self.give_away(number, now)?;
                 }
             }
             let left = self.waiting.len() + self.away.len();
@@ -130,23 +133,23 @@ impl Lobby {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
                 _ => {}
             }
+            let now = Instant::now();
             let mut knocks = false;
             for event in &events {
                 match event.token() {
                     LISTENER => knocks = true,
                     WAKER => {}
-                    Token(number) => self.sign_of(number, event.is_read_closed())?,
+                    Token(number) => self.hear(number, event.into(), now)?,
                 }
             }
-            let now = Instant::now();
             while let Some(number) = self.deadlines.take_due(now) {
                 match Token(number) {
                     LISTENER => knocks = true,
-                    _ => self.sign_of(number, false)?,
+                    _ => self.give_away(number, now)?,
                 }
             }
             while let Ok(((number, client), next)) = self.back.try_recv() {
-                self.take_back(number, client, next)?;
+                self.take_back(number, client, next, now)?;
             }
             if let Some(acceptor) = acceptor.as_mut().filter(|_| knocks)
                 && let Some(again) = acceptor.accept(|client| self.welcome(client))
@@ -157,54 +160,69 @@ impl Lobby {
     }
 
     /// Takes in a client who has just knocked.
-    fn welcome(&mut self, mut client: Client) {
-        let number = self.next_number;
-        self.next_number += 1;
+    fn welcome(&mut self, client: Client) {
+        let (number, mut client) = (self.next_number, Box::new(client));
+        // Where a number has 32 bits, they begin again after some years.
+        self.next_number = number.wrapping_add(1).max(FIRST_CLIENT);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
         match registry.register(client.socket(), Token(number), interest) {
-            // That something can be sent is a sign that comes at once.
-            Ok(()) => drop(self.waiting.insert(number, client)),
+            Ok(()) => self.let_wait(number, client),
             Err(error) => log_error(format_args!("cannot wait for a client: {error}")),
         }
     }
 
-    /// Something has come of a client, or its time is over: a worker is to have a look.
-    fn sign_of(&mut self, number: usize, has_ended: bool) -> anyhow::Result<()> {
-        if let Some(has_sign) = self.away.get_mut(&number) {
-            *has_sign = true;
-        } else if let Some(mut client) = self.waiting.remove(&number) {
-            client.sign(has_ended);
-            self.deadlines.clear(number);
-            self.give_away(number, client)?;
+    fn let_wait(&mut self, number: usize, client: Box<Client>) {
+        if let Some(until) = client.deadline() {
+            self.deadlines.set(number, until);
+        }
+        self.waiting.insert(number, client);
+    }
+
+    /// Something was heard of a client: where it can go on with that, a worker is to.
+    fn hear(&mut self, number: usize, sign: Sign, now: Instant) -> anyhow::Result<()> {
+        if let Some(heard) = self.away.get_mut(&number) {
+            heard.add(sign);
+        } else if let Some(client) = self.waiting.get_mut(&number)
+            && client.hear(sign)
+        {
+            self.give_away(number, now)?;
         }
         Ok(())
     }
 
-    fn give_away(&mut self, number: usize, mut client: Client) -> anyhow::Result<()> {
+    /// Gives a client that waits to a worker. Its deadline stays: it has another one, and
+    /// mostly a later one, before that comes.
+    fn give_away(&mut self, number: usize, now: Instant) -> anyhow::Result<()> {
+        let Some(mut client) = self.waiting.remove(&number) else {
+            return Ok(());
+        };
         if self.ends_at.is_some() {
-            client.wind_up();
+            client.wind_up(now);
         }
-        self.away.insert(number, false);
+        self.away.insert(number, Sign::default());
         let given = self.to_work.send((number, client));
         given.map_err(|_| anyhow::anyhow!("there are no workers left"))
     }
 
-    fn take_back(&mut self, number: usize, mut client: Client, next: Next) -> anyhow::Result<()> {
-        let has_sign = self.away.remove(&number).unwrap_or_default();
-        if has_sign {
-            // It may have told the end, so all that there is has to be read.
-            client.sign(true);
+    fn take_back(
+        &mut self,
+        number: usize,
+        mut client: Box<Client>,
+        next: Next,
+        now: Instant,
+    ) -> anyhow::Result<()> {
+        let heard = self.away.remove(&number).unwrap_or_default();
+        if next == Next::End {
+            self.deadlines.clear(number);
+            return Ok(());
         }
         let knows = self.ends_at.is_none() || client.winds_up();
-        match next {
-            Next::End => {}
-            Next::Sign(until) if !has_sign && knows => {
-                self.deadlines.set(number, until);
-                self.waiting.insert(number, client);
-            }
-            Next::Sign(_) | Next::Turn => self.give_away(number, client)?,
+        let goes_on = client.hear(heard) || next == Next::Turn || !knows;
+        self.let_wait(number, client);
+        match goes_on {
+            true => self.give_away(number, now),
+            false => Ok(()),
         }
-        Ok(())
     }
 }

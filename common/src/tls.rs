@@ -107,19 +107,25 @@ impl TlsLine {
 
     /// Receives what is to be opened. Gives whether there was anything.
     fn receive(&mut self) -> io::Result<()> {
+        // What of this could not be sent before may be what the client waits for.
+        self.send_what_can_be()?;
         self.tls.read_tls(&mut self.tcp)?;
         let opened = self.tls.process_new_packets();
         if !self.tls.is_handshaking() {
             self.handshake = None;
         }
-        // What TLS itself has to say, an alert too, goes out; whether it can just now is
-        // no affair of who reads.
-        match self.send() {
-            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
-            _ => {}
-        }
+        self.send_what_can_be()?;
         opened.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
         Ok(())
+    }
+
+    /// Sends what TLS itself has to say, an alert too. Whether it can just now is no affair
+    /// of who reads.
+    fn send_what_can_be(&mut self) -> io::Result<()> {
+        match self.send() {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -186,6 +192,10 @@ impl Line for TlsLine {
     fn short_is_all(&self) -> bool {
         // More may have been opened than there was room for.
         self.language == Language::Plain && cfg!(unix)
+    }
+
+    fn has_unsent(&self) -> bool {
+        self.tls.wants_write()
     }
 
     fn is_misunderstood(&self) -> bool {
