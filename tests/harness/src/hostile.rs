@@ -123,6 +123,16 @@ pub fn a_body_that_comes_slowly(server: &Server, head: &str) -> String {
     exchange.finish()
 }
 
+/// Lets a client come that sends this, reads so many bytes of what comes back, and is
+/// gone then with a reset.
+pub fn reset_after(server: &Server, sent: &str, read: usize) {
+    let mut client = server.connect();
+    client.write_all(sent.as_bytes()).expect("cannot send");
+    let mut received = vec![0; read];
+    client.read_exact(&mut received).expect("cannot receive");
+    reset(client);
+}
+
 /// Sends what the server will take of it. One that has heard enough closes,
 /// and then the rest cannot be sent.
 fn send(mut stream: TcpStream, bytes: &[u8]) -> Option<TcpStream> {
