@@ -125,3 +125,64 @@ fn is_of_one(error: ErrorKind) -> bool {
         ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access_log::AccessLog;
+    use std::io::Read;
+    use std::net::TcpStream;
+
+    /// Lets in whoever knocks, with these limits, and gives who came and when it wants to
+    /// look again.
+    fn accept(knocking: usize, limits: &str, is_asked: bool) -> (usize, [Option<Instant>; 2]) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let limits = Limits::default().but_for(limits).unwrap();
+        let log = AccessLog::start(1, io::sink()).unwrap();
+        let admission = Admission::start(limits, log).unwrap();
+        let stop = Stop::new(Duration::ZERO);
+        let mut acceptor = Acceptor::new(listener, &admission, &stop, |_| true).unwrap();
+        let mut clients: Vec<TcpStream> = (0..knocking)
+            .map(|_| TcpStream::connect(address).unwrap())
+            .collect();
+        if is_asked {
+            stop.ask();
+        }
+        let mut admitted = Vec::new();
+        let again = [(); 2].map(|()| acceptor.accept(|client| admitted.push(client)));
+        for client in &mut clients[admitted.len()..] {
+            let mut received = String::new();
+            client.read_to_string(&mut received).unwrap();
+            assert_eq!(
+                received.starts_with("HTTP/1.1 503 "),
+                !is_asked,
+                "{received}"
+            );
+        }
+        (admitted.len(), again)
+    }
+
+    #[test]
+    fn who_knocks_is_let_in_and_nobody_is_waited_for() {
+        assert_eq!(accept(0, "", false), (0, [None, None]));
+        assert_eq!(accept(3, "", false), (3, [None, None]));
+    }
+
+    #[test]
+    fn a_crowd_is_let_in_by_and_by() {
+        let (admitted, again) = accept(AT_ONCE + 1, "", false);
+        assert_eq!(admitted, AT_ONCE + 1);
+        assert!(matches!(again, [Some(_), None]));
+    }
+
+    #[test]
+    fn who_has_no_place_is_told_so() {
+        assert_eq!(accept(3, "connections=2", false), (2, [None, None]));
+    }
+
+    #[test]
+    fn nobody_is_let_in_once_the_server_is_to_stop() {
+        assert_eq!(accept(3, "", true), (0, [None, None]));
+    }
+}

@@ -36,7 +36,7 @@ pub struct Client {
     has_ended: bool,
     is_half_closed: bool,
     winds_up: bool,
-    _under_way: UnderWay,
+    under_way: UnderWay,
 }
 
 /// What was heard of a client.
@@ -95,7 +95,7 @@ impl Client {
             has_ended: false,
             is_half_closed: false,
             winds_up: false,
-            _under_way: under_way,
+            under_way,
         }
     }
 
@@ -104,14 +104,7 @@ impl Client {
         self.line.socket()
     }
 
-    /// Lets the connection end, as [`Connection::wind_up`] does.
-    pub fn wind_up(&mut self, now: Instant) {
-        self.winds_up = true;
-        self.connection.time_passes(now);
-        self.connection.wind_up();
-    }
-
-    /// Whether it was told so.
+    /// Whether it has heard that the server is to stop, and so comes to its end.
     pub fn winds_up(&self) -> bool {
         self.winds_up
     }
@@ -175,9 +168,15 @@ impl Client {
                 Wait::ToRead(until) => (until, self.read(now, piece)),
                 Wait::ToLinger(until) => (until, self.linger(now, piece)),
             };
+            // What has come by now is still answered, as the last.
+            let is_to_end = self.under_way.is_to_end() && !self.winds_up;
+            if is_to_end {
+                self.winds_up = true;
+                self.connection.wind_up();
+            }
             match moved {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if now < until {
+                    if now < until && !is_to_end {
                         return Ok(Next::Sign);
                     }
                     // Only who has really sent nothing is late, and not who had to wait
@@ -233,5 +232,149 @@ impl Client {
         let to_send = self.connection.to_send().context("a response is cut off")?;
         let sent = self.line.write(to_send);
         Ok(sent.map(|length| self.connection.sent(length, now)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access_log::AccessLog;
+    use crate::admission::Admission;
+    use crate::limits::Limits;
+    use crate::stop::Stop;
+    use std::io::Write;
+    use std::net::{Shutdown, TcpListener};
+    use std::time::Duration;
+
+    const GET: &[u8] = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+    const READABLE: Sign = Sign {
+        may_read: true,
+        may_write: false,
+        has_ended: false,
+    };
+    const WRITABLE: Sign = Sign {
+        may_read: false,
+        may_write: true,
+        has_ended: false,
+    };
+
+    /// Both ends of a connection, and the moment at which it began.
+    fn client() -> (std::net::TcpStream, Client, Instant) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let other_end = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, address) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let log = AccessLog::start(1, io::sink()).unwrap();
+        let place = Admission::start(Limits::default(), log).unwrap();
+        let place = place.admit(address.ip()).unwrap();
+        let (began, stop) = (Instant::now(), Stop::new(Duration::ZERO));
+        let connection = Connection::new(place.limits.times, began);
+        let line = Box::new(TcpStream::from_std(stream));
+        let client = Client::new(line, connection, place, stop.begin());
+        (other_end, client, began)
+    }
+
+    /// Waits until so much has come, or the end.
+    fn has_come(client: &mut Client, length: usize) {
+        let mut room = vec![0; length.max(1)];
+        while !matches!(client.socket().peek(&mut room), Ok(came) if came == length) {
+            std::thread::yield_now();
+        }
+    }
+
+    fn go_on(client: &mut Client, now: Instant) -> Next {
+        client.go_on(now, &mut [0; 4096], &|request: &Request| {
+            assert_ne!(request.path(), "/panic", "an answer that fails");
+            let length = if request.path() == "/long" {
+                1 << 20
+            } else {
+                1
+            };
+            Response::html("200 OK", "page".repeat(length))
+        })
+    }
+
+    #[test]
+    fn a_request_is_answered_in_one_turn() {
+        let (mut other_end, mut client, now) = client();
+        assert_eq!(go_on(&mut client, now), Next::Sign);
+        other_end.write_all(GET).unwrap();
+        has_come(&mut client, GET.len());
+        assert!(client.hear(READABLE));
+        assert_eq!(go_on(&mut client, now), Next::Sign);
+        let mut answer = [0; 4096];
+        let length = io::Read::read(&mut other_end, &mut answer).unwrap();
+        assert!(answer[..length].ends_with(b"\r\n\r\npage"));
+    }
+
+    #[test]
+    fn an_end_that_came_with_the_last_bytes_needs_no_other_sign() {
+        let (mut other_end, mut client, now) = client();
+        other_end.write_all(GET).unwrap();
+        other_end.shutdown(Shutdown::Write).unwrap();
+        has_come(&mut client, GET.len());
+        assert!(client.hear(Sign {
+            has_ended: true,
+            ..READABLE
+        }));
+        assert_eq!(go_on(&mut client, now), Next::End);
+    }
+
+    #[test]
+    fn a_panic_ends_its_client_alone() {
+        let (mut other_end, mut client, now) = client();
+        let request = b"GET /panic HTTP/1.1\r\nHost: a\r\n\r\n";
+        other_end.write_all(request).unwrap();
+        has_come(&mut client, request.len());
+        assert_eq!(go_on(&mut client, now), Next::End);
+    }
+
+    #[test]
+    fn who_has_much_to_do_has_its_turn_and_then_another_one() {
+        let (mut other_end, mut client, now) = client();
+        let sent = GET.repeat(1000);
+        other_end.write_all(&sent).unwrap();
+        has_come(&mut client, sent.len());
+        let mut turns = 1;
+        while go_on(&mut client, now) == Next::Turn {
+            turns += 1;
+        }
+        // In each step it reads 4,096 bytes, or answers them.
+        assert!(turns > sent.len() / 4096 / TURN, "{turns}");
+    }
+
+    #[test]
+    fn what_came_in_time_counts_also_when_its_turn_comes_late() {
+        let late = Duration::from_secs(3600);
+        let (mut other_end, mut client, now) = client();
+        other_end.write_all(GET).unwrap();
+        has_come(&mut client, GET.len());
+        assert_eq!(go_on(&mut client, now + late), Next::Sign);
+        // After that nothing came.
+        assert_eq!(go_on(&mut client, now + 2 * late), Next::End);
+    }
+
+    #[test]
+    fn signs_that_count_and_signs_that_do_not() {
+        let (other_end, mut client, now) = client();
+        assert_eq!(go_on(&mut client, now), Next::Sign);
+        assert!(client.hear(READABLE));
+        assert!(!client.hear(WRITABLE));
+        // It asks for more than can be sent to who does not read.
+        let long = b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100);
+        (&other_end).write_all(&long).unwrap();
+        has_come(&mut client, long.len());
+        while go_on(&mut client, now) == Next::Turn {}
+        assert!(!client.hear(READABLE));
+        assert!(client.hear(WRITABLE));
+    }
+
+    #[test]
+    fn signs_add_up() {
+        let mut heard = Sign::default();
+        for sign in [READABLE, WRITABLE, Sign::default()] {
+            heard.add(sign);
+        }
+        assert!(heard.may_read && heard.may_write && !heard.has_ended);
     }
 }

@@ -130,7 +130,6 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
                 entrance = None;
                 self.ends_at = Some(now + self.stop.time());
                 for (number, guest) in &mut self.clients {
-                    guest.client.wind_up(now);
                     if !guest.is_ready {
                         guest.is_ready = true;
                         self.ready.push_back(*number);

@@ -120,7 +120,7 @@ impl Lobby {
             if stop.is_asked() && acceptor.take().is_some() {
                 self.ends_at = Some(now + stop.time());
                 for number in self.waiting.keys().copied().collect::<Vec<_>>() {
-                    self.give_away(number, now)?;
+                    self.give_away(number)?;
                 }
             }
             let left = self.waiting.len() + self.away.len();
@@ -139,17 +139,17 @@ impl Lobby {
                 match event.token() {
                     LISTENER => knocks = true,
                     WAKER => {}
-                    Token(number) => self.hear(number, event.into(), now)?,
+                    Token(number) => self.hear(number, event.into())?,
                 }
             }
             while let Some(number) = self.deadlines.take_due(now) {
                 match Token(number) {
                     LISTENER => knocks = true,
-                    _ => self.give_away(number, now)?,
+                    _ => self.give_away(number)?,
                 }
             }
             while let Ok(((number, client), next)) = self.back.try_recv() {
-                self.take_back(number, client, next, now)?;
+                self.take_back(number, client, next)?;
             }
             if let Some(acceptor) = acceptor.as_mut().filter(|_| knocks)
                 && let Some(again) = acceptor.accept(|client| self.welcome(client))
@@ -180,26 +180,23 @@ impl Lobby {
     }
 
     /// Something was heard of a client: where it can go on with that, a worker is to.
-    fn hear(&mut self, number: usize, sign: Sign, now: Instant) -> anyhow::Result<()> {
+    fn hear(&mut self, number: usize, sign: Sign) -> anyhow::Result<()> {
         if let Some(heard) = self.away.get_mut(&number) {
             heard.add(sign);
         } else if let Some(client) = self.waiting.get_mut(&number)
             && client.hear(sign)
         {
-            self.give_away(number, now)?;
+            self.give_away(number)?;
         }
         Ok(())
     }
 
     /// Gives a client that waits to a worker. Its deadline stays: it has another one, and
     /// mostly a later one, before that comes.
-    fn give_away(&mut self, number: usize, now: Instant) -> anyhow::Result<()> {
-        let Some(mut client) = self.waiting.remove(&number) else {
+    fn give_away(&mut self, number: usize) -> anyhow::Result<()> {
+        let Some(client) = self.waiting.remove(&number) else {
             return Ok(());
         };
-        if self.ends_at.is_some() {
-            client.wind_up(now);
-        }
         self.away.insert(number, Sign::default());
         let given = self.to_work.send((number, client));
         given.map_err(|_| anyhow::anyhow!("there are no workers left"))
@@ -210,19 +207,186 @@ impl Lobby {
         number: usize,
         mut client: Box<Client>,
         next: Next,
-        now: Instant,
     ) -> anyhow::Result<()> {
         let heard = self.away.remove(&number).unwrap_or_default();
         if next == Next::End {
             self.deadlines.clear(number);
             return Ok(());
         }
+        // One that had its turn while the server was asked to stop has not heard of it.
         let knows = self.ends_at.is_none() || client.winds_up();
         let goes_on = client.hear(heard) || next == Next::Turn || !knows;
         self.let_wait(number, client);
         match goes_on {
-            true => self.give_away(number, now),
+            true => self.give_away(number),
             false => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access_log::AccessLog;
+    use crate::admission::Admission;
+    use crate::limits::Limits;
+    use crate::stop::Stop;
+    use std::io::{Read, Write};
+    use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+    use std::thread::JoinHandle;
+
+    /// A pool whose answers to `/wait` wait until they are let.
+    struct Tried {
+        address: SocketAddr,
+        stop: Stop,
+        /// Says that an answer waits.
+        waits: Receiver<()>,
+        /// While this is kept, they do.
+        let_go: Option<Sender<()>>,
+        served: JoinHandle<anyhow::Result<usize>>,
+    }
+
+    impl Tried {
+        fn start(limits: &str) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let log = AccessLog::start(1000, std::io::sink()).unwrap();
+            let limits = Limits::default().but_for(limits).unwrap();
+            let admission = Admission::start(limits, log).unwrap();
+            let stop = Stop::new(Duration::from_secs(60));
+            let (has_come, waits) = channel();
+            let (let_go, goes) = channel::<()>();
+            let goes = Mutex::new(goes);
+            let respond = move |request: &Request| {
+                match request.path() {
+                    "/panic" => panic!("an answer that fails"),
+                    "/wait" => {
+                        has_come.send(()).unwrap();
+                        let _ = goes.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                    }
+                    _ => {}
+                }
+                Response::html("200 OK", request.target.clone())
+            };
+            let asked = stop.clone();
+            let served = thread::spawn(move || {
+                let acceptor = Acceptor::new(listener, &admission, &asked, |_| true)?;
+                serve(acceptor, respond)
+            });
+            let let_go = Some(let_go);
+            Self {
+                address,
+                stop,
+                waits,
+                let_go,
+                served,
+            }
+        }
+
+        fn client(&self, sent: &str) -> TcpStream {
+            let mut client = TcpStream::connect(self.address).unwrap();
+            client.write_all(sent.as_bytes()).unwrap();
+            client
+        }
+
+        /// As many clients whose answers wait as there are workers.
+        fn busy_clients(&self) -> Vec<TcpStream> {
+            let busy = (0..WORKERS).map(|_| self.client(&get("/wait"))).collect();
+            (0..WORKERS).for_each(|_| self.waits.recv().unwrap());
+            busy
+        }
+    }
+
+    fn get(path: &str) -> String {
+        format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")
+    }
+
+    /// Ends, and gives what comes until the server does too.
+    fn rest(mut client: TcpStream) -> String {
+        client.shutdown(Shutdown::Write).unwrap();
+        let mut received = String::new();
+        client.read_to_string(&mut received).unwrap();
+        received
+    }
+
+    #[test]
+    fn a_panic_costs_one_client_and_no_worker() {
+        let tried = Tried::start("");
+        for _ in 0..3 * WORKERS {
+            let mut received = Vec::new();
+            let mut client = tried.client(&get("/panic"));
+            client.read_to_end(&mut received).unwrap();
+            assert_eq!(received, b"");
+        }
+        assert!(rest(tried.client(&get("/a"))).ends_with("/a"));
+    }
+
+    /// Each client stands in the queue once, however many signs come of it: so there is
+    /// room for all that may be there, and the lobby goes on.
+    #[test]
+    fn there_is_room_for_all_clients_in_the_queue() {
+        const QUEUED: usize = 20;
+        let mut tried = Tried::start(&format!("connections={}", WORKERS + QUEUED));
+        let busy = tried.busy_clients();
+        let mut queued: Vec<TcpStream> = (0..QUEUED).map(|_| tried.client("")).collect();
+        for byte in get("/a").bytes() {
+            for client in &mut queued {
+                client.write_all(&[byte]).unwrap();
+            }
+        }
+        // No worker has time, and yet somebody says that there is no place.
+        let mut turned_away = String::new();
+        let mut one_too_many = tried.client("");
+        one_too_many.read_to_string(&mut turned_away).unwrap();
+        assert!(turned_away.starts_with("HTTP/1.1 503 "), "{turned_away}");
+        tried.let_go = None;
+        for client in queued {
+            assert!(rest(client).ends_with("/a"));
+        }
+        for client in busy {
+            assert!(rest(client).ends_with("/wait"));
+        }
+    }
+
+    /// They come while the worker looks elsewhere, and no later sign repeats them.
+    #[test]
+    fn signs_of_a_client_that_is_with_a_worker_are_not_lost() {
+        let mut tried = Tried::start("idle=600 head=600 linger=600");
+        let client = tried.client(&get("/wait"));
+        tried.waits.recv().unwrap();
+        for request in [get("/a"), get("/b")] {
+            (&client).write_all(request.as_bytes()).unwrap();
+        }
+        client.shutdown(Shutdown::Write).unwrap();
+        // The lobby has heard of that when it hears of this one.
+        assert!(rest(tried.client(&get("/c"))).ends_with("/c"));
+        tried.let_go = None;
+        let received = rest(client);
+        assert_eq!(received.matches("HTTP/1.1 200 OK\r\n").count(), 3);
+        assert!(received.ends_with("/b"), "{received}");
+    }
+
+    #[test]
+    fn a_stop_waits_for_who_is_with_a_worker_and_for_who_stands_before_it() {
+        let mut tried = Tried::start("");
+        let mut begun = tried.busy_clients();
+        begun.extend((0..20).map(|_| tried.client(&get("/a"))));
+        let idle = tried.client("");
+        while *tried.stop.under_way() <= begun.len() {
+            thread::yield_now();
+        }
+        tried.stop.ask();
+        tried.let_go = None;
+        for client in &mut begun {
+            let mut received = String::new();
+            client.read_to_string(&mut received).unwrap();
+            assert!(received.starts_with("HTTP/1.1 200 OK\r\n"), "{received}");
+            // Who stands in the queue hears that this is the last one.
+            let is_told = received.contains("\r\nConnection: close\r\n");
+            assert!(is_told || received.ends_with("/wait"), "{received}");
+        }
+        assert_eq!(rest(idle), "");
+        drop(begun);
+        assert_eq!(tried.served.join().unwrap().unwrap(), 0);
     }
 }

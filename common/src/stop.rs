@@ -67,7 +67,8 @@ impl Stop {
         Ok(stop)
     }
 
-    fn new(time: Duration) -> Self {
+    /// One that only [`Stop::ask`] asks.
+    pub(crate) fn new(time: Duration) -> Self {
         Self(Arc::new(Shared {
             time,
             asked: OnceLock::new(),
@@ -77,8 +78,8 @@ impl Stop {
         }))
     }
 
-    /// All signals come to one thread, one after the other.
-    fn ask(&self) {
+    /// Asks the server to stop. All signals come to one thread, one after the other.
+    pub(crate) fn ask(&self) {
         if let Some(first) = self.0.asked.get() {
             if first.at.elapsed() > SAME_TIME {
                 exit(AT_ONCE);
@@ -171,13 +172,18 @@ impl Stop {
     }
 
     /// A thread that panicked while it held the lock has left the count right.
-    fn under_way(&self) -> MutexGuard<'_, usize> {
+    pub(crate) fn under_way(&self) -> MutexGuard<'_, usize> {
         let under_way = self.0.under_way.lock();
         under_way.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl UnderWay {
+    /// Whether it is to end, as the server is to stop.
+    pub fn is_to_end(&self) -> bool {
+        self.0.is_asked()
+    }
+
     /// Waits as [`Blocking::wait`] does, and lets the connection end where the server is
     /// to stop: at once where nothing is under way, else with its next answer. It has been
     /// looked at once more by then, so nobody is let go who asked before the signal.
