@@ -509,3 +509,96 @@ mod stop {
         assert_eq!(server.ended().code, Some(130));
     }
 }
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch15-solution")
+}
+
+#[test]
+fn exercise_divide() {
+    let exchange = solution()
+        .begin("exercise: a quotient is rounded towards zero")
+        .send(get("/divide?a=7&b=2"))
+        .receive()
+        .send(get("/divide?b=-2&a=7"))
+        .receive()
+        .stays_open();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_no_number() {
+    let exchange = solution()
+        .begin("exercise: what is no number of 64 bits, or is missing, is the client's mistake")
+        .send(get("/divide?a=7&b=two"))
+        .receive()
+        .send(get("/divide?a=7"))
+        .receive()
+        .send(get("/divide?a=9223372036854775808&b=1"))
+        .receive()
+        .stays_open();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_by_zero() {
+    let exchange = solution()
+        .begin("exercise: an answer that fails is answered with 500, and the connection stays")
+        .send(get("/divide?a=7&b=0"))
+        .receive()
+        .send(get("/hello"))
+        .receive()
+        .stays_open();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_the_other_way_to_fail() {
+    let exchange = solution()
+        .begin("exercise: so is one that fails in another way")
+        .send(get("/divide?a=-9223372036854775808&b=-1"))
+        .receive()
+        .stays_open();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_status() {
+    let exchange = solution()
+        .begin_anew(
+            "exercise: the server knows how much it has answered, and how much of it failed",
+        )
+        .send(last("/status"))
+        .another()
+        .send(last("/divide?a=7&b=0"))
+        .another()
+        .send(last("/missing"))
+        .another()
+        .send(last("/status"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_more_than_there_are_workers() {
+    let server = solution();
+    let mut exchange =
+        server.begin_anew("exercise: however many answers fail, there is somebody to answer");
+    for _ in 0..2 * common::pool::WORKERS {
+        exchange = exchange.send(last("/divide?a=7&b=0")).another();
+    }
+    assert_snapshot!(exchange.send(last("/status")).finish());
+}
+
+#[test]
+fn exercise_what_stays() {
+    let exchange = solution()
+        .begin("exercise: the site is what it was")
+        .send(get("/divided"))
+        .receive()
+        .send("DELETE /divide HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .receive()
+        .send(last("/hello"))
+        .finish();
+    assert_snapshot!(exchange);
+}

@@ -2,7 +2,7 @@
 //!
 //!     cargo run -p course --bin wrong -- ch03 127.0.0.1:0
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,6 +52,9 @@ fn main() -> io::Result<()> {
         "ch14" => ch14(&listener, Ch14::OneTag),
         "ch14-vary" => ch14(&listener, Ch14::NoVaryOn304),
         "ch14-zero" => ch14(&listener, Ch14::ZeroIsIgnored),
+        "ch15" => ch15(&listener, Miscounted::Failures),
+        "ch15-zero" => ch15(&listener, Miscounted::Overflow),
+        "ch15-worker" => ch15(&listener, Miscounted::OtherWorkers),
         _ => Err(io::Error::other("there is no such wrong answer")),
     }
 }
@@ -444,6 +447,58 @@ fn numbers(request: &Request, fields: &str, trailers: impl Fn(u64) -> String) ->
         "HTTP/1.1 200 OK\r\n{date}\r\nTransfer-Encoding: chunked\r\n{fields}\r\n\
          {chunk}0\r\n{trailers}\r\n"
     )
+}
+
+/// What is left out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Miscounted {
+    /// An answer that fails is none.
+    Failures,
+    /// Zero is taken for all that cannot be divided by.
+    Overflow,
+    /// Each of eight workers counts for itself.
+    OtherWorkers,
+}
+
+/// Wrong: leaves something out.
+fn ch15(listener: &TcpListener, left_out: Miscounted) -> io::Result<()> {
+    let counts = RefCell::new([(0, 0); 8]);
+    let turn = Cell::new(0);
+    serve_on(listener, |request| {
+        if left_out == Miscounted::OtherWorkers {
+            turn.set((turn.get() + 1) % 8);
+        }
+        let (answered, failed) = &mut counts.borrow_mut()[turn.get()];
+        let (path, query) = request.target().split_once('?').unwrap_or_default();
+        let number = |wanted| -> Option<i64> {
+            let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.find(|(name, _)| *name == wanted)?.1.parse().ok()
+        };
+        let quotient = |a: i64, b: i64| match left_out {
+            Miscounted::Overflow if b != 0 => Some(a.wrapping_div(b)),
+            _ => a.checked_div(b),
+        };
+        let (status, page) = match (path, number("a"), number("b")) {
+            ("/divide", Some(a), Some(b)) => match quotient(a, b) {
+                Some(quotient) => ("200 OK", format!("<h1>{a} / {b} = {quotient}</h1>")),
+                None => {
+                    *failed += 1;
+                    *answered -= i32::from(left_out == Miscounted::Failures);
+                    let status = "500 Internal Server Error";
+                    (status, format!("<h1>{status}</h1>"))
+                }
+            },
+            ("/divide", ..) => ("400 Bad Request", "<h1>400 Bad Request</h1>".to_owned()),
+            _ if request.target() == "/status" => {
+                let page = format!("<h1>{answered} answered, {failed} failed</h1>");
+                ("200 OK", page)
+            }
+            _ if request.target() == "/hello" => ("200 OK", "<h1>Hello, User!</h1>".to_owned()),
+            _ => ("404 Not Found", NOT_FOUND.to_owned()),
+        };
+        *answered += 1;
+        whole(status, &page)
+    })
 }
 
 /// A page with its length.

@@ -80,6 +80,11 @@ fn plausible_answers_that_are_wrong() {
         ("ch11-in-the-head", "the trailer Sum is missing"),
         #[cfg(unix)]
         ("ch13-lines", "FAILED line ends, tabs and signs come back"),
+        ("ch15-zero", "FAILED so is one that fails in another way"),
+        (
+            "ch15-worker",
+            "FAILED the server knows how much it has answered",
+        ),
     ] {
         let (chapter, _) = mode.split_at_checked(4).expect("a chapter's name");
         let chapter = if mode == "ch05a" { mode } else { chapter };
@@ -242,4 +247,9 @@ fn ch12_asks_who_signs_too_often_to_wait() {
 #[test]
 fn ch14_sends_two_forms() {
     assert_snapshot!(Chapter::new("ch14-caching").prove(true));
+}
+
+#[test]
+fn ch15_answers_for_an_answer_that_fails() {
+    assert_snapshot!(Chapter::new("ch15-pool").prove(true));
 }
