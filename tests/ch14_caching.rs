@@ -498,13 +498,14 @@ fn site_with(content: &[u8], age: Duration) -> TempDir {
 }
 
 fn write_aged(path: &Path, content: &[u8], age: Duration) {
-    fs::write(path, content).unwrap();
+    fs::write(path, content).expect("cannot write the file");
     set_time(path, SystemTime::now() - age);
 }
 
 fn set_time(path: &Path, time: SystemTime) {
-    let file = File::options().write(true).open(path).unwrap();
-    file.set_modified(time).unwrap();
+    let file = File::options().write(true).open(path);
+    let is_set = file.and_then(|file| file.set_modified(time));
+    is_set.expect("cannot set the time of the file");
 }
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -522,12 +523,14 @@ fn a_txt(server: &Server, fields: &str) -> ureq::http::Response<ureq::Body> {
     let request = fields.fold(request, |request, (name, value)| {
         request.header(name, value)
     });
-    request.call().unwrap()
+    request.call().expect("an answer")
 }
 
 fn field(response: &ureq::http::Response<ureq::Body>, name: &str) -> String {
     let value = response.headers().get(name);
-    value.map_or(String::new(), |value| value.to_str().unwrap().to_owned())
+    value.map_or(String::new(), |value| {
+        String::from_utf8_lossy(value.as_bytes()).into_owned()
+    })
 }
 
 /// A time in the future is no better than one of this moment, and cannot grow old while
@@ -905,7 +908,9 @@ fn solution_for(heading: &str, method: &str, fields: &[&str]) -> String {
     let mut requests = fields
         .iter()
         .map(|fields| ask_last(&format!("{method} {FILE}"), fields));
-    let first = server.begin(heading).send(requests.next().unwrap());
+    let first = server
+        .begin(heading)
+        .send(requests.next().expect("one to ask with"));
     requests
         .fold(first, |exchange, request| exchange.another().send(request))
         .finish()
