@@ -235,6 +235,9 @@ mod tests {
     use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
     use std::thread::JoinHandle;
 
+    /// How long is waited for what should come at once. It ends a test that has failed.
+    const PATIENCE: Duration = Duration::from_secs(30);
+
     /// A pool whose answers to `/wait` wait until they are let.
     struct Tried {
         address: SocketAddr,
@@ -285,6 +288,7 @@ mod tests {
 
         fn client(&self, sent: &str) -> TcpStream {
             let mut client = TcpStream::connect(self.address).unwrap();
+            client.set_read_timeout(Some(PATIENCE)).unwrap();
             client.write_all(sent.as_bytes()).unwrap();
             client
         }
