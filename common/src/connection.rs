@@ -18,17 +18,15 @@ use crate::waiting::{Times, Wait};
 /// One connection.
 ///
 /// ```
-/// use common::{Connection, Response, Times};
-/// use std::time::Instant;
-///
-/// let mut connection = Connection::new(Times::default(), Instant::now());
-/// let requests = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n";
-/// connection.receive(requests, Instant::now());
+/// let now = std::time::Instant::now();
+/// let mut connection = common::Connection::new(common::Times::default(), now);
+/// let request = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+/// connection.receive(&request.repeat(2), now);
 /// while let Some(request) = connection.next_request() {
-///     connection.answer(&request, Response::html("200 OK", &*request.target));
+///     connection.answer(&request, common::Response::html("200 OK", "page"));
 /// }
 /// let answers = String::from_utf8_lossy(connection.to_send()?);
-/// assert!(answers.ends_with("Content-Length: 2\r\n\r\n/b"));
+/// assert_eq!(answers.matches("\r\n\r\npage").count(), 2);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Connection {
@@ -106,6 +104,11 @@ impl Connection {
     /// Lets the request under way be the last; where there is none, the connection ends.
     pub fn wind_up(&mut self) {
         self.winds_up = true;
+    }
+
+    /// Whether nothing is under way: no request has begun, and all is answered.
+    pub fn is_idle(&self) -> bool {
+        self.incoming.is_idle() && self.outgoing.is_done()
     }
 
     /// The next request, once it has come whole, and those before it are answered.

@@ -185,7 +185,7 @@ impl UnderWay {
     }
 
     /// Waits as [`Blocking::wait`] does, and lets the connection end where the server is
-    /// to stop: at once where nothing is under way, else with its next answer. It has been
+    /// to stop: with its next answer, or at once where nothing is under way. That has been
     /// looked at once more by then, so nobody is let go who asked before the signal.
     ///
     /// # Errors
@@ -193,7 +193,7 @@ impl UnderWay {
     pub fn wait(&self, stream: &mut Blocking, connection: &mut Connection) -> anyhow::Result<bool> {
         let was_asked = self.0.is_asked();
         let goes_on = stream.wait(connection)?;
-        if was_asked {
+        if was_asked || self.0.is_asked() && !connection.is_idle() {
             connection.wind_up();
         }
         Ok(goes_on)
