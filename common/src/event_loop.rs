@@ -1,21 +1,19 @@
-//! Event loops: one for each core, in which nothing waits but for the next event. Each
-//! has clients of its own, and no other loop ever sees them.
+//! An event loop: one thread, in which nothing waits but for the next event, of whichever
+//! client it comes.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::ErrorKind;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use crate::acceptor::Acceptor;
-use crate::client::{Client, Next};
+use crate::client::{Client, Next, Sign};
 use crate::deadlines::Deadlines;
+use crate::event_loops::{Door, Entrance};
 use crate::log::log_error;
 use crate::request::Request;
 use crate::response::Response;
-use crate::stop::Stop;
 
 /// How many events are heard of at once.
 const EVENTS: usize = 256;
@@ -23,87 +21,47 @@ const EVENTS: usize = 256;
 /// How much is read at once, in bytes.
 const PIECE: usize = 16 * 1024;
 
-/// How often is looked whether the server is to stop.
+/// How often is looked whether the server is to stop, where nothing else happens.
 const LOOK: Duration = Duration::from_millis(100);
 
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
 const FIRST_CLIENT: usize = 2;
 
-/// Serves those whom the acceptor lets in, in so many loops, until the server is to stop,
-/// and then until the last of them is gone, for [`Stop::time`] at the most. Gives how many
-/// are cut off.
-///
-/// The first loop lets the clients in and hands each to the loop whose turn it is. (Some
-/// systems let each loop listen for itself, with `SO_REUSEPORT`, and deal the clients out
-/// by a number made of their addresses: of sixteen clients one loop may get twelve. And
-/// when one such listener is closed, those who knock there are lost.)
-///
-/// # Errors
-/// The system gives no thread, or does not tell of events any more.
-pub fn serve(
-    acceptor: Acceptor,
-    loops: usize,
-    respond: impl Fn(&Request) -> Response + Sync,
-) -> anyhow::Result<usize> {
-    let stop = acceptor.stop();
-    let (mut doors, mut event_loops) = (Vec::new(), Vec::new());
-    for _ in 0..loops {
-        let (door, event_loop) = EventLoop::new(&respond, stop)?;
-        doors.push(door);
-        event_loops.push(event_loop);
-    }
-    thread::scope(|scope| {
-        let mut threads = Vec::new();
-        let first = event_loops.remove(0);
-        for event_loop in event_loops {
-            let thread = thread::Builder::new().spawn_scoped(scope, || event_loop.run(None));
-            threads.push(thread?);
-        }
-        let mut cut_off = first.run(Some((acceptor, doors)))?;
-        for thread in threads {
-            let joined = thread.join();
-            cut_off += joined.map_err(|_| anyhow::anyhow!("a loop has ended"))??;
-        }
-        Ok(cut_off)
-    })
-}
-
-/// Where clients are handed to a loop.
-struct Door {
-    clients: Sender<Client>,
-    waker: Waker,
-}
-
-/// A client, and whether it stands among those who are ready.
+/// A client, and whether it stands among those who are ready. It lies in a box: the table
+/// of all clients stays as long as there once were many, and what lies in it is small so.
 struct Guest {
-    client: Client,
+    client: Box<Client>,
     is_ready: bool,
 }
 
-/// One loop and its clients. Each has a number that no other ever had, so no event that
+/// One loop and its clients. Each has a number that no other one has had, so no event that
 /// comes late can be taken for one of a client that came after it.
-struct EventLoop<'a, R> {
+pub struct EventLoop<'a, R> {
     poll: Poll,
     clients: HashMap<usize, Guest>,
     next_number: usize,
-    /// Those who have more to do without any event.
+    /// Those who have more to do without any event, each of them once.
     ready: VecDeque<usize>,
     deadlines: Deadlines<usize>,
     handed: Receiver<Client>,
     /// What all clients are read into, one at a time.
     piece: Box<[u8]>,
     respond: &'a R,
-    stop: &'a Stop,
+    time_to_stop: Duration,
     /// When those are cut off who are not done, where the server is to stop.
     ends_at: Option<Instant>,
 }
 
 impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
-    fn new(respond: &'a R, stop: &'a Stop) -> anyhow::Result<(Door, Self)> {
+    /// A loop in which nobody is yet, and its door.
+    ///
+    /// # Errors
+    /// The system does not tell of events.
+    pub fn new(respond: &'a R, time_to_stop: Duration) -> anyhow::Result<(Door, Self)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
-        let (clients, handed) = channel();
+        let (door, handed) = Door::new(waker);
         let event_loop = Self {
             poll,
             clients: HashMap::new(),
@@ -113,52 +71,36 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
             handed,
             piece: vec![0; PIECE].into_boxed_slice(),
             respond,
-            stop,
+            time_to_stop,
             ends_at: None,
         };
-        Ok((Door { clients, waker }, event_loop))
+        Ok((door, event_loop))
     }
 
-    fn run(mut self, mut entrance: Option<(Acceptor, Vec<Door>)>) -> anyhow::Result<usize> {
-        if let Some((acceptor, _)) = &mut entrance {
-            acceptor.register(self.poll.registry(), LISTENER)?;
+    /// Serves those who are handed in, until the door is gone, and then until the last of
+    /// them is gone, for so long at the most as it was told. Gives how many are cut off.
+    /// One of the loops has the entrance.
+    ///
+    /// # Errors
+    /// The system does not tell of events any more, or another loop has ended.
+    pub fn run(mut self, mut entrance: Option<Entrance>) -> anyhow::Result<usize> {
+        if let Some(entrance) = &mut entrance {
+            entrance.register(self.poll.registry(), LISTENER)?;
         }
         let mut events = Events::with_capacity(EVENTS);
-        loop {
-            let now = Instant::now();
-            if self.stop.is_asked() && self.ends_at.is_none() {
-                entrance = None;
-                self.ends_at = Some(now + self.stop.time());
-                for (number, guest) in &mut self.clients {
-                    if !guest.is_ready {
-                        guest.is_ready = true;
-                        self.ready.push_back(*number);
-                    }
-                }
-            }
-            if self
-                .ends_at
-                .is_some_and(|end| self.clients.is_empty() || now >= end)
-            {
-                return Ok(self.clients.len());
-            }
-            match self.poll.poll(&mut events, Some(self.time_to_wait(now))) {
+        while !self.is_over() {
+            match self.poll.poll(&mut events, Some(self.time_to_wait())) {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
                 _ => {}
             }
+            entrance.take_if(|entrance| entrance.is_to_close());
             let now = Instant::now();
             let mut knocks = false;
             for event in &events {
                 match event.token() {
                     LISTENER => knocks = true,
                     WAKER => {}
-                    Token(number) => {
-                        if let Some(guest) = self.clients.get_mut(&number)
-                            && guest.client.hear(event.into())
-                        {
-                            self.event_of(number, now);
-                        }
-                    }
+                    Token(number) => self.hear(number, event.into(), now),
                 }
             }
             // Who was ready before these events came has its turn now, and once: who is
@@ -171,48 +113,49 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
             while let Some(number) = self.deadlines.take_due(now) {
                 match Token(number) {
                     LISTENER => knocks = true,
-                    _ => self.event_of(number, now),
+                    _ => self.wake(number, now),
                 }
             }
-            while let Ok(client) = self.handed.try_recv() {
-                self.welcome(client);
-            }
-            if let Some((acceptor, doors)) = entrance.as_mut().filter(|_| knocks) {
-                self.let_in(acceptor, doors)?;
+            self.welcome_all(now);
+            if let Some(entrance) = entrance.as_mut().filter(|_| knocks)
+                && let Some(again) = entrance.let_in()?
+            {
+                self.deadlines.set(LISTENER.0, again);
             }
         }
+        Ok(self.clients.len())
     }
 
-    fn time_to_wait(&self, now: Instant) -> Duration {
+    fn is_over(&self) -> bool {
+        let is_empty = self.clients.is_empty();
+        self.ends_at
+            .is_some_and(|end| is_empty || Instant::now() >= end)
+    }
+
+    fn time_to_wait(&self) -> Duration {
         if !self.ready.is_empty() {
             return Duration::ZERO;
         }
-        let next = self.deadlines.next().unwrap_or(now + LOOK);
-        next.saturating_duration_since(now).min(LOOK)
+        let next = self.deadlines.next();
+        next.map_or(LOOK, |next| {
+            next.saturating_duration_since(Instant::now()).min(LOOK)
+        })
     }
 
-    /// Deals those who knock out to all loops in turn.
-    fn let_in(&mut self, acceptor: &mut Acceptor, doors: &mut [Door]) -> anyhow::Result<()> {
-        let mut handed_over = Ok(());
-        let again = acceptor.accept(|client| {
-            // This loop's own door is the first.
-            doors.rotate_left(1);
-            let door = &doors[doors.len() - 1];
-            let given = door.clients.send(client);
-            if given.is_err() || door.waker.wake().is_err() {
-                handed_over = Err(anyhow::anyhow!("a loop has ended"));
+    /// Welcomes those who were handed over. Only when all of them are here may the door be
+    /// gone: so nobody is lost who was let in just before the server was to stop.
+    fn welcome_all(&mut self, now: Instant) {
+        loop {
+            match self.handed.try_recv() {
+                Ok(client) => self.welcome(client),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => return self.wind_up(now),
             }
-        });
-        if let Some(again) = again {
-            self.deadlines.set(LISTENER.0, again);
         }
-        handed_over
     }
 
-    fn welcome(&mut self, mut client: Client) {
-        let number = self.next_number;
-        // Where a number has 32 bits, they begin again after some years.
-        self.next_number = number.wrapping_add(1).max(FIRST_CLIENT);
+    fn welcome(&mut self, client: Client) {
+        let (number, mut client) = (self.new_number(), Box::new(client));
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
         match registry.register(client.socket(), Token(number), interest) {
@@ -227,14 +170,45 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
         }
     }
 
-    /// Something has come of a client, or its time is over.
-    fn event_of(&mut self, number: usize, now: Instant) {
-        // Who is ready has its turn soon, and not twice.
-        if self
-            .clients
-            .get(&number)
-            .is_some_and(|guest| !guest.is_ready)
+    fn new_number(&mut self) -> usize {
+        loop {
+            let number = self.next_number;
+            // Where numbers have 32 bits, they begin again after some weeks, and somebody
+            // may still be there who has one of them.
+            self.next_number = number.wrapping_add(1).max(FIRST_CLIENT);
+            if !self.clients.contains_key(&number) {
+                return number;
+            }
+        }
+    }
+
+    /// Gives everybody a turn, in which they find out that the server is to stop.
+    fn wind_up(&mut self, now: Instant) {
+        if self.ends_at.is_some() {
+            return;
+        }
+        self.ends_at = Some(now + self.time_to_stop);
+        for (number, guest) in &mut self.clients {
+            if !guest.is_ready {
+                guest.is_ready = true;
+                self.ready.push_back(*number);
+            }
+        }
+    }
+
+    /// Something was heard of a client: where it can go on with that, it has a turn.
+    fn hear(&mut self, number: usize, sign: Sign, now: Instant) {
+        if let Some(guest) = self.clients.get_mut(&number)
+            && guest.client.hear(sign)
         {
+            self.wake(number, now);
+        }
+    }
+
+    /// Gives a client a turn; but who is ready has one soon, and not two.
+    fn wake(&mut self, number: usize, now: Instant) {
+        let guest = self.clients.get(&number);
+        if guest.is_some_and(|guest| !guest.is_ready) {
             self.take_turn(number, now);
         }
     }
@@ -257,5 +231,125 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
                 self.deadlines.clear(number);
             }
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::acceptor::Acceptor;
+    use crate::access_log::AccessLog;
+    use crate::admission::Admission;
+    use crate::limits::Limits;
+    use crate::stop::Stop;
+    use std::io;
+    use std::net::{SocketAddr, TcpListener, TcpStream};
+    use std::thread;
+
+    pub fn admission() -> Admission {
+        let log = AccessLog::start(100, io::sink()).unwrap();
+        Admission::start(Limits::default(), log).unwrap()
+    }
+
+    pub fn listen() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    pub const A_MINUTE: Duration = Duration::from_secs(60);
+
+    /// What thread answers.
+    pub fn name_the_thread(_: &Request) -> Response {
+        let thread = format!("{:?}!", thread::current().id());
+        Response::html("200 OK", thread)
+    }
+
+    /// One loop by itself, which is not run.
+    fn alone(goes_on: impl FnOnce(SocketAddr, &mut Acceptor, &mut Loop, Door)) {
+        let (admission, stop) = (admission(), Stop::new(A_MINUTE));
+        let (listener, address) = listen();
+        let mut acceptor = Acceptor::new(listener, &admission, &stop, |_| true).unwrap();
+        let respond: Respond = name_the_thread;
+        let (door, mut event_loop) = EventLoop::new(&respond, A_MINUTE).unwrap();
+        goes_on(address, &mut acceptor, &mut event_loop, door);
+    }
+
+    pub type Respond = fn(&Request) -> Response;
+    type Loop<'a> = EventLoop<'a, Respond>;
+
+    /// Lets a client in, and gives its number.
+    fn let_in(address: SocketAddr, acceptor: &mut Acceptor, event_loop: &mut Loop) -> TcpStream {
+        let client = TcpStream::connect(address).unwrap();
+        let mut has_come = false;
+        while !has_come {
+            acceptor.accept(|client| {
+                event_loop.welcome(client);
+                has_come = true;
+            });
+        }
+        client
+    }
+
+    fn numbers(event_loop: &Loop) -> Vec<usize> {
+        let mut numbers: Vec<_> = event_loop.clients.keys().copied().collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    #[test]
+    fn a_number_is_not_used_again_and_an_event_that_comes_late_reaches_nobody() {
+        alone(|address, acceptor, event_loop, _door| {
+            let first = let_in(address, acceptor, event_loop);
+            let before = numbers(event_loop);
+            drop(first);
+            while !event_loop.clients.is_empty() {
+                event_loop.clients.values_mut().for_each(|guest| {
+                    // As an event would.
+                    guest.is_ready = true;
+                });
+                event_loop.take_turn(before[0], Instant::now() + A_MINUTE);
+            }
+            let _second = let_in(address, acceptor, event_loop);
+            let after = numbers(event_loop);
+            assert_ne!(before, after);
+            event_loop.wake(before[0], Instant::now() + A_MINUTE);
+            event_loop.hear(before[0], Sign::default(), Instant::now());
+            assert_eq!(numbers(event_loop), after);
+            assert!(event_loop.ready.is_empty());
+        });
+    }
+
+    #[test]
+    fn numbers_that_begin_again_leave_out_who_is_still_there() {
+        alone(|address, acceptor, event_loop, _door| {
+            let mut clients = vec![let_in(address, acceptor, event_loop)];
+            event_loop.next_number = usize::MAX;
+            for _ in 0..2 {
+                clients.push(let_in(address, acceptor, event_loop));
+            }
+            let expected = [FIRST_CLIENT, FIRST_CLIENT + 1, usize::MAX];
+            assert_eq!(numbers(event_loop), expected);
+        });
+    }
+
+    /// One that is handed over just before the doors close is a guest as any other.
+    #[test]
+    fn who_was_let_in_before_the_stop_is_welcome() {
+        alone(|address, acceptor, event_loop, door| {
+            let _client = TcpStream::connect(address).unwrap();
+            let mut has_come = false;
+            while !has_come {
+                acceptor.accept(|client| has_come = door.hand(client).is_ok());
+            }
+            drop(door);
+            event_loop.welcome_all(Instant::now());
+            assert!(event_loop.ends_at.is_some());
+            assert_eq!(event_loop.clients.len(), 1);
+            assert_eq!(event_loop.ready.len(), 1);
+            // To be told so twice does not make it ready twice.
+            event_loop.welcome_all(Instant::now());
+            assert_eq!(event_loop.ready.len(), 1);
+        });
     }
 }

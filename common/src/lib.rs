@@ -176,6 +176,8 @@ pub use acceptor::Acceptor;
 
 #[cfg(feature = "ch16")]
 pub mod event_loop;
+#[cfg(feature = "ch16")]
+pub mod event_loops;
 
 #[cfg(feature = "ch17")]
 pub mod certificate;

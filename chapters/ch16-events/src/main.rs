@@ -7,7 +7,7 @@ use std::thread;
 
 use common::{
     Acceptor, AccessLog, Admission, Entry, Guestbook, Limits, Request, RequestError, Response,
-    Stop, event_loop,
+    Stop, event_loops,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -20,7 +20,7 @@ fn main() -> anyhow::Result<()> {
 
     let acceptor = Acceptor::new(listener, &admission, &stop, needs_body)?;
     let loops = thread::available_parallelism()?.get();
-    let cut_off = event_loop::serve(acceptor, loops, |request| {
+    let cut_off = event_loops::serve(acceptor, loops, |request| {
         respond(request, &guestbook).unwrap_or_else(common::refused)
     })?;
     stop.report(cut_off, &log);
