@@ -63,15 +63,19 @@ impl Server {
 
     /// Starts a program on a free port, in a folder.
     pub fn start_in(program: &str, folder: &Path) -> Self {
-        let mut command = Command::new(program);
-        command.arg("127.0.0.1:0").current_dir(folder);
-        Self::spawn(command, program)
+        Self::start_in_with(program, folder, &[])
     }
 
     /// Starts a program on a free port, with these environment variables.
     pub fn start_with(program: &str, variables: &[(&str, &str)]) -> Self {
+        Self::start_in_with(program, Path::new("."), variables)
+    }
+
+    /// Does the same, in a folder.
+    pub fn start_in_with(program: &str, folder: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = Command::new(program);
-        command.arg("127.0.0.1:0").envs(variables.iter().copied());
+        command.arg("127.0.0.1:0").current_dir(folder);
+        command.envs(variables.iter().copied());
         Self::spawn(command, program)
     }
 
