@@ -31,6 +31,8 @@ pub struct Acceptor<'a> {
     stop: &'a Stop,
     needs_body: fn(&Request) -> bool,
     line_of: Box<LineOf<'a>>,
+    /// Until when nobody is let in, however many knock.
+    rests_until: Option<Instant>,
 }
 
 /// Makes a client's line of its connection; `None` where it cannot have one now.
@@ -54,6 +56,7 @@ impl<'a> Acceptor<'a> {
             stop,
             needs_body,
             line_of: Box::new(|stream| Some(Box::new(stream))),
+            rests_until: None,
         })
     }
 
@@ -84,6 +87,10 @@ impl<'a> Acceptor<'a> {
     /// Gives those who have knocked, and says when to look again, where that is before
     /// the next one knocks.
     pub fn accept(&mut self, mut welcome: impl FnMut(Client)) -> Option<Instant> {
+        let rests_until = self.rests_until.filter(|until| Instant::now() < *until);
+        if rests_until.is_some() {
+            return rests_until;
+        }
         for _ in 0..AT_ONCE {
             match self.listener.accept() {
                 Ok((stream, address)) => {
@@ -111,7 +118,8 @@ impl<'a> Acceptor<'a> {
                 Err(error) if is_of_one(error.kind()) => {}
                 Err(error) => {
                     log_error(format_args!("cannot accept a connection: {error}"));
-                    return Some(Instant::now() + REST);
+                    self.rests_until = Some(Instant::now() + REST);
+                    return self.rests_until;
                 }
             }
         }
