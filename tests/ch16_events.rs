@@ -450,6 +450,115 @@ fn real_clients() {
     });
 }
 
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch16-solution")
+}
+
+/// Sends a form to `/primes`.
+fn primes(form: &str) -> String {
+    let length = form.len();
+    format!(
+        "POST /primes HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}"
+    )
+}
+
+/// So many are not counted before the check is over.
+const NEVER: &str = "to=1000000000000000";
+
+#[test]
+fn exercise_few() {
+    let exchange = solution()
+        .begin_anew("exercise: few primes are counted at once")
+        .send(primes("to=100"))
+        .receive()
+        .send(primes("to=1000"))
+        .receive()
+        .send(primes("to=0"))
+        .receive()
+        .send(primes("to=2"))
+        .receive()
+        .send(last("/primes"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_many() {
+    let exchange = solution()
+        .begin_anew("exercise: many primes are counted while the server goes on")
+        .send(primes(NEVER))
+        .receive()
+        .send(get("/hello"))
+        .receive()
+        .send(last("/primes"))
+        .another()
+        .send(last("/primes"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_one_at_a_time() {
+    let exchange = solution()
+        .begin_anew("exercise: one count at a time is enough, but for the small ones")
+        .send(primes(NEVER))
+        .receive()
+        .another()
+        .send(primes("to=1001"))
+        .receive()
+        .send(primes("to=10"))
+        .receive()
+        .send(last("/primes"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_no_number() {
+    let server = solution();
+    let mut exchange = server.begin_anew("exercise: what is no number is a bad request");
+    for form in [
+        "to=many",
+        "to=-1",
+        "to=18446744073709551616",
+        "to=",
+        "from=1",
+    ] {
+        exchange = exchange.send(primes(form)).receive();
+    }
+    let no_form = primes("to=100").replace("application/x-www-form-urlencoded", "text/plain");
+    let exchange = exchange.send(no_form).receive();
+    assert_snapshot!(exchange.send(last("/hello")).finish());
+}
+
+#[test]
+fn exercise_none_yet() {
+    let exchange = solution()
+        .begin_anew("exercise: before any are counted there is nothing to tell")
+        .send(last("/primes"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+/// While it counts, every client of every loop is served, and in the end it has counted.
+#[test]
+fn the_solution_counts_to_the_end_and_then_again() {
+    let server = solution();
+    let accepted = |form: &str| {
+        let form = primes(form).replace("Host", "Connection: close\r\nHost");
+        server
+            .exchange("accepted", form)
+            .contains("< HTTP/1.1 202 ")
+    };
+    let says = |page: &str| server.exchange("says", last("/primes")).contains(page);
+    assert!(accepted("to=1001"));
+    while !says("<h1>168 primes up to 1001</h1>") {}
+    assert!(accepted(NEVER));
+    the_page_is_served(&server);
+    assert!(says("<h1>Counting the primes up to 1000000000000000</h1>"));
+}
+
 /// What chapter 13 promises, where there are signals.
 #[cfg(unix)]
 mod stop {

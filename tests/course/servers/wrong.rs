@@ -55,6 +55,9 @@ fn main() -> io::Result<()> {
         "ch15" => ch15(&listener, Miscounted::Failures),
         "ch15-zero" => ch15(&listener, Miscounted::Overflow),
         "ch15-worker" => ch15(&listener, Miscounted::OtherWorkers),
+        "ch16" => ch16(&listener, Ch16::LockedMeanwhile),
+        "ch16-where" => ch16(&listener, Ch16::DoesNotSayWhere),
+        "ch16-all" => ch16(&listener, Ch16::CountsForEverybody),
         _ => Err(io::Error::other("there is no such wrong answer")),
     }
 }
@@ -498,6 +501,57 @@ fn ch15(listener: &TcpListener, left_out: Miscounted) -> io::Result<()> {
         };
         *answered += 1;
         whole(status, &page)
+    })
+}
+
+/// What one may do wrong with what takes long.
+#[derive(Clone, Copy, PartialEq)]
+enum Ch16 {
+    /// What is asked for later is locked until then.
+    LockedMeanwhile,
+    DoesNotSayWhere,
+    /// As many are counted as anybody likes.
+    CountsForEverybody,
+}
+
+/// Wrong: makes one of these mistakes.
+fn ch16(listener: &TcpListener, mistake: Ch16) -> io::Result<()> {
+    let counts = Cell::new(None);
+    serve_on(listener, |request| {
+        let is_form = request.field("content-type") == "application/x-www-form-urlencoded";
+        let last = request.body.strip_prefix("to=").map(str::parse::<u64>);
+        let is_busy = counts.get().is_some() && mistake != Ch16::CountsForEverybody;
+        let page = |status: &str| whole(status, &format!("<h1>{status}</h1>"));
+        match (request.method(), request.target(), last, counts.get()) {
+            ("POST", "/primes", ..) if !is_form => page("415 Unsupported Media Type"),
+            ("POST", "/primes", Some(Ok(last @ ..=1000)), _) => {
+                let is_prime = |number: &u64| (2..*number).all(|divisor| number % divisor != 0);
+                let primes = (2..=last).filter(is_prime).count();
+                whole("200 OK", &format!("<h1>{primes} primes up to {last}</h1>"))
+            }
+            ("POST", "/primes", Some(Ok(_)), _) if is_busy => {
+                page("503 Service Unavailable").replacen("\r\n", "\r\nRetry-After: 10\r\n", 1)
+            }
+            ("POST", "/primes", Some(Ok(last)), _) => {
+                counts.set(Some(last));
+                match mistake {
+                    Ch16::DoesNotSayWhere => page("202 Accepted"),
+                    _ => page("202 Accepted").replacen("\r\n", "\r\nLocation: /primes\r\n", 1),
+                }
+            }
+            ("POST", "/primes", ..) => page("400 Bad Request"),
+            ("GET", "/primes", _, Some(last)) => {
+                while mistake == Ch16::LockedMeanwhile {
+                    thread::park();
+                }
+                whole(
+                    "200 OK",
+                    &format!("<h1>Counting the primes up to {last}</h1>"),
+                )
+            }
+            ("GET", "/hello", ..) => whole("200 OK", "<h1>Hello, User!</h1>"),
+            _ => page("404 Not Found"),
+        }
     })
 }
 

@@ -80,6 +80,8 @@ fn plausible_answers_that_are_wrong() {
         ("ch11-in-the-head", "the trailer Sum is missing"),
         #[cfg(unix)]
         ("ch13-lines", "FAILED line ends, tabs and signs come back"),
+        ("ch16-where", "the field Location is missing"),
+        ("ch16-all", "the status code is 202, expected 503"),
         ("ch15-zero", "FAILED so is one that fails in another way"),
         (
             "ch15-worker",
@@ -252,4 +254,9 @@ fn ch14_sends_two_forms() {
 #[test]
 fn ch15_answers_for_an_answer_that_fails() {
     assert_snapshot!(Chapter::new("ch15-pool").prove(true));
+}
+
+#[test]
+fn ch16_counts_elsewhere() {
+    assert_snapshot!(Chapter::new("ch16-events").prove(true));
 }
