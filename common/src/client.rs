@@ -165,8 +165,8 @@ impl Client {
                     return Ok(Next::End);
                 }
                 Wait::ToWrite(until) => (until, self.write(now)?),
-                Wait::ToRead(until) => (until, self.read(now, piece)),
-                Wait::ToLinger(until) => (until, self.linger(now, piece)),
+                Wait::ToRead(until) => (until, self.read(now, until, piece)),
+                Wait::ToLinger(until) => (until, self.linger(now, until, piece)),
             };
             // What has come by now is still answered, as the last.
             let is_to_end = self.under_way.is_to_end() && !self.winds_up;
@@ -209,8 +209,9 @@ impl Client {
         }
     }
 
-    fn read(&mut self, now: Instant, piece: &mut [u8]) -> io::Result<()> {
-        if !self.may_read {
+    fn read(&mut self, now: Instant, until: Instant, piece: &mut [u8]) -> io::Result<()> {
+        // Where its time is over, a sign of what it has sent may still be on its way.
+        if !self.may_read && now < until {
             return Err(ErrorKind::WouldBlock.into());
         }
         let length = self.line.read(piece)?;
@@ -220,12 +221,12 @@ impl Client {
         Ok(())
     }
 
-    fn linger(&mut self, now: Instant, piece: &mut [u8]) -> io::Result<()> {
+    fn linger(&mut self, now: Instant, until: Instant, piece: &mut [u8]) -> io::Result<()> {
         if !self.is_half_closed {
             self.line.half_close()?;
             self.is_half_closed = true;
         }
-        self.read(now, piece)
+        self.read(now, until, piece)
     }
 
     fn write(&mut self, now: Instant) -> anyhow::Result<io::Result<()>> {
@@ -341,6 +342,19 @@ mod tests {
         }
         // In each step it reads 4,096 bytes, or answers them.
         assert!(turns > sent.len() / 4096 / TURN, "{turns}");
+    }
+
+    #[test]
+    fn what_came_in_time_counts_also_when_its_sign_comes_late() {
+        let late = Duration::from_secs(3600);
+        let (mut other_end, mut client, now) = client();
+        other_end.write_all(GET).unwrap();
+        has_come(&mut client, GET.len());
+        assert_eq!(go_on(&mut client, now), Next::Sign);
+        other_end.write_all(GET).unwrap();
+        has_come(&mut client, GET.len());
+        assert_eq!(go_on(&mut client, now + late), Next::Sign);
+        assert_eq!(go_on(&mut client, now + 2 * late), Next::End);
     }
 
     #[test]
