@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process;
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
@@ -10,6 +11,10 @@ use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+/// What the files are called that a server makes itself.
+const CERTIFICATE: &str = "localhost.pem";
+const KEY: &str = "localhost-key.pem";
 
 /// Where a certificate and its key lie, as PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,26 +32,28 @@ impl Pair {
     /// # Errors
     /// It cannot be made, or not be kept.
     pub fn of_this_machine() -> anyhow::Result<Self> {
-        Self::kept_in(Path::new(concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../target/tls"
-        )))
+        let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../target");
+        fs::create_dir_all(target).with_context(|| format!("cannot make {target}"))?;
+        Self::kept_in(&fs::canonicalize(target)?.join("tls"))
     }
 
     fn kept_in(folder: &Path) -> anyhow::Result<Self> {
-        let pair = Self {
-            certificate: folder.join("localhost.pem"),
-            key: folder.join("localhost-key.pem"),
-        };
-        if !pair.certificate.exists() || !pair.key.exists() {
-            fs::create_dir_all(folder)
-                .with_context(|| format!("cannot make {}", folder.display()))?;
-            let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-            let made = rcgen::generate_simple_self_signed(names)?;
-            write(&pair.key, &made.signing_key.serialize_pem(), true)?;
-            write(&pair.certificate, &made.cert.pem(), false)?;
+        if !folder.exists() {
+            // Under another name until it is whole: two servers may begin at once, and
+            // each must find a certificate and the key that belongs to it.
+            let new = folder.with_extension(process::id().to_string());
+            make(&new)
+                .with_context(|| format!("cannot make a certificate in {}", new.display()))?;
+            if let Err(error) = fs::rename(&new, folder) {
+                fs::remove_dir_all(&new)?;
+                // Another one was quicker, and its own is as good.
+                ensure!(folder.exists(), "cannot make {}: {error}", folder.display());
+            }
         }
-        Ok(pair)
+        Ok(Self {
+            certificate: folder.join(CERTIFICATE),
+            key: folder.join(KEY),
+        })
     }
 
     /// Reads both, and makes what TLS is spoken with: HTTP/1.1, over TLS 1.2 and 1.3.
@@ -76,21 +83,19 @@ impl Pair {
     }
 }
 
-/// Writes a file that was not there. A key is for its owner alone, from the first moment
-/// on that there is anything in it.
-fn write(path: &Path, text: &str, is_secret: bool) -> anyhow::Result<()> {
+/// Makes a certificate and its key, in a folder of their own.
+fn make(folder: &Path) -> anyhow::Result<()> {
+    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let made = rcgen::generate_simple_self_signed(names)?;
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join(CERTIFICATE), made.cert.pem())?;
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
+    // The key is for its owner alone, from the first moment on that there is any of it.
     #[cfg(unix)]
-    if is_secret {
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    }
-    #[cfg(not(unix))]
-    let _ = is_secret;
-    options
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .with_context(|| format!("cannot write {}", path.display()))
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut key = options.open(folder.join(KEY))?;
+    Ok(key.write_all(made.signing_key.serialize_pem().as_bytes())?)
 }
 
 #[cfg(test)]
@@ -98,9 +103,7 @@ mod tests {
     use super::*;
 
     fn folder(name: &str) -> PathBuf {
-        let folder = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        folder
+        std::env::temp_dir().join(format!("{name}-{}", process::id()))
     }
 
     #[test]
@@ -110,6 +113,7 @@ mod tests {
         let certificate = fs::read(&pair.certificate).unwrap();
         assert!(pair.load().is_ok());
         assert_eq!(Pair::kept_in(&folder).unwrap(), pair);
+        assert!(!folder.with_extension(process::id().to_string()).exists());
         assert_eq!(fs::read(&pair.certificate).unwrap(), certificate);
         #[cfg(unix)]
         {

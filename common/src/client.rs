@@ -183,7 +183,10 @@ impl Client {
                     // for its turn.
                     self.connection.time_passes(now);
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Nothing has moved for HTTP, whatever the line is busy with.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    self.connection.time_passes(now);
+                }
                 moved => moved.context("the connection broke")?,
             }
         }

@@ -184,6 +184,8 @@ pub mod certificate;
 #[cfg(feature = "ch17")]
 pub mod options;
 #[cfg(feature = "ch17")]
+pub mod signals;
+#[cfg(feature = "ch17")]
 pub mod tls;
 #[cfg(feature = "ch17")]
-pub use {certificate::Pair, options::Options, tls::Tls};
+pub use {certificate::Pair, options::Options, signals::stop_or_reload, tls::Tls};

@@ -20,6 +20,18 @@ pub struct Options {
 }
 
 impl Options {
+    /// The certificate and the key that are named, or else those that a server makes
+    /// itself.
+    ///
+    /// # Errors
+    /// As [`Pair::of_this_machine`].
+    pub fn pair(&self) -> anyhow::Result<Pair> {
+        match &self.pair {
+            Some(pair) => Ok(pair.clone()),
+            None => Pair::of_this_machine(),
+        }
+    }
+
     /// Reads the command line. Wrong usage ends the process with a sentence and exit code
     /// 2; `--help` prints the usage and ends it with 0.
     pub fn read() -> Self {

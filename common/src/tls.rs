@@ -9,36 +9,59 @@ use std::sync::{Arc, PoisonError, RwLock};
 use mio::net::TcpStream;
 use rustls::{ServerConfig, ServerConnection};
 
+use crate::certificate::Pair;
 use crate::line::Line;
+use crate::log::log_error;
 
 /// How many handshakes may be under way at once. Each of them costs what hundreds of
-/// requests cost.
-pub const HANDSHAKES: usize = 256;
+/// requests cost. One client may not have so many connections that it takes all of them
+/// ([`Limits`](crate::limits::Limits)).
+pub const HANDSHAKES: usize = 384;
 
 /// The first byte of what a client of TLS sends: a record of a handshake.
 const HANDSHAKE: u8 = 0x16;
 
-/// What new lines are made with. It may be replaced at any time; lines that are there keep
-/// what they began with.
+/// What new lines are made with.
 #[derive(Clone)]
 pub struct Tls {
+    pair: Arc<Pair>,
     config: Arc<RwLock<Arc<ServerConfig>>>,
     handshakes: Arc<AtomicUsize>,
 }
 
 impl Tls {
     /// Lines with this certificate and key.
-    pub fn new(config: ServerConfig) -> Self {
-        Self {
-            config: Arc::new(RwLock::new(Arc::new(config))),
+    ///
+    /// # Errors
+    /// What [`Pair::load`] finds wrong with them.
+    pub fn new(pair: Pair) -> anyhow::Result<Self> {
+        let config = Arc::new(pair.load()?);
+        Ok(Self {
+            pair: Arc::new(pair),
+            config: Arc::new(RwLock::new(config)),
             handshakes: Arc::default(),
-        }
+        })
     }
 
-    /// Takes another certificate and key for all lines from now on.
-    pub fn replace(&self, config: ServerConfig) {
-        let mut current = self.config.write().unwrap_or_else(PoisonError::into_inner);
-        *current = Arc::new(config);
+    /// Says where the certificate lies: who is to trust it has to find it.
+    pub fn name_certificate(&self) {
+        let certificate = self.pair.certificate.display();
+        log_error(format_args!("The certificate is {certificate}"));
+    }
+
+    /// Reads the certificate and the key again, for all lines from now on; those that are
+    /// there keep what they began with. Where anything is wrong with the new ones, all
+    /// goes on with the old ones: a file may be half written just now.
+    pub fn reload(&self) {
+        let certificate = self.pair.certificate.display();
+        match self.pair.load() {
+            Ok(config) => {
+                let mut current = self.config.write().unwrap_or_else(PoisonError::into_inner);
+                *current = Arc::new(config);
+                log_error(format_args!("{certificate} is read again"));
+            }
+            Err(error) => log_error(format_args!("the old certificate stays: {error:#}")),
+        }
     }
 
     /// A line over this connection; `None` where too many handshakes are under way.
@@ -51,6 +74,7 @@ impl Tls {
             tls,
             language: Language::Unknown,
             written: 0,
+            owes_answer: false,
             is_last_told: false,
             handshake: Some(handshake),
         }))
@@ -92,6 +116,8 @@ struct TlsLine {
     /// them when they have been sent, or else the end of the connection might come
     /// before the end of an answer.
     written: usize,
+    /// Whether the client has said something since it was told something.
+    owes_answer: bool,
     is_last_told: bool,
     handshake: Option<Handshake>,
 }
@@ -105,52 +131,71 @@ impl TlsLine {
         Ok(())
     }
 
-    /// Receives what is to be opened. Gives whether there was anything.
+    /// Receives some of what is to be opened.
     fn receive(&mut self) -> io::Result<()> {
-        // What of this could not be sent before may be what the client waits for.
-        self.send_what_can_be()?;
         self.tls.read_tls(&mut self.tcp)?;
         let opened = self.tls.process_new_packets();
         if !self.tls.is_handshaking() {
             self.handshake = None;
         }
-        self.send_what_can_be()?;
-        opened.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
-        Ok(())
+        // What TLS itself has to say goes out, and why it ends most of all; that it cannot
+        // just now is told by the next call.
+        match self.send() {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+            _ => {}
+        }
+        let opened = opened.map(drop);
+        opened.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
     }
 
-    /// Sends what TLS itself has to say, an alert too. Whether it can just now is no affair
-    /// of who reads.
-    fn send_what_can_be(&mut self) -> io::Result<()> {
-        match self.send() {
-            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
-            _ => Ok(()),
+    /// Finds out what the client speaks, by its first byte. `false` where it has ended
+    /// before that.
+    fn find_language(&mut self) -> io::Result<bool> {
+        let mut first = [0];
+        if self.tcp.peek(&mut first)? == 0 {
+            return Ok(false);
         }
+        if first == [HANDSHAKE] {
+            self.language = Language::Tls;
+        } else {
+            self.language = Language::Plain;
+            self.handshake = None;
+        }
+        Ok(true)
     }
 }
 
 impl Read for TlsLine {
     /// # Errors
+    /// [`ErrorKind::Interrupted`] where something came, and nothing of it was for the
+    /// caller. It has the clock, so it decides for how long that may go on.
+    ///
     /// [`ErrorKind::UnexpectedEof`] where the connection ends and the client has not said
-    /// that it does: somebody else may have cut it (RFC 8446 §6.1).
+    /// that it does, in the middle of something: somebody else may have cut it
+    /// (RFC 8446 §6.1).
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.language == Language::Unknown {
-            let mut first = [0];
-            if self.tcp.peek(&mut first)? == 0 {
-                return Ok(0);
-            }
-            self.language = match first {
-                [HANDSHAKE] => Language::Tls,
-                _ => Language::Plain,
-            };
+        if self.language == Language::Unknown && !self.find_language()? {
+            return Ok(0);
         }
         if self.language == Language::Plain {
             return self.tcp.read(buffer);
         }
-        loop {
-            match self.tls.reader().read(buffer) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => self.receive()?,
-                read => return read,
+        // A client that does not take what TLS has to say is not heard any further.
+        self.send()?;
+        let mut opened = self.tls.reader().read(buffer);
+        if matches!(&opened, Err(error) if error.kind() == ErrorKind::WouldBlock) {
+            self.receive()?;
+            opened = self.tls.reader().read(buffer);
+        }
+        match opened {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                Err(ErrorKind::Interrupted.into())
+            }
+            // Many go like that when they have what they wanted; nothing is lost then.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof && !self.owes_answer => Ok(0),
+            opened => {
+                self.owes_answer = true;
+                opened
             }
         }
     }
@@ -165,6 +210,7 @@ impl Write for TlsLine {
             self.written = self.tls.writer().write(bytes)?;
         }
         self.send()?;
+        self.owes_answer = false;
         Ok(std::mem::take(&mut self.written))
     }
 

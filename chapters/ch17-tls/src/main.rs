@@ -6,17 +6,17 @@ use std::io;
 use std::thread;
 
 use common::{
-    Acceptor, AccessLog, Admission, Entry, Guestbook, Limits, Options, Pair, Request, RequestError,
-    Response, Stop, Tls, event_loops,
+    Acceptor, AccessLog, Admission, Entry, Guestbook, Limits, Options, Request, RequestError,
+    Response, Tls, event_loops,
 };
 
 fn main() -> anyhow::Result<()> {
     let limits = Limits::from_environment();
     let options = Options::read();
-    let pair = options.pair.map_or_else(Pair::of_this_machine, Ok)?;
-    let tls = Tls::new(pair.load()?);
-    let stop = Stop::on_signal(limits.stop)?;
+    let tls = Tls::new(options.pair()?)?;
+    let stop = common::stop_or_reload(limits.stop, &tls)?;
     let listener = common::listen_on(&options.address)?;
+    tls.name_certificate();
     let log = AccessLog::start(limits.log_lines, io::stdout())?;
     let admission = Admission::start(limits, log.clone())?;
     let guestbook = Guestbook::default();
