@@ -5,8 +5,10 @@ use std::net::SocketAddr;
 use harness::transcript::Step;
 use harness::wire;
 
-/// A shell command that sends what one connection of a transcript sends.
-pub fn command(steps: &[Step], address: SocketAddr) -> String {
+/// A shell command that sends what one connection of a transcript sends, to a server
+/// that may speak TLS.
+pub fn command(steps: &[Step], address: SocketAddr, is_sealed: bool) -> String {
+    let is_sealed = is_sealed && !steps.contains(&Step::Plain);
     let mut sent = Vec::new();
     let mut before = String::new();
     for step in steps {
@@ -22,8 +24,8 @@ pub fn command(steps: &[Step], address: SocketAddr) -> String {
     }
     let half_closes = steps.contains(&Step::HalfClose);
     let command = match Request::parse(&sent) {
-        Some(request) if !half_closes => request.curl(address),
-        _ => raw(&sent, address, half_closes),
+        Some(request) if !half_closes => request.curl(address, is_sealed),
+        _ => raw(&sent, address, half_closes, is_sealed),
     };
     before + &command
 }
@@ -81,7 +83,7 @@ impl Request {
         })
     }
 
-    fn curl(&self, address: SocketAddr) -> String {
+    fn curl(&self, address: SocketAddr, is_sealed: bool) -> String {
         let mut words = vec!["curl".to_owned(), "-i".to_owned()];
         if self.version == "HTTP/1.0" {
             words.push("--http1.0".to_owned());
@@ -103,7 +105,14 @@ impl Request {
         if !self.body.is_empty() {
             words.extend(["--data-binary".to_owned(), quoted(&self.body)]);
         }
-        words.push(quoted(&format!("http://{address}{}", self.target)));
+        let scheme = match is_sealed {
+            true => "https",
+            false => "http",
+        };
+        if is_sealed {
+            words.push("--insecure".to_owned());
+        }
+        words.push(quoted(&format!("{scheme}://{address}{}", self.target)));
         words.join(" ")
     }
 }
@@ -126,9 +135,11 @@ fn quoted(word: &str) -> String {
 
 /// What curl would not send as a request goes over its telnet side, which sends
 /// what it is given; and where the client says that it is done, over nc, which
-/// passes that on.
-fn raw(sent: &[u8], address: SocketAddr, half_closes: bool) -> String {
-    let client = if half_closes {
+/// passes that on. Where TLS is spoken, openssl does it.
+fn raw(sent: &[u8], address: SocketAddr, half_closes: bool, is_sealed: bool) -> String {
+    let client = if is_sealed {
+        format!("openssl s_client -quiet -connect {address}")
+    } else if half_closes {
         format!("nc -N {} {}", address.ip(), address.port())
     } else {
         format!("curl -sN telnet://{address}")
@@ -204,11 +215,11 @@ mod tests {
         ] {
             let steps = [Step::Send(sent.into())];
             let address = SocketAddr::from(([127, 0, 0, 1], 80));
-            assert_eq!(super::command(&steps, address), command);
+            assert_eq!(super::command(&steps, address, false), command);
         }
         let steps = [Step::Send(b"GET /\r\n".to_vec()), Step::HalfClose];
         assert_eq!(
-            super::command(&steps, SocketAddr::from(([127, 0, 0, 1], 80))),
+            super::command(&steps, SocketAddr::from(([127, 0, 0, 1], 80)), false),
             r"printf 'GET /\r\n' | nc -N 127.0.0.1 80"
         );
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use harness::checks::Check;
+use harness::checks::{Check, is_sealed};
 use harness::judge::{Failure, Verdict, judge};
 use harness::play::{End, Played, play};
 
@@ -93,7 +93,7 @@ pub fn check(
         }
         _ => Whose::Another,
     };
-    let mut target = Target::new(kind, options.start_timeout);
+    let mut target = Target::new(kind, options.start_timeout).sealed(is_sealed(&chapter.name));
     let (mut unseen, mut anew) = (0, 0);
     if !target.is_command() {
         let before = checks.len();

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use harness::checks::Check;
+use harness::checks::{Check, is_sealed};
 use indicatif::{ProgressBar, ProgressStyle};
 use tempfile::TempDir;
 
@@ -128,7 +128,10 @@ pub fn class(
     // Before the work, so that it is not lost to a name that cannot be written.
     let outputs = Outputs::open(options)?;
     let started = Instant::now();
-    let class = Class::new(course, &checks, options, received)?;
+    let class = Class {
+        is_sealed: is_sealed(&chapter.name),
+        ..Class::new(course, &checks, options, received)?
+    };
     let rows = class.check_all();
     outputs.write(chapter, options, &rows, started.elapsed())
 }
@@ -137,6 +140,8 @@ pub fn class(
 struct Class<'a> {
     course: &'a Course,
     checks: &'a [Check],
+    /// Whether those that were handed in speak TLS.
+    is_sealed: bool,
     options: &'a Options,
     received: Vec<Received>,
     /// Copies of what was handed in, which go when this ends.
@@ -176,6 +181,7 @@ impl<'a> Class<'a> {
         Ok(Self {
             course,
             checks,
+            is_sealed: false,
             options,
             received,
             copies: copies.with_context(cannot_write)?,
@@ -262,7 +268,7 @@ impl<'a> Class<'a> {
             folder: ready.folder,
             manner: Manner::Told,
         };
-        let mut target = Target::new(Kind::HandIn(hand_in.clone()), self.options.start_timeout);
+        let mut target = self.target(&hand_in);
         match target.start_hand_in(&hand_in) {
             Ok(()) => Step::Done(self.check(learner, target)),
             // A script may have taken its argument for something else.
@@ -277,8 +283,13 @@ impl<'a> Class<'a> {
         }
     }
 
+    fn target(&self, hand_in: &HandIn) -> Target {
+        Target::new(Kind::HandIn(hand_in.clone()), self.options.start_timeout)
+            .sealed(self.is_sealed)
+    }
+
     fn second_try(&self, received: &Received, hand_in: HandIn) -> Row {
-        let mut target = Target::new(Kind::HandIn(hand_in.clone()), self.options.start_timeout);
+        let mut target = self.target(&hand_in);
         match target.start_hand_in(&hand_in) {
             Ok(()) => self.check(&received.learner, target),
             Err(reason) => {

@@ -231,7 +231,10 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
             None => say!("    {start}"),
         }
     }
-    say!("    {}", by_hand::command(steps, address));
+    say!(
+        "    {}",
+        by_hand::command(steps, address, target.is_sealed())
+    );
 }
 
 /// Prints bytes with their line ends, and of many lines those around a position.

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use harness::Again;
 use harness::judge::Death;
 use harness::play::{Connection, Host, PATIENCE};
+use harness::tls::sealed;
 use indicatif::{ProgressBar, ProgressStyle};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
@@ -133,6 +134,8 @@ pub struct Target {
     first: Option<TcpStream>,
     /// Where the command stands while it runs.
     place: Place,
+    /// Whether it speaks TLS.
+    is_sealed: bool,
     /// What it may keep in files, and finds there when it is started again.
     kept: Option<TempDir>,
     /// What the environment variable `LIMITS` says while it runs.
@@ -158,7 +161,18 @@ impl Target {
             place: Place::new(),
             kept: None,
             limits: None,
+            is_sealed: false,
         }
+    }
+
+    /// The same, and whether it speaks TLS.
+    pub fn sealed(self, is_sealed: bool) -> Self {
+        Self { is_sealed, ..self }
+    }
+
+    /// Whether it speaks TLS.
+    pub fn is_sealed(&self) -> bool {
+        self.is_sealed
     }
 
     /// Where the server listens.
@@ -422,6 +436,13 @@ impl Target {
         }
     }
 
+    fn connect_ready(&mut self) -> io::Result<TcpStream> {
+        let stream = self.connect_tcp()?;
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(stream)
+    }
+
     fn connect_tcp(&mut self) -> io::Result<TcpStream> {
         if let Some(stream) = self.first.take() {
             return Ok(stream);
@@ -491,10 +512,14 @@ impl Target {
 
 impl Host for Target {
     fn connect(&mut self) -> io::Result<Box<dyn Connection>> {
-        let stream = self.connect_tcp()?;
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Box::new(stream))
+        match self.is_sealed {
+            true => Ok(sealed(self.connect_ready()?)),
+            false => self.connect_plainly(),
+        }
+    }
+
+    fn connect_plainly(&mut self) -> io::Result<Box<dyn Connection>> {
+        Ok(Box::new(self.connect_ready()?))
     }
 
     fn start_again(&mut self, how: Again) -> io::Result<()> {

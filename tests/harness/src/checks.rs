@@ -23,6 +23,9 @@ pub struct Check {
 /// The number of the first chapter of part two.
 const PART_TWO: u32 = 9;
 
+/// The number of the chapter that speaks TLS.
+const SEALED: u32 = 17;
+
 impl Check {
     /// Whether passing it decides about the chapter or the exercise; the others are
     /// what a careful server does besides.
@@ -94,6 +97,11 @@ pub fn is_of_part_two(chapter: &str) -> bool {
     number(&chapter.replace('-', "_")).is_some_and(|number| number >= PART_TWO)
 }
 
+/// Whether a chapter speaks TLS.
+pub fn is_sealed(chapter: &str) -> bool {
+    number(&chapter.replace('-', "_")).is_some_and(|number| number >= SEALED)
+}
+
 /// The exchange that a snapshot file holds, below what insta writes about it.
 pub fn transcript_in(snapshot: &str) -> Option<Transcript> {
     Transcript::parse(snapshot.splitn(3, "---\n").nth(2)?)
@@ -108,7 +116,13 @@ pub fn still_does_what_came_before(chapter: &str, program: &str) {
     assert!(!checks.is_empty(), "{chapter} has no chapter before it");
     for check in checks {
         let limits = check.transcript.limits().unwrap_or_default();
-        let mut server = Server::start_with_limits(program, limits);
+        let server = Server::start_with_limits(program, limits);
+        #[cfg(feature = "tls")]
+        let server = match is_sealed(chapter) {
+            true => server.sealed(),
+            false => server,
+        };
+        let mut server = server;
         let played = play(&check.transcript, &mut server);
         let verdict = judge(&check.transcript, &played);
         let Check { chapter, name, .. } = &check;

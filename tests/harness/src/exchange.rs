@@ -1,10 +1,10 @@
 //! One connection after another, written down as it goes.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::play::{bytes_received, bytes_sent};
+use crate::play::{Connection, bytes_received, bytes_sent};
 use crate::response::{answers, methods};
 use crate::transcript::{Again, Placeholders, Step, Transcript};
 use crate::{Server, hostile};
@@ -15,7 +15,7 @@ const MOMENT: Duration = Duration::from_millis(100);
 /// A connection to a server, and what has happened so far.
 pub struct Exchange<'a> {
     server: &'a Server,
-    stream: TcpStream,
+    stream: Box<dyn Connection>,
     older: Vec<TcpStream>,
     placeholders: Placeholders,
     transcript: Transcript,
@@ -32,7 +32,7 @@ impl<'a> Exchange<'a> {
             transcript.steps.push(Step::Older(older));
         }
         let older = (0..older).map(|_| server.connect()).collect();
-        let stream = server.connect();
+        let stream = server.open();
         let mut exchange = Self {
             server,
             stream,
@@ -45,13 +45,20 @@ impl<'a> Exchange<'a> {
     }
 
     fn remember_address(&mut self) {
-        let address = self.stream.local_addr();
+        let address = self.stream.own_address();
         let address = address.expect("a connected socket has an address");
         self.placeholders.set_address(address);
     }
 
     pub(crate) fn anew(self) -> Self {
         self.note(Step::Anew)
+    }
+
+    /// Speaks plain HTTP over this connection, to a server that speaks TLS.
+    pub fn plainly(mut self) -> Self {
+        self.stream = Box::new(self.server.connect());
+        self.remember_address();
+        self.note(Step::Plain)
     }
 
     /// Sends bytes in one write. `[NAME]` in them stands for the value that the
@@ -122,17 +129,15 @@ impl<'a> Exchange<'a> {
     }
 
     /// Says that the client will send nothing more.
-    pub fn half_close(self) -> Self {
-        self.stream
-            .shutdown(Shutdown::Write)
-            .expect("cannot half-close");
+    pub fn half_close(mut self) -> Self {
+        self.stream.half_close().expect("cannot half-close");
         self.note(Step::HalfClose)
     }
 
     /// Reads to the end of this connection and opens another.
     pub fn another(mut self) -> Self {
         self.read_to_end();
-        self.stream = self.server.connect();
+        self.stream = self.server.open();
         self.remember_address();
         self.note(Step::Another)
     }
@@ -141,7 +146,7 @@ impl<'a> Exchange<'a> {
     pub fn another_after(mut self, how: Again) -> Self {
         self.read_to_end();
         self.server.start_again(how);
-        self.stream = self.server.connect();
+        self.stream = self.server.open();
         self.remember_address();
         self.note(Step::Another).note(Step::Again(how))
     }
@@ -157,7 +162,7 @@ impl<'a> Exchange<'a> {
     /// gives the whole transcript.
     pub fn stays_open(mut self) -> String {
         self.stream
-            .set_read_timeout(Some(MOMENT))
+            .limit_reads(MOMENT)
             .expect("cannot limit the wait");
         let read = self.stream.read(&mut [0]);
         let error = read.expect_err("the server has closed, or sent more");

@@ -12,6 +12,8 @@ pub mod judge;
 pub mod play;
 pub mod response;
 mod server;
+#[cfg(feature = "tls")]
+pub mod tls;
 pub mod transcript;
 pub mod wire;
 

@@ -32,6 +32,9 @@ pub trait Host {
     /// Opens a connection.
     fn connect(&mut self) -> io::Result<Box<dyn Connection>>;
 
+    /// Opens one with nothing between TCP and what is sent.
+    fn connect_plainly(&mut self) -> io::Result<Box<dyn Connection>>;
+
     /// Ends the server and starts it again.
     ///
     /// # Errors
@@ -55,7 +58,7 @@ pub trait Connection: Read + Write {
     /// Lets each read end after so long.
     fn limit_reads(&self, time: Duration) -> io::Result<()>;
     /// Says that nothing more will be sent.
-    fn half_close(&self) -> io::Result<()>;
+    fn half_close(&mut self) -> io::Result<()>;
     /// The client's own address.
     fn own_address(&self) -> io::Result<SocketAddr>;
     /// Lets the connection end in a reset.
@@ -71,7 +74,7 @@ impl Connection for TcpStream {
         }
     }
 
-    fn half_close(&self) -> io::Result<()> {
+    fn half_close(&mut self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }
 
@@ -236,7 +239,10 @@ fn try_connection(
             _ => {}
         }
     }
-    let mut stream = host.connect()?;
+    let mut stream = match steps.contains(&Step::Plain) {
+        true => host.connect_plainly()?,
+        false => host.connect()?,
+    };
     let own_address = stream.own_address()?;
     placeholders.set_address(own_address);
     conversation.own_address = Some(own_address);
@@ -275,7 +281,8 @@ fn try_connection(
             Step::Closes | Step::Resets => {
                 end = wait_for_the_end(&mut *stream, conversation)?;
             }
-            Step::Older(_)
+            Step::Plain
+            | Step::Older(_)
             | Step::Gone(_)
             | Step::Anew
             | Step::Again(_)

@@ -35,6 +35,7 @@ pub struct Server {
     limits: String,
     /// While this is kept, no more of its output is read.
     read_on: Option<Sender<()>>,
+    carrier: fn(TcpStream) -> Box<dyn Connection>,
 }
 
 /// The process of a server. A server that is stopped and started again has another.
@@ -155,6 +156,7 @@ impl Server {
             running: Mutex::new(running),
             limits: String::new(),
             read_on: None,
+            carrier: |stream| Box::new(stream),
         }
     }
 
@@ -197,6 +199,18 @@ impl Server {
             .and_then(|()| stream.set_nodelay(true))
             .expect("cannot set up the connection");
         stream
+    }
+
+    /// Opens a connection over which HTTP can be spoken.
+    pub fn open(&self) -> Box<dyn Connection> {
+        (self.carrier)(self.connect())
+    }
+
+    /// The same, where TLS is spoken with it.
+    #[cfg(feature = "tls")]
+    pub fn sealed(self) -> Self {
+        let carrier = crate::tls::sealed;
+        Self { carrier, ..self }
     }
 
     /// Opens a connection and begins to write down what goes over it. The
@@ -435,6 +449,10 @@ pub fn example(chapter: &str, name: &str) -> PathBuf {
 
 impl Host for Server {
     fn connect(&mut self) -> io::Result<Box<dyn Connection>> {
+        Ok(self.open())
+    }
+
+    fn connect_plainly(&mut self) -> io::Result<Box<dyn Connection>> {
         Ok(Box::new(Server::connect(self)))
     }
 

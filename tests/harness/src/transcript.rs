@@ -47,6 +47,8 @@ pub enum Step {
     Anew,
     /// The server has just started, with this in the environment variable `LIMITS`.
     Limits(String),
+    /// The client speaks plain HTTP, to a server that speaks TLS.
+    Plain,
     /// The client sends these bytes in one write.
     Send(Vec<u8>),
     /// The client sends these bytes, each in a write of its own.
@@ -75,6 +77,7 @@ pub enum Step {
 
 const ANEW: &str = "a server that has just started";
 const LIMITS: &str = "a server that was started with LIMITS=";
+const PLAIN: &str = "over TCP, without TLS";
 const ONE_BY_ONE: &str = "one byte at a time";
 const HALF_CLOSE: &str = "the client half-closes";
 const WAITS: &str = "the client waits";
@@ -97,6 +100,7 @@ impl Step {
             Self::SendOneByOne(_) => ONE_BY_ONE.to_owned(),
             Self::Older(count) => format!("{count}{OLDER}"),
             Self::Gone(count) => format!("{count}{GONE}"),
+            Self::Plain => PLAIN.to_owned(),
             Self::HalfClose => HALF_CLOSE.to_owned(),
             Self::Waits => WAITS.to_owned(),
             Self::Closes => CLOSES.to_owned(),
@@ -165,6 +169,7 @@ impl Transcript {
                     // It ends the lines of the write before it, and is none itself.
                     NEXT_WRITE => {}
                     ANEW => transcript.steps.push(Step::Anew),
+                    PLAIN => transcript.steps.push(Step::Plain),
                     HALF_CLOSE => transcript.steps.push(Step::HalfClose),
                     WAITS => transcript.steps.push(Step::Waits),
                     STAYS_OPEN => transcript.steps.push(Step::StaysOpen),
@@ -404,6 +409,7 @@ mod tests {
                 Step::Waits,
                 Step::StaysOpen,
                 Step::HalfClose,
+                Step::Plain,
                 Step::Receive([b'x'; 9000].to_vec()),
                 Step::Closes,
                 Step::Another,
