@@ -1,6 +1,483 @@
+//! Chapter 17: the same bytes in a sealed envelope.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use assert_cmd::Command;
+use harness::tls::rustls::pki_types::pem::PemObject;
+use harness::tls::rustls::pki_types::{CertificateDer, ServerName};
+use harness::tls::rustls::version::{TLS12, TLS13};
+use harness::tls::rustls::{self, ClientConfig, ClientConnection, RootCertStore};
+use harness::tls::{Sealed, config};
+use harness::{PATIENCE, Server, hostile, still_does_what_came_before};
+use insta::assert_snapshot;
+
 const CHAPTER: &str = env!("CARGO_BIN_EXE_ch17-tls");
+
+const GET: &str = "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const LAST: &str = "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+/// How often a client sends a byte that takes its time.
+const NOW_AND_THEN: Duration = Duration::from_millis(5);
+
+fn start() -> Server {
+    Server::start(CHAPTER).sealed()
+}
+
+fn with_limits(limits: &str) -> Server {
+    Server::start_with_limits(CHAPTER, limits).sealed()
+}
+
+fn connect_with(server: &Server, config: ClientConfig) -> Sealed {
+    Sealed::over(server.connect(), Arc::new(config))
+}
+
+fn connect(server: &Server) -> Sealed {
+    connect_with(server, config(rustls::ALL_VERSIONS))
+}
+
+/// What comes back for the last request of a connection, until the server closes.
+fn ask(client: &mut Sealed) -> std::io::Result<String> {
+    client.write_all(LAST.as_bytes())?;
+    let mut received = String::new();
+    client.read_to_string(&mut received)?;
+    Ok(received)
+}
+
+fn the_page_is_served(server: &Server) {
+    let received = ask(&mut connect(server)).expect("an answer, and close_notify behind it");
+    assert!(received.ends_with("<h1>Hello, User!</h1>"), "{received}");
+}
+
+/// What a client sends first.
+fn client_hello() -> Vec<u8> {
+    let name = ServerName::try_from("localhost").expect("a name");
+    let config = Arc::new(config(rustls::ALL_VERSIONS));
+    let mut client = ClientConnection::new(config, name).expect("a client");
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).expect("a vector takes all");
+    hello
+}
+
+/// All that comes until the server ends the connection, in whatever way.
+fn rest(client: &mut impl Read) -> Vec<u8> {
+    let mut received = Vec::new();
+    match client.read_to_end(&mut received) {
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            panic!("the server holds on to the connection")
+        }
+        _ => received,
+    }
+}
 
 #[test]
 fn what_earlier_chapters_do() {
-    harness::still_does_what_came_before("ch17-tls", CHAPTER);
+    still_does_what_came_before("ch17-tls", CHAPTER);
+}
+
+#[test]
+fn over_tls() {
+    assert_snapshot!(start().exchange("core: a page, in a sealed envelope", LAST));
+}
+
+#[test]
+fn over_tls_pipelined() {
+    let server = start();
+    let exchange = server.begin("core: several requests in one record are answered in order");
+    let head = GET.replace("GET", "HEAD");
+    let requests = [GET, &*head, LAST].concat();
+    assert_snapshot!(exchange.send(requests).finish());
+}
+
+#[test]
+fn over_tls_byte_by_byte() {
+    let server = start();
+    let exchange = server.begin("core: where a record ends means nothing to HTTP");
+    assert_snapshot!(exchange.send_one_by_one(LAST).finish());
+}
+
+#[test]
+fn over_tls_idle() {
+    let server = with_limits("idle=0.2");
+    let exchange =
+        server.begin("robust: an idle connection ends, and the client is told so in TLS too");
+    assert_snapshot!(exchange.send(GET).receive().finish());
+}
+
+#[test]
+fn over_tcp_alone() {
+    let server = start();
+    let exchange = server.begin("robust: who speaks plain HTTP is told that this is HTTPS");
+    assert_snapshot!(exchange.plainly().send(GET).finish());
+    the_page_is_served(&server);
+}
+
+#[test]
+fn both_versions_and_the_protocol_in_them() {
+    let server = start();
+    for version in [&TLS12, &TLS13] {
+        let mut client = connect_with(&server, config(&[version]));
+        let received = ask(&mut client).expect("an answer");
+        assert!(received.ends_with("<h1>Hello, User!</h1>"), "{received}");
+        assert_eq!(client.tls().protocol_version(), Some(version.version));
+        assert_eq!(client.tls().alpn_protocol(), Some(&b"http/1.1"[..]));
+    }
+}
+
+#[test]
+fn who_wants_no_other_protocol_is_refused() {
+    let server = start();
+    let mut config = config(rustls::ALL_VERSIONS);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let error = ask(&mut connect_with(&server, config)).expect_err("we speak no HTTP/2");
+    assert!(
+        error.to_string().contains("NoApplicationProtocol"),
+        "{error}"
+    );
+    the_page_is_served(&server);
+}
+
+/// The certificate that a server makes itself, and its key.
+fn own_pair() -> [PathBuf; 2] {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tls");
+    ["localhost.pem", "localhost-key.pem"].map(|name| folder.join(name))
+}
+
+#[test]
+fn a_certificate_is_made_once_and_named() {
+    let server = start();
+    let [certificate, key] = own_pair();
+    let [made, made_key] = [&certificate, &key].map(|file| fs::read(file).expect("it is there"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(&key)
+            .expect("it is there")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let certificate = fs::canonicalize(certificate).expect("it is there");
+    let named = format!("The certificate is {}\n", certificate.display());
+    server.wait_for_errors(|errors| errors.starts_with(&named));
+
+    let again = start();
+    the_page_is_served(&again);
+    assert_eq!(fs::read(&certificate).expect("it is there"), made);
+    assert_eq!(fs::read(&key).expect("it is there"), made_key);
+}
+
+#[test]
+fn who_trusts_the_certificate_knows_the_server() {
+    let server = start();
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_file(&own_pair()[0]).expect("a certificate");
+    roots.add(certificate).expect("it may be trusted");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let with = |roots: RootCertStore| {
+        ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .expect("there are suites for them")
+            .with_root_certificates(roots)
+            .with_no_client_auth()
+    };
+    ask(&mut connect_with(&server, with(roots))).expect("it is who it says");
+    let error = ask(&mut connect_with(&server, with(RootCertStore::empty())));
+    let error = error.expect_err("nobody vouches for it").to_string();
+    assert!(error.contains("UnknownIssuer"), "{error}");
+}
+
+#[test]
+fn a_big_file_comes_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let pages = folder.path().join("pages");
+    fs::create_dir(&pages).expect("a folder");
+    let content: Vec<u8> = (0..20_000_000_u32)
+        .flat_map(|n| [(n % 251) as u8])
+        .collect();
+    fs::write(pages.join("big.bin"), &content).expect("a file");
+    let server = Server::start_in(CHAPTER, folder.path()).sealed();
+    let mut client = connect(&server);
+    let request = LAST.replace("/hello", "/pages/big.bin");
+    client.write_all(request.as_bytes()).expect("cannot ask");
+    let mut received = Vec::new();
+    client.read_to_end(&mut received).expect("all of it");
+    assert!(received.ends_with(&content));
+}
+
+/// A cut is no end: what came before it may be half of what was said.
+#[test]
+fn a_request_that_is_cut_off_is_not_answered() {
+    let server = start();
+    for (sent, answers) in [("GET /hello HT", 0), (GET, 1)] {
+        let mut client = connect(&server);
+        client.write_all(sent.as_bytes()).expect("cannot send");
+        client.tcp().shutdown(Shutdown::Write).expect("cannot cut");
+        let received = String::from_utf8(rest(&mut client)).expect("text");
+        assert_eq!(received.matches("HTTP/1.1 ").count(), answers, "{received}");
+    }
+    server.wait_for_errors(|errors| errors.contains("without sending TLS close_notify"));
+}
+
+#[test]
+fn garbage_and_half_handshakes_end_nobody_elses_connection() {
+    let server = start();
+    let hello = client_hello();
+    let mut beginnings: Vec<Vec<u8>> = (1..hello.len())
+        .step_by(23)
+        .map(|n| hello[..n].into())
+        .collect();
+    // A record of the longest length there is, one too long, and one of another version.
+    beginnings.push([&[0x16, 3, 1, 0x40, 0][..], &[0; 16384]].concat());
+    beginnings.push([&[0x16, 3, 1, 0xff, 0xff][..], &[0; 65535]].concat());
+    beginnings.push([&[0x16, 9, 9][..], &hello[3..]].concat());
+    // An alert and a record of HTTP where none may be, and a hello twice.
+    beginnings.push([&hello[..], &[0x15, 3, 3, 0, 2, 1, 0]].concat());
+    beginnings.push([&hello[..], &[0x17, 3, 3, 0, 4, 1, 2, 3, 4]].concat());
+    beginnings.push([&hello[..], &hello].concat());
+    beginnings.push(
+        (0..=255)
+            .map(|byte: u8| byte ^ 0x16)
+            .cycle()
+            .take(100_000)
+            .collect(),
+    );
+    for beginning in beginnings {
+        let mut client = server.connect();
+        // The server may have heard enough before all is sent.
+        let _ = client.write_all(&beginning);
+        let _ = client.shutdown(Shutdown::Write);
+        rest(&mut client);
+    }
+    the_page_is_served(&server);
+    hostile::try_each(&server, the_page_is_served);
+}
+
+#[test]
+fn who_never_finishes_a_handshake_is_let_go() {
+    let server = with_limits("idle=0.2");
+    let hello = client_hello();
+    let mut silent = server.connect();
+    silent.write_all(&hello[..20]).expect("cannot send");
+    let close_notify = [21, 3, 3, 0, 2, 1, 0];
+    assert_eq!(rest(&mut silent), close_notify);
+    // And one that goes on with it, byte by byte.
+    let mut slow = server.connect();
+    slow.set_read_timeout(Some(NOW_AND_THEN)).expect("a limit");
+    let is_over = hello.iter().any(|byte| {
+        let is_sent = slow.write_all(&[*byte]).is_ok();
+        let came = slow.read(&mut [0]);
+        !is_sent
+            || came.is_ok()
+            || came.is_err_and(|error| {
+                error.kind() != ErrorKind::WouldBlock && error.kind() != ErrorKind::TimedOut
+            })
+    });
+    assert!(is_over, "a client may take as long as it likes");
+    the_page_is_served(&server);
+}
+
+/// What keeps TLS busy and says nothing is no reason to stay.
+#[test]
+fn who_only_speaks_of_keys_is_let_go() {
+    let server = with_limits("idle=0.2 head=0.2");
+    for beginning in ["", "GET /"] {
+        let mut client = connect(&server);
+        client.write_all(GET.as_bytes()).expect("cannot ask");
+        client.read_exact(&mut [0; 100]).expect("an answer");
+        let _ = client.write_all(beginning.as_bytes());
+        let until = Instant::now() + PATIENCE;
+        while client.change_keys().is_ok() {
+            assert!(Instant::now() < until, "it may stay for ever");
+        }
+    }
+    the_page_is_served(&server);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn too_many_handshakes_at_once() {
+    const HANDSHAKES: usize = 384;
+    let server = with_limits("connections=1000 connections_of_one=1000");
+    let mut crowd: Vec<TcpStream> = (0..HANDSHAKES).map(|_| server.connect()).collect();
+    let refused = ask(&mut connect(&server));
+    assert!(refused.is_err(), "{refused:?}");
+    // One that has shaken hands makes room, and stays.
+    let mut stays = Sealed::over(crowd.remove(0), Arc::new(config(rustls::ALL_VERSIONS)));
+    stays.write_all(GET.as_bytes()).expect("cannot ask");
+    stays.read_exact(&mut [0; 100]).expect("an answer");
+    the_page_is_served(&server);
+}
+
+/// A certificate and a key, written as files of these names.
+fn make_pair(folder: &Path, name: &str) -> [String; 2] {
+    let names = vec!["localhost".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).expect("a certificate");
+    let files = [
+        ("pem", made.cert.pem()),
+        ("key", made.signing_key.serialize_pem()),
+    ];
+    files.map(|(end, text)| {
+        let file = folder.join(name).with_extension(end);
+        fs::write(&file, text).expect("a file");
+        file.to_string_lossy().into_owned()
+    })
+}
+
+fn certificate_in(file: &str) -> CertificateDer<'static> {
+    CertificateDer::from_pem_file(file).expect("a certificate")
+}
+
+/// The certificate that a new client is shown.
+fn shown(server: &Server) -> CertificateDer<'static> {
+    let mut client = connect(server);
+    ask(&mut client).expect("an answer");
+    let chain = client.tls().peer_certificates().expect("it has one");
+    chain[0].clone().into_owned()
+}
+
+#[test]
+#[cfg(unix)]
+fn a_new_pair_is_taken_whole_or_not_at_all() {
+    use harness::Signal::SIGHUP;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let [certificate, key] = make_pair(folder.path(), "used");
+    let [other, other_key] = make_pair(folder.path(), "other");
+    let old = certificate_in(&certificate);
+    let server = Server::start_told(CHAPTER, &["--cert", &certificate, "--key", &key]).sealed();
+    assert_eq!(shown(&server), old);
+    let mut before = connect(&server);
+    before.write_all(GET.as_bytes()).expect("cannot ask");
+    before.read_exact(&mut [0; 100]).expect("an answer");
+
+    // Another certificate, and not yet its key.
+    fs::copy(&other, &certificate).expect("a file");
+    server.signal(SIGHUP);
+    server.wait_for_errors(|errors| errors.contains("the old certificate stays: "));
+    assert_eq!(shown(&server), old);
+
+    // Half of a key.
+    let text = fs::read_to_string(&other_key).expect("a file");
+    fs::write(&key, &text[..text.len() / 2]).expect("a file");
+    server.signal(SIGHUP);
+    server.wait_for_errors(|errors| errors.matches("the old certificate stays: ").count() == 2);
+    assert_eq!(shown(&server), old);
+
+    fs::write(&key, &text).expect("a file");
+    server.signal(SIGHUP);
+    server.wait_for_errors(|errors| errors.contains(" is read again\n"));
+    assert_eq!(shown(&server), certificate_in(&other));
+
+    // Who came before that goes on.
+    let received = ask(&mut before).expect("an answer");
+    assert!(received.ends_with("<h1>Hello, User!</h1>"), "{received}");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_stop_cuts_nobody_off() {
+    let server = start();
+    let mut idle = connect(&server);
+    idle.write_all(GET.as_bytes()).expect("cannot ask");
+    idle.read_exact(&mut [0; 100]).expect("an answer");
+    let mut busy = connect(&server);
+    busy.write_all(&LAST.as_bytes()[..20]).expect("cannot ask");
+    server.signal(harness::Signal::SIGTERM);
+    // It ends with close_notify, or else this fails.
+    idle.read_to_end(&mut Vec::new()).expect("an end");
+    busy.write_all(&LAST.as_bytes()[20..]).expect("cannot ask");
+    let mut received = String::new();
+    busy.read_to_string(&mut received).expect("an answer");
+    assert!(received.ends_with("<h1>Hello, User!</h1>"), "{received}");
+    let ended = server.ended();
+    assert_eq!(ended.code, Some(0));
+    let said = "Stopped: 2 of 2 connections have ended, 0 are cut off; \
+                0 lines of the access log are lost\n";
+    assert!(ended.errors.ends_with(said), "{}", ended.errors);
+}
+
+#[test]
+fn the_log() {
+    let server = start();
+    the_page_is_served(&server);
+    let plain = server.begin("plain").plainly().send(GET).finish();
+    assert!(plain.contains(" 400 Bad Request"), "{plain}");
+    let printed = server.wait_for_output(|printed| printed.lines().count() == 3);
+    let answers: Vec<&str> = printed
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split_once("] "))
+        .map(|(_, answer)| answer)
+        .collect();
+    assert_eq!(answers[0], "\"GET /hello HTTP/1.1\" 200 21");
+    assert!(
+        answers[1].starts_with("\"GET /hello HTTP/1.1\" 400 "),
+        "{printed}"
+    );
+}
+
+/// What the chapter says when it is started with these arguments and does not listen.
+fn said(arguments: &[&str], code: i32) -> String {
+    let mut command = Command::new(CHAPTER);
+    command.args(arguments).env_remove("RUST_BACKTRACE");
+    let failed = command.assert().code(code).stdout("");
+    let said = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.starts_with("Error: "), "{said}");
+    said
+}
+
+#[test]
+fn command_line() {
+    let help = Command::new(CHAPTER).arg("--help").assert().success();
+    let help = String::from_utf8_lossy(&help.get_output().stdout).into_owned();
+    assert_eq!(help.lines().count(), 3, "{help}");
+    assert!(help.starts_with("Usage: ch17-tls [ADDRESS] [--cert FILE --key FILE]\n"));
+
+    let taken = TcpListener::bind("127.0.0.1:0").expect("no free port");
+    let taken = taken.local_addr().expect("a bound port").to_string();
+    for (arguments, code, names) in [
+        (&[&*taken][..], 1, &*taken),
+        (&["8443"], 2, "\"8443\""),
+        (&["127.0.0.1:0", "again"], 2, "\"again\""),
+        (&["--cert", "a.pem"], 2, "--cert and --key go together"),
+        (&["--port", "1"], 2, "--port"),
+    ] {
+        let said = said(arguments, code);
+        assert!(said.contains(names), "{said}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_pair_is_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [certificate, key] = make_pair(folder.path(), "one");
+    let [_, other_key] = make_pair(folder.path(), "other");
+    let empty = folder.path().join("empty.pem");
+    fs::write(&empty, "").expect("a file");
+    let empty = empty.to_string_lossy().into_owned();
+    let missing = folder
+        .path()
+        .join("missing.pem")
+        .to_string_lossy()
+        .into_owned();
+    for (certificate, key, problem) in [
+        (&missing, &key, format!("cannot read {missing}")),
+        (&certificate, &missing, format!("cannot read {missing}")),
+        (&empty, &key, format!("there is no certificate in {empty}")),
+        (&certificate, &empty, format!("cannot read {empty}")),
+        (
+            &certificate,
+            &other_key,
+            format!("{certificate} and {other_key} do not go together"),
+        ),
+    ] {
+        let said = said(&["127.0.0.1:0", "--cert", certificate, "--key", key], 1);
+        assert!(said.contains(&problem), "{said}");
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::{anyhow, ensure};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls_pki_types::pem::PemObject;
@@ -33,7 +33,7 @@ impl Pair {
     /// It cannot be made, or not be kept.
     pub fn of_this_machine() -> anyhow::Result<Self> {
         let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../target");
-        fs::create_dir_all(target).with_context(|| format!("cannot make {target}"))?;
+        fs::create_dir_all(target).map_err(|error| anyhow!("cannot make {target}: {error}"))?;
         Self::kept_in(&fs::canonicalize(target)?.join("tls"))
     }
 
@@ -42,8 +42,7 @@ impl Pair {
             // Under another name until it is whole: two servers may begin at once, and
             // each must find a certificate and the key that belongs to it.
             let new = folder.with_extension(process::id().to_string());
-            make(&new)
-                .with_context(|| format!("cannot make a certificate in {}", new.display()))?;
+            make(&new).map_err(|error| anyhow!("cannot make {}: {error}", new.display()))?;
             if let Err(error) = fs::rename(&new, folder) {
                 fs::remove_dir_all(&new)?;
                 // Another one was quicker, and its own is as good.
@@ -65,19 +64,19 @@ impl Pair {
         let (certificate, key) = (self.certificate.display(), self.key.display());
         let chain: Vec<CertificateDer> = CertificateDer::pem_file_iter(&self.certificate)
             .and_then(Iterator::collect)
-            .with_context(|| format!("cannot read {certificate}"))?;
+            .map_err(|error| anyhow!("cannot read {certificate}: {error}"))?;
         ensure!(
             !chain.is_empty(),
             "there is no certificate in {certificate}"
         );
         let private_key = PrivateKeyDer::from_pem_file(&self.key)
-            .with_context(|| format!("cannot read {key}"))?;
+            .map_err(|error| anyhow!("cannot read {key}: {error}"))?;
         let provider = Arc::new(ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(chain, private_key)
-            .with_context(|| format!("{certificate} and {key} do not go together"))?;
+            .map_err(|error| anyhow!("{certificate} and {key} do not go together: {error}"))?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(config)
     }

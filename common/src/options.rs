@@ -2,7 +2,7 @@
 //! takes.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::exit;
 
 use lexopt::prelude::{Long, Short, Value, ValueExt};
@@ -36,7 +36,8 @@ impl Options {
     /// 2; `--help` prints the usage and ends it with 0.
     pub fn read() -> Self {
         let parser = lexopt::Parser::from_env();
-        let program = parser.bin_name().unwrap_or_default().to_owned();
+        let program = parser.bin_name().map(Path::new).and_then(Path::file_stem);
+        let program = program.unwrap_or_default().display().to_string();
         match parse(parser) {
             Ok(Some(options)) => options,
             Ok(None) => {

@@ -80,6 +80,13 @@ impl Server {
         Self::spawn(command, program)
     }
 
+    /// Starts a program on a free port, with these arguments behind the address.
+    pub fn start_told(program: &str, arguments: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.arg("127.0.0.1:0").args(arguments);
+        Self::spawn(command, program)
+    }
+
     /// Starts a program on a free port with this in the environment variable `LIMITS`,
     /// which every exchange with it says then.
     pub fn start_with_limits(program: &str, limits: &str) -> Self {

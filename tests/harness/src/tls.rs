@@ -81,6 +81,12 @@ impl Sealed {
         Ok(())
     }
 
+    /// Tells the server that other keys are used from now on.
+    pub fn change_keys(&mut self) -> io::Result<()> {
+        self.tls.refresh_traffic_keys().map_err(io::Error::other)?;
+        self.send()
+    }
+
     /// What TLS knows of the connection.
     pub fn tls(&self) -> &ClientConnection {
         &self.tls
