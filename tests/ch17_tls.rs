@@ -481,3 +481,37 @@ fn what_is_wrong_with_a_pair_is_said() {
         assert!(said.contains(&problem), "{said}");
     }
 }
+
+// The exercise
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch17-solution").sealed()
+}
+
+#[test]
+fn exercise_a_page() {
+    let heading = "exercise: a browser that came over TLS is told to do so for a day";
+    assert_snapshot!(solution().exchange(heading, LAST));
+}
+
+#[test]
+fn exercise_over_plain_http() {
+    let server = solution();
+    let exchange = server.begin("exercise: over plain HTTP, nothing is promised");
+    assert_snapshot!(exchange.plainly().send(GET).finish());
+}
+
+#[test]
+fn exercise_what_is_not_there() {
+    let heading = "exercise: what is not there is not there over TLS";
+    assert_snapshot!(solution().exchange(heading, LAST.replace("/hello", "/nothing")));
+}
+
+#[test]
+fn exercise_refusals() {
+    let server = solution();
+    let exchange = server.begin("exercise: who is refused is told so too");
+    let [other, unknown] = ["DELETE", "BREW"].map(|method| GET.replace("GET", method));
+    let head = LAST.replace("GET", "HEAD");
+    assert_snapshot!(exchange.send([other, unknown, head].concat()).finish());
+}

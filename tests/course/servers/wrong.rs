@@ -12,6 +12,9 @@ use std::{env, fs, thread};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use harness::tls::rustls::crypto::ring;
+use harness::tls::rustls::pki_types::PrivateKeyDer;
+use harness::tls::rustls::{ServerConfig, ServerConnection, Stream};
 
 const HELLO: &str = "<html><body><h1>Hello, World!</h1></body></html>";
 const NOT_FOUND: &str = "<h1>404 Not Found</h1>";
@@ -58,6 +61,10 @@ fn main() -> io::Result<()> {
         "ch16" => ch16(&listener, Ch16::LockedMeanwhile),
         "ch16-where" => ch16(&listener, Ch16::DoesNotSayWhere),
         "ch16-all" => ch16(&listener, Ch16::CountsForEverybody),
+        "ch17" => ch17(&listener, |is_plain, status| {
+            !is_plain && status == "200 OK"
+        }),
+        "ch17-plain" => ch17(&listener, |_, _| true),
         _ => Err(io::Error::other("there is no such wrong answer")),
     }
 }
@@ -906,4 +913,68 @@ fn decode(text: &str) -> String {
         decoded.extend(part.bytes().skip(2));
     }
     String::from_utf8_lossy(&decoded).into_owned()
+}
+
+/// Wrong: the promise comes only with pages, and not with refusals; or over plain HTTP
+/// too.
+fn ch17(listener: &TcpListener, promises: fn(bool, &str) -> bool) -> io::Result<()> {
+    let names = vec!["localhost".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).map_err(io::Error::other)?;
+    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.into()], key)
+        .map_err(io::Error::other)?;
+    let config = Arc::new(config);
+    loop {
+        let (mut stream, _) = listener.accept()?;
+        let mut first = [0];
+        let _ = stream.peek(&mut first);
+        if first != [0x16] {
+            let _ = ch17_answer(&mut stream, |status| promises(true, status), true);
+            continue;
+        }
+        let tls = ServerConnection::new(Arc::clone(&config));
+        let mut tls = tls.map_err(io::Error::other)?;
+        let mut sealed = Stream::new(&mut tls, &mut stream);
+        let _ = ch17_answer(&mut sealed, |status| promises(false, status), false);
+        tls.send_close_notify();
+        let _ = tls.write_tls(&mut stream);
+    }
+}
+
+fn ch17_answer(
+    stream: &mut (impl Read + Write),
+    promises: impl Fn(&str) -> bool,
+    is_plain: bool,
+) -> io::Result<()> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte)?;
+        head.extend(byte);
+    }
+    let (status, page) = match head.starts_with(b"GET /hello ") {
+        _ if is_plain => ("400 Bad Request", "<h1>This port speaks HTTPS</h1>"),
+        true => ("200 OK", "<h1>Hello, User!</h1>"),
+        false => ("404 Not Found", NOT_FOUND),
+    };
+    let promise = match promises(status) {
+        true => "Strict-Transport-Security: max-age=86400\r\n",
+        false => "",
+    };
+    let length = page.len();
+    write!(
+        stream,
+        "HTTP/1.1 {status}\r\n\
+         Content-Type: text/html; charset=utf-8\r\n\
+         {promise}\
+         Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\
+         Connection: close\r\n\
+         Content-Length: {length}\r\n\
+         \r\n\
+         {page}"
+    )
 }

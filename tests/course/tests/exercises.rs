@@ -87,6 +87,10 @@ fn plausible_answers_that_are_wrong() {
             "ch15-worker",
             "FAILED the server knows how much it has answered",
         ),
+        (
+            "ch17-plain",
+            "Strict-Transport-Security came over plain HTTP",
+        ),
     ] {
         let (chapter, _) = mode.split_at_checked(4).expect("a chapter's name");
         let chapter = if mode == "ch05a" { mode } else { chapter };
@@ -239,6 +243,11 @@ fn ch11_sums_in_a_trailer() {
 #[test]
 fn ch13_keeps_the_guestbook() {
     assert_snapshot!(Chapter::new("ch13-stop").prove(true));
+}
+
+#[test]
+fn ch17_wants_no_plain_http_any_more() {
+    assert_snapshot!(Chapter::new("ch17-tls").prove(true));
 }
 
 #[test]

@@ -636,6 +636,15 @@ fn compare_response(
             compare_field(field, response)?;
         }
     }
+    let mut promises = response.values(b"Strict-Transport-Security");
+    if let Some(field) = promises.next().filter(|_| conversation.is_plain) {
+        return Err(Failure::new(
+            "Strict-Transport-Security came over plain HTTP",
+            "Send that field over TLS alone: anybody on the way could have written it here \
+             (RFC 6797 section 7.2).",
+        )
+        .at(field.value_at));
+    }
     compare_body(wanted, response, notes)?;
     if response.has_line_feeds {
         notes.push(Note::LineFeeds);
@@ -814,6 +823,7 @@ mod tests {
         let conversation = Conversation {
             methods: vec![method.to_owned()],
             asks_to_close: method == "GET, and close",
+            is_plain: false,
             expected: wanted.into(),
             received: received.into(),
             end,
@@ -1166,6 +1176,7 @@ mod tests {
         let conversation = |received: &str, end| Conversation {
             methods: vec!["GET".to_owned()],
             asks_to_close: false,
+            is_plain: false,
             expected: WANTED.into(),
             received: received.into(),
             end,

@@ -110,6 +110,8 @@ pub struct Conversation {
     pub methods: Vec<String>,
     /// Whether the last of them asks for the end of the connection.
     pub asks_to_close: bool,
+    /// Whether it went over TCP alone, to a server that speaks TLS.
+    pub is_plain: bool,
     /// What was expected to come, with what only now is known put in.
     pub expected: Vec<u8>,
     pub received: Vec<u8>,
@@ -179,6 +181,7 @@ fn converse(steps: &[Step], host: &mut dyn Host, placeholders: &mut Placeholders
     let mut conversation = Conversation {
         methods,
         asks_to_close: response::asks_to_close(&bytes_sent(steps)),
+        is_plain: steps.contains(&Step::Plain),
         expected: bytes_received(steps),
         received: Vec::new(),
         end: End::Closed,
