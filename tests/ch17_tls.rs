@@ -328,11 +328,13 @@ fn make_pair(folder: &Path, name: &str) -> [String; 2] {
     })
 }
 
+#[cfg(unix)]
 fn certificate_in(file: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_file(file).expect("a certificate")
 }
 
 /// The certificate that a new client is shown.
+#[cfg(unix)]
 fn shown(server: &Server) -> CertificateDer<'static> {
     let mut client = connect(server);
     ask(&mut client).expect("an answer");

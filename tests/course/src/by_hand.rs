@@ -34,7 +34,7 @@ pub fn command(steps: &[Step], address: SocketAddr, is_sealed: bool) -> String {
 /// writes the request itself, would add fields of its own.
 pub fn exactly(steps: &[Step], address: SocketAddr) -> String {
     let sent = harness::play::bytes_sent(steps);
-    raw(&sent, address, steps.contains(&Step::HalfClose))
+    raw(&sent, address, steps.contains(&Step::HalfClose), false)
 }
 
 /// A request that curl can be told to send.

@@ -88,12 +88,14 @@ fn check_own(chapter: &str, options: &[&str]) -> String {
     )
 }
 
-/// Chapter 15's checks are those of part two before it too, which each of these chapters
-/// plays in its own tests. Most of what they do is to wait, so they wait together.
+/// The checks of chapters 15 and 17 are those of part two before them too, which each of
+/// these chapters plays in its own tests; 17's go over TLS. Most of what they do is to wait, so they wait together.
 #[test]
 fn our_own_servers_pass_all_there_is() {
     thread::scope(|scope| {
-        for chapter in ["1", "2", "3", "4", "5a", "5b", "6", "7", "8", "9", "15"] {
+        for chapter in [
+            "1", "2", "3", "4", "5a", "5b", "6", "7", "8", "9", "15", "17",
+        ] {
             scope.spawn(move || {
                 let strict = check_own(chapter, &["--strict"]);
                 assert!(strict.starts_with("exit code 0\n"), "{strict}");

@@ -439,6 +439,7 @@ fn first_difference(expected: &[u8], received: &[u8]) -> usize {
 
 fn compare_answers(conversation: &Conversation, notes: &mut Vec<Note>) -> Result<(), Failure> {
     let Conversation {
+        is_plain: false,
         methods,
         expected,
         received,
