@@ -13,7 +13,7 @@ use crate::certificate::Pair;
 use crate::line::Line;
 use crate::log::log_error;
 
-/// How many handshakes may be under way at once. Each of them costs what hundreds of
+/// How many handshakes may be under way at once. Each of them costs what dozens of
 /// requests cost. One client may not have so many connections that it takes all of them
 /// ([`Limits`](crate::limits::Limits)).
 pub const HANDSHAKES: usize = 384;

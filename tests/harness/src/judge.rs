@@ -439,7 +439,6 @@ fn first_difference(expected: &[u8], received: &[u8]) -> usize {
 
 fn compare_answers(conversation: &Conversation, notes: &mut Vec<Note>) -> Result<(), Failure> {
     let Conversation {
-        is_plain: false,
         methods,
         expected,
         received,
@@ -1008,6 +1007,7 @@ mod tests {
             let conversation = Conversation {
                 methods: vec![method.to_owned()],
                 asks_to_close: false,
+                is_plain: false,
                 expected: wanted,
                 received,
                 end: End::Closed,
