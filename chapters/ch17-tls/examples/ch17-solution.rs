@@ -7,7 +7,7 @@ use std::thread;
 
 use common::{
     Acceptor, AccessLog, Admission, Entry, Guestbook, Limits, Options, Request, RequestError,
-    Response, Tls, event_loop,
+    Response, Tls, event_loops,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -24,7 +24,7 @@ fn main() -> anyhow::Result<()> {
     let acceptor = Acceptor::new(listener, &admission, &stop, needs_body)?
         .with_lines(|stream| tls.line(stream));
     let loops = thread::available_parallelism()?.get();
-    let cut_off = event_loop::serve(acceptor, loops, |request| {
+    let cut_off = event_loops::serve(acceptor, loops, |request| {
         let response = respond(request, &guestbook).unwrap_or_else(common::refused);
         // Who speaks plain HTTP is answered before it comes to this.
         response.with("Strict-Transport-Security", "max-age=86400")
