@@ -532,7 +532,8 @@ fn ch16(listener: &TcpListener, mistake: Ch16) -> io::Result<()> {
         match (request.method(), request.target(), last, counts.get()) {
             ("POST", "/primes", ..) if !is_form => page("415 Unsupported Media Type"),
             ("POST", "/primes", Some(Ok(last @ ..=1000)), _) => {
-                let is_prime = |number: &u64| (2..*number).all(|divisor| number % divisor != 0);
+                let is_prime =
+                    |number: &u64| (2..*number).all(|divisor| !number.is_multiple_of(divisor));
                 let primes = (2..=last).filter(is_prime).count();
                 whole("200 OK", &format!("<h1>{primes} primes up to {last}</h1>"))
             }

@@ -88,8 +88,9 @@ fn check_own(chapter: &str, options: &[&str]) -> String {
     )
 }
 
-/// The checks of chapters 15 and 17 are those of part two before them too, which each of
-/// these chapters plays in its own tests; 17's go over TLS. Most of what they do is to wait, so they wait together.
+/// The checks of chapters 16 and 17 are those of part two before them too, which each of
+/// these chapters plays in its own tests; 17's go over TLS. Most of what they do is to
+/// wait, so they wait together.
 #[test]
 fn our_own_servers_pass_all_there_is() {
     thread::scope(|scope| {
