@@ -18,6 +18,7 @@ use harness::tls::rustls::{ServerConfig, ServerConnection, Stream};
 
 const HELLO: &str = "<html><body><h1>Hello, World!</h1></body></html>";
 const NOT_FOUND: &str = "<h1>404 Not Found</h1>";
+const MISUNDERSTOOD: &str = "<h1>400 Bad Request: this port speaks HTTPS</h1>";
 
 fn main() -> io::Result<()> {
     let mut arguments = env::args().skip(1);
@@ -958,7 +959,7 @@ fn ch17_answer(
         head.extend(byte);
     }
     let (status, page) = match head.starts_with(b"GET /hello ") {
-        _ if is_plain => ("400 Bad Request", "<h1>This port speaks HTTPS</h1>"),
+        _ if is_plain => ("400 Bad Request", MISUNDERSTOOD),
         true => ("200 OK", "<h1>Hello, User!</h1>"),
         false => ("404 Not Found", NOT_FOUND),
     };
