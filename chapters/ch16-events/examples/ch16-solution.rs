@@ -153,5 +153,5 @@ fn primes_up_to(last: u64) -> usize {
 }
 
 fn is_prime(number: u64) -> bool {
-    (2..=number.isqrt()).all(|divisor| !number.is_multiple_of(divisor))
+    !(2..=number.isqrt()).any(|divisor| number.is_multiple_of(divisor))
 }
