@@ -20,8 +20,7 @@ use crate::waiting::{Times, Wait};
 /// ```
 /// let now = std::time::Instant::now();
 /// let mut connection = common::Connection::new(common::Times::default(), now);
-/// let request = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
-/// connection.receive(&request.repeat(2), now);
+/// connection.receive(&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2), now);
 /// while let Some(request) = connection.next_request() {
 ///     connection.answer(&request, common::Response::html("200 OK", "page"));
 /// }
@@ -50,8 +49,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection that has just been accepted. Its requests have bodies as
-    /// [`by_length`] finds them.
+    /// A connection that has just been accepted, with bodies as [`by_length`] finds them.
     pub fn new(times: Times, now: Instant) -> Self {
         Self {
             times,
@@ -81,9 +79,8 @@ impl Connection {
         Self { needs_body, ..self }
     }
 
-    /// Takes what the client has sent; no bytes at all are its end. To be called where
-    /// [`Connection::waits_for`] says so: then no more lies here than one request and
-    /// what came with its last byte.
+    /// Takes what the client has sent; no bytes are its end. Where it is called as
+    /// [`Connection::waits_for`] says, one request lies here and what came behind it.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
         (self.now, self.moved) = (now, now);
         self.has_ended |= bytes.is_empty();
@@ -111,8 +108,7 @@ impl Connection {
         self.incoming.is_idle() && self.outgoing.is_done()
     }
 
-    /// The next request, once it has come whole, and those before it are answered.
-    /// What is no request is refused here.
+    /// The next request that has come whole. What is no request is refused here.
     pub fn next_request(&mut self) -> Option<Request> {
         while !self.is_last && self.outgoing.has_room() {
             match self.incoming.advance(self.framing_of) {
