@@ -22,6 +22,10 @@ use crate::waiting::Wait;
 /// one. A client that always has something to do would else keep all others waiting.
 const TURN: usize = 4;
 
+/// How many of its requests are answered before the answers are sent. A few bytes may ask
+/// for much.
+const ANSWERS: usize = 16;
+
 /// What a client hears that speaks plain HTTP to a line that does not.
 const MISUNDERSTOOD: &str = "400 Bad Request: this port speaks HTTPS";
 
@@ -36,6 +40,7 @@ pub struct Client {
     has_ended: bool,
     is_half_closed: bool,
     winds_up: bool,
+    is_wound_up: bool,
     under_way: UnderWay,
 }
 
@@ -95,6 +100,7 @@ impl Client {
             has_ended: false,
             is_half_closed: false,
             winds_up: false,
+            is_wound_up: false,
             under_way,
         }
     }
@@ -156,7 +162,12 @@ impl Client {
     ) -> anyhow::Result<Next> {
         for _ in 0..TURN {
             self.answer(respond);
-            let (until, moved) = match self.connection.waits_for() {
+            if self.under_way.is_to_end() && !self.winds_up {
+                (self.winds_up, self.may_read) = (true, true);
+            }
+            let waits_for = self.connection.waits_for();
+            let looks = self.winds_up && matches!(waits_for, Wait::ToRead(_)) && !self.is_wound_up;
+            let (until, moved) = match waits_for {
                 Wait::ToClose => {
                     if !self.is_half_closed {
                         // To be told is a courtesy that nobody waits for.
@@ -168,15 +179,16 @@ impl Client {
                 Wait::ToRead(until) => (until, self.read(now, until, piece)),
                 Wait::ToLinger(until) => (until, self.linger(now, until, piece)),
             };
-            // What has come by now is still answered, as the last.
-            let is_to_end = self.under_way.is_to_end() && !self.winds_up;
-            if is_to_end {
-                self.winds_up = true;
+            // What has come by now is still answered, as the last. A line that is busy with
+            // itself has not shown yet what that is.
+            let has_shown = !matches!(&moved, Err(error) if error.kind() == ErrorKind::Interrupted);
+            if looks && has_shown || self.winds_up && self.connection.has_begun() {
+                self.is_wound_up = true;
                 self.connection.wind_up();
             }
             match moved {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if now < until && !is_to_end {
+                    if now < until && !looks {
                         return Ok(Next::Sign);
                     }
                     // Only who has really sent nothing is late, and not who had to wait
@@ -194,7 +206,10 @@ impl Client {
     }
 
     fn answer(&mut self, respond: &impl Fn(&Request) -> Response) {
-        while let Some(request) = self.connection.next_request() {
+        for _ in 0..ANSWERS {
+            let Some(request) = self.connection.next_request() else {
+                break;
+            };
             let is_misunderstood = self.line.is_misunderstood();
             if self.place.is_last_request() || is_misunderstood {
                 self.connection.wind_up();

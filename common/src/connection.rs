@@ -103,9 +103,9 @@ impl Connection {
         self.winds_up = true;
     }
 
-    /// Whether nothing is under way: no request has begun, and all is answered.
-    pub fn is_idle(&self) -> bool {
-        self.incoming.is_idle() && self.outgoing.is_done()
+    /// Whether the client has begun with a request that has not come whole.
+    pub fn has_begun(&self) -> bool {
+        !self.incoming.is_idle()
     }
 
     /// The next request that has come whole. What is no request is refused here.
@@ -177,8 +177,8 @@ impl Connection {
         let was_answered = self.incoming.is_within_body() && self.incoming.head().is_none();
         if !was_answered {
             self.send(refused.response(), refused.is_head == Some(true));
+            self.refusal = Some(refused.error);
         }
-        self.refusal = Some(refused.error);
     }
 
     /// Why a request was refused, until it is taken; for the log.
@@ -643,7 +643,10 @@ mod tests {
                 tried.is_over();
             }
             assert_eq!(tried.send(12), "");
-            assert!(tried.connection.refusal().is_some());
+            assert!(
+                tried.connection.refusal().is_none(),
+                "no log tells of an answer that was not sent"
+            );
         }
     }
 

@@ -1,10 +1,11 @@
 //! The guestbook: what visitors have written, and the page that shows it.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::RequestError;
 use crate::html::escape;
+use crate::log::turns_text_around;
 
 /// How many entries are kept. A newer one takes the place of the oldest, so that
 /// nobody can fill the memory.
@@ -33,6 +34,7 @@ impl Entry {
     /// not do (RFC 9110 §15.5.21).
     pub fn new(name: &str, message: &str) -> Result<Self, RequestError> {
         let unprocessable = |problem| RequestError::new("422 Unprocessable Content", problem);
+        let (name, message) = (shown(name), shown(message));
         let (name, message) = (name.trim(), message.trim());
         if name.is_empty() || message.is_empty() {
             return Err(unprocessable("an entry takes a name and a message"));
@@ -47,11 +49,48 @@ impl Entry {
     }
 }
 
-/// The entries, the newest first. All threads share them: one at a time has the
-/// list for itself.
-#[derive(Debug, Default)]
+/// A text without what could change how the page around it looks, or the terminal of
+/// who reads it there.
+fn shown(text: &str) -> String {
+    let mut characters = text.chars().peekable();
+    let mut shown = String::with_capacity(text.len());
+    while let Some(character) = characters.next() {
+        let stays = match character {
+            '\n' | '\t' => true,
+            '\r' => characters.peek() == Some(&'\n'),
+            _ => !character.is_control() && !turns_text_around(character),
+        };
+        if stays {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// The entries, the newest first, and the page that shows them. All threads share it: one
+/// at a time has it for itself.
+#[derive(Debug)]
 pub struct Guestbook {
-    entries: Mutex<VecDeque<Entry>>,
+    book: Mutex<Book>,
+}
+
+#[derive(Debug)]
+struct Book {
+    entries: VecDeque<Entry>,
+    /// Made once for each entry, and not for each visitor: many may ask, also for the
+    /// head alone.
+    page: String,
+}
+
+impl Default for Guestbook {
+    fn default() -> Self {
+        Self {
+            book: Mutex::new(Book {
+                entries: VecDeque::new(),
+                page: PAGE.to_owned(),
+            }),
+        }
+    }
 }
 
 impl Guestbook {
@@ -64,25 +103,30 @@ impl Guestbook {
     /// # Ok::<(), common::RequestError>(())
     /// ```
     pub fn add(&self, entry: Entry) {
-        // A thread that panicked while it held the lock has left the list whole.
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.push_front(entry);
-        entries.truncate(MAX_ENTRIES);
+        let mut book = self.book();
+        book.entries.push_front(entry);
+        book.entries.truncate(MAX_ENTRIES);
+        book.page = page_of(&book.entries);
     }
 
     /// The page that shows the entries, and has the form for one more.
     pub fn page(&self) -> String {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.is_empty() {
-            return PAGE.to_owned();
-        }
-        let mut shown = String::from("<dl>\n");
-        for Entry { name, message } in &*entries {
-            shown += &format!("<dt>{}</dt>\n<dd>{}</dd>\n", escape(name), escape(message));
-        }
-        shown += "</dl>";
-        PAGE.replacen(NO_ENTRIES, &shown, 1)
+        self.book().page.clone()
     }
+
+    /// A thread that panicked while it held the lock has left the book whole.
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn page_of(entries: &VecDeque<Entry>) -> String {
+    let mut shown = String::from("<dl>\n");
+    for Entry { name, message } in entries {
+        shown += &format!("<dt>{}</dt>\n<dd>{}</dd>\n", escape(name), escape(message));
+    }
+    shown += "</dl>";
+    PAGE.replacen(NO_ENTRIES, &shown, 1)
 }
 
 #[cfg(test)]
@@ -129,5 +173,12 @@ mod tests {
         let shown =
             "<dt>&lt;b&gt;</dt>\n<dd>&lt;p&gt;Nobody has written anything yet.&lt;/p&gt;</dd>";
         assert!(guestbook.page().contains(shown));
+    }
+
+    #[test]
+    fn what_a_visitor_writes_changes_nothing_around_it() {
+        let entry = Entry::new("a\u{1b}]0;b\u{7}", "\u{1b}[2Jc\0\u{202e}d\r\ne\t\rf").unwrap();
+        assert_eq!((&*entry.name, &*entry.message), ("a]0;b", "[2Jcd\r\ne\tf"));
+        assert!(Entry::new("\u{1b}", "message").is_err());
     }
 }

@@ -52,7 +52,7 @@ pub fn printable(bytes: &[u8]) -> String {
 
 /// Whether this character changes the direction or the line of the text around
 /// it, so that it would be read in another order than it was sent in.
-fn turns_text_around(character: char) -> bool {
+pub(crate) fn turns_text_around(character: char) -> bool {
     matches!(
         character,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'

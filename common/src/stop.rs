@@ -3,7 +3,9 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::exit;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
@@ -14,6 +16,7 @@ use crate::blocking::Blocking;
 use crate::connection::Connection;
 use crate::listen::{listen, try_accept};
 use crate::log::log_error;
+use crate::waiting::Wait;
 
 /// How soon after a signal another one belongs to it. Who ends a session or closes a
 /// terminal sends SIGTERM and SIGHUP in one go, and asks once.
@@ -164,11 +167,20 @@ impl Stop {
         // One may have been accepted in the very moment of the signal.
         let before = before.max(cut_off);
         let lost = log.finish(LOG_TIME);
-        log_error(format_args!(
+        let line = format!(
             "Stopped: {} of {before} connections have ended, {cut_off} are cut off; \
              {lost} lines of the access log are lost",
             before - cut_off
-        ));
+        );
+        // Where nobody reads standard error, the end does not wait for it.
+        let (told, is_told) = channel();
+        let telling = thread::Builder::new().spawn(move || {
+            log_error(line);
+            let _ = told.send(());
+        });
+        if telling.is_ok() {
+            let _ = is_told.recv_timeout(LOG_TIME);
+        }
     }
 
     /// A thread that panicked while it held the lock has left the count right.
@@ -191,9 +203,9 @@ impl UnderWay {
     /// # Errors
     /// As there.
     pub fn wait(&self, stream: &mut Blocking, connection: &mut Connection) -> anyhow::Result<bool> {
-        let was_asked = self.0.is_asked();
+        let looks = self.0.is_asked() && matches!(connection.waits_for(), Wait::ToRead(_));
         let goes_on = stream.wait(connection)?;
-        if was_asked || self.0.is_asked() && !connection.is_idle() {
+        if looks || self.0.is_asked() && connection.has_begun() {
             connection.wind_up();
         }
         Ok(goes_on)
