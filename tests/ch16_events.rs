@@ -543,7 +543,7 @@ fn exercise_none_yet() {
 
 /// While it counts, every client of every loop is served, and in the end it has counted.
 #[test]
-fn the_solution_counts_to_the_end_and_then_again() {
+fn exercise_to_the_end_and_then_again() {
     let server = solution();
     let accepted = |form: &str| {
         let form = primes(form).replace("Host", "Connection: close\r\nHost");

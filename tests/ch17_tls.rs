@@ -484,8 +484,6 @@ fn what_is_wrong_with_a_pair_is_said() {
     }
 }
 
-// The exercise
-
 fn solution() -> Server {
     Server::start_solution(CHAPTER, "ch17-solution").sealed()
 }
