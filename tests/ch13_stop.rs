@@ -1,7 +1,6 @@
 //! Chapter 13: stop without cutting anybody off.
 
-use harness::{Again, Server, check_command_line, hostile, still_does_what_came_before};
-use insta::assert_snapshot;
+use harness::{Server, check_command_line, hostile, still_does_what_came_before};
 
 const CHAPTER: &str = env!("CARGO_BIN_EXE_ch13-stop");
 
@@ -368,7 +367,7 @@ fn exercise_nobody_yet() {
         .begin_anew("exercise: where there is no file yet, nobody has signed")
         .send(LOOK)
         .finish();
-    assert_snapshot!(exchange);
+    insta::assert_snapshot!(exchange);
 }
 
 #[test]
@@ -377,10 +376,10 @@ fn exercise_stopped() {
     let exchange = server
         .begin_anew("exercise: an entry survives a stop")
         .send(sign("name=Ada&message=Hello"))
-        .another_after(Again::Stopped)
+        .another_after(harness::Again::Stopped)
         .send(LOOK)
         .finish();
-    assert_snapshot!(exchange);
+    insta::assert_snapshot!(exchange);
 }
 
 #[test]
@@ -389,10 +388,10 @@ fn exercise_killed() {
     let exchange = server
         .begin_anew("exercise: an entry that was answered survives a kill -9")
         .send(sign("name=Ada&message=Hello"))
-        .another_after(Again::Killed)
+        .another_after(harness::Again::Killed)
         .send(LOOK)
         .finish();
-    assert_snapshot!(exchange);
+    insta::assert_snapshot!(exchange);
 }
 
 #[test]
@@ -403,12 +402,12 @@ fn exercise_order() {
         .send(sign("name=Ada&message=first"))
         .another()
         .send(sign("name=Bob&message=second"))
-        .another_after(Again::Killed)
+        .another_after(harness::Again::Killed)
         .send(sign("name=Cy&message=third"))
-        .another_after(Again::Killed)
+        .another_after(harness::Again::Killed)
         .send(LOOK)
         .finish();
-    assert_snapshot!(exchange);
+    insta::assert_snapshot!(exchange);
 }
 
 #[test]
@@ -419,10 +418,10 @@ fn exercise_any_character() {
         .send(sign(
             "name=Zo%C3%AB%2C+%22Ada%22%09%26+Co%3D&message=1+%3C+2%0D%0A%0D%0AA%3A%5Cn+%26amp%3B+100%25%0Aend",
         ))
-        .another_after(Again::Killed)
+        .another_after(harness::Again::Killed)
         .send(LOOK)
         .finish();
-    assert_snapshot!(exchange);
+    insta::assert_snapshot!(exchange);
 }
 
 #[test]
@@ -431,8 +430,8 @@ fn exercise_refused() {
     let exchange = server
         .begin_anew("exercise: what was refused is not there afterwards either")
         .send(sign("name=Ada&message="))
-        .another_after(Again::Stopped)
+        .another_after(harness::Again::Stopped)
         .send(LOOK)
         .finish();
-    assert_snapshot!(exchange);
+    insta::assert_snapshot!(exchange);
 }

@@ -301,6 +301,10 @@ fn mentions(item: &str, name: &str) -> bool {
     let is_code = |line: &&str| !line.trim_start().starts_with("//");
     let code: Vec<&str> = item.lines().filter(is_code).collect();
     let code = code.join("\n").replace("\\\"", "");
+    // What stands in a text between braces is put in by `format!`.
+    if code.contains(&format!("{{{name}}}")) {
+        return true;
+    }
     let outside_of_texts = code.split('"').step_by(2);
     outside_of_texts.flat_map(words).any(|word| word == name)
 }
