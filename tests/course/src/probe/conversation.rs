@@ -353,6 +353,7 @@ impl<'a> Talk<'a> {
                 Next::Final(mut heard) => {
                     heard.interim = interim;
                     if !wanted.has(heard.status) {
+                        self.hear_out()?;
                         let problem = format!("the status code is {}", heard.status);
                         return Err(Departure::new(problem).at(heard.at));
                     }
@@ -362,6 +363,19 @@ impl<'a> Talk<'a> {
                 Next::Closed => return Err(self.nothing_came()),
             }
         }
+    }
+
+    /// Receives what still comes behind a wrong answer, as a second answer is what a
+    /// report has to show: the end of the requests brings the end of the answers.
+    fn hear_out(&mut self) -> Result<(), Departure> {
+        let _ = self.stream.half_close();
+        self.receive_to_end(self.prober.close_patience)?;
+        if !self.is_closed {
+            self.prober.close_patience = 2 * REST;
+        }
+        // That it ends now is what the half-close asked for.
+        self.is_closed = false;
+        Ok(())
     }
 
     /// What is wrong where the connection ended in place of an answer.
