@@ -140,7 +140,17 @@ impl<'a> Report<'a> {
                 left_out.anew
             );
         }
-        say!("{passed} passed, {failed} failed");
+        let robust = outcomes.iter().filter(|outcome| !outcome.counts);
+        let robust: Vec<bool> = robust.map(Outcome::passed).collect();
+        if robust.is_empty() {
+            say!("{passed} passed, {failed} failed");
+        } else {
+            let withstood = robust.iter().filter(|&&passed| passed).count();
+            say!(
+                "{passed} passed, {failed} failed; robust: {withstood} of {}",
+                robust.len()
+            );
+        }
         failed == 0
     }
 }
