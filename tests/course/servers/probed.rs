@@ -2,12 +2,19 @@
 //! it in a single fault, for the probe to find.
 //!
 //!     cargo run -p course --bin probed -- right 127.0.0.1:0
+//!
+//! With the name of a file behind the address it speaks TLS, and writes the certificate
+//! there that it shows.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use std::{env, process, str, thread};
+use std::{env, fs, process, str, thread};
+
+use harness::tls::rustls::crypto::ring;
+use harness::tls::rustls::pki_types::PrivateKeyDer;
+use harness::tls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 const PAGE: &str = "<!DOCTYPE html>\n<title>A page</title>\n<p>What the probe asks for.</p>\n";
 const ETAG: &str = "\"a-page\"";
@@ -36,13 +43,22 @@ fn main() -> io::Result<()> {
     let mut arguments = env::args().skip(1);
     FAULT.get_or_init(|| arguments.next().unwrap_or_default());
     let listener = TcpListener::bind(arguments.next().unwrap_or_default())?;
+    let tls = arguments.next().map(|file| tls(&file)).transpose()?;
     println!("Listening on port {}...", listener.local_addr()?.port());
     loop {
         // A client that is gone already is nobody's fault.
         if let Ok((stream, _)) = listener.accept() {
+            let tls = tls.clone();
             thread::spawn(move || {
+                let line = match tls {
+                    None => Line::Plain(stream),
+                    Some(config) => match ServerConnection::new(config) {
+                        Ok(tls) => Line::Sealed(Box::new(StreamOwned::new(tls, stream))),
+                        Err(_) => return,
+                    },
+                };
                 let mut connection = Connection {
-                    stream,
+                    line,
                     buffer: Vec::new(),
                 };
                 let _ = connection.serve();
@@ -51,8 +67,79 @@ fn main() -> io::Result<()> {
     }
 }
 
+/// What TLS needs, with a certificate made for the day, which is written to a file.
+fn tls(file: &str) -> io::Result<Arc<ServerConfig>> {
+    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+    let made = rcgen::generate_simple_self_signed(names).map_err(io::Error::other)?;
+    fs::write(file, made.cert.pem())?;
+    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.into()], key)
+        .map_err(io::Error::other)?;
+    Ok(Arc::new(config))
+}
+
+/// What a connection goes over: TCP, or TLS over it.
+enum Line {
+    Plain(TcpStream),
+    Sealed(Box<StreamOwned<ServerConnection, TcpStream>>),
+}
+
+impl Line {
+    fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Plain(stream) => stream,
+            Self::Sealed(stream) => &stream.sock,
+        }
+    }
+
+    fn scheme(&self) -> &'static str {
+        match self {
+            Self::Plain(_) => "http://",
+            Self::Sealed(_) => "https://",
+        }
+    }
+
+    /// Says that nothing more is sent.
+    fn half_close(&mut self) -> io::Result<()> {
+        if let Self::Sealed(stream) = self {
+            stream.conn.send_close_notify();
+            stream.flush()?;
+        }
+        self.tcp().shutdown(Shutdown::Write)
+    }
+}
+
+impl Read for Line {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(buffer),
+            Self::Sealed(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Line {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(bytes),
+            Self::Sealed(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Sealed(stream) => stream.flush(),
+        }
+    }
+}
+
 struct Connection {
-    stream: TcpStream,
+    line: Line,
     /// What has come and is not used yet.
     buffer: Vec<u8>,
 }
@@ -99,9 +186,9 @@ enum Framing {
 
 impl Connection {
     fn serve(&mut self) -> io::Result<()> {
-        self.stream.set_nodelay(true)?;
-        self.stream
-            .set_read_timeout(Some(Duration::from_secs(30)))?;
+        let tcp = self.line.tcp();
+        tcp.set_nodelay(true)?;
+        tcp.set_read_timeout(Some(Duration::from_secs(30)))?;
         loop {
             match self.exchange() {
                 Ok(true) => {}
@@ -121,7 +208,7 @@ impl Connection {
         let Some(head) = self.head()? else {
             return Ok(false);
         };
-        let read = Request::parse(&head)
+        let read = Request::parse(&head, self.line.scheme())
             .and_then(|request| request.framing().map(|framing| (request, framing)));
         let (request, framing) = match read {
             Ok(read) => read,
@@ -163,7 +250,7 @@ impl Connection {
     /// Receives more; `false` at the end.
     fn receive(&mut self) -> io::Result<bool> {
         let mut bytes = [0; 16 * 1024];
-        let length = self.stream.read(&mut bytes)?;
+        let length = self.line.read(&mut bytes)?;
         self.buffer.extend(&bytes[..length]);
         Ok(length > 0)
     }
@@ -224,7 +311,7 @@ impl Connection {
         let knows = !request.is_1_0 || has("100-to-1-0");
         let has_one = *framing != Framing::Length(0);
         if expects && knows && has_one && (self.buffer.is_empty() || request.is_1_0) {
-            self.stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+            self.line.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
         Ok(())
     }
@@ -339,14 +426,15 @@ impl Connection {
         } else if !is_head && !has_no_body {
             message += &body;
         }
-        self.stream.write_all(message.as_bytes())
+        self.line.write_all(message.as_bytes())
     }
 
     /// Closes so that the answer is not lost (RFC 9112 §9.6).
     fn close(&mut self) -> io::Result<()> {
-        self.stream.shutdown(Shutdown::Write)?;
-        self.stream.set_read_timeout(Some(Duration::from_secs(1)))?;
-        io::copy(&mut self.stream, &mut io::sink())?;
+        self.line.half_close()?;
+        let tcp = self.line.tcp();
+        tcp.set_read_timeout(Some(Duration::from_secs(1)))?;
+        io::copy(&mut self.line, &mut io::sink())?;
         Ok(())
     }
 }
@@ -430,7 +518,8 @@ fn is_host(value: &str) -> bool {
 }
 
 impl Request {
-    fn parse(head: &[u8]) -> Result<Self, Refused> {
+    /// Takes a head apart that came over a line of that scheme.
+    fn parse(head: &[u8], own_scheme: &str) -> Result<Self, Refused> {
         let head = if has("carriage-return-ends-a-line") {
             let text = head.to_vec();
             text.split(|&byte| byte == b'\r')
@@ -474,7 +563,7 @@ impl Request {
             fields,
         };
         request.check_hosts()?;
-        request.resolve_target()?;
+        request.resolve_target(own_scheme)?;
         Ok(request)
     }
 
@@ -510,19 +599,20 @@ impl Request {
     }
 
     /// Makes a path of a target in absolute form.
-    fn resolve_target(&mut self) -> Result<(), Refused> {
+    fn resolve_target(&mut self, own_scheme: &str) -> Result<(), Refused> {
         let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
         if !self.target.bytes().all(is_plain) {
             return Err(Refused(400));
         }
-        let scheme = self.target.get(..7).unwrap_or_default();
+        let length = own_scheme.len();
+        let scheme = self.target.get(..length).unwrap_or_default();
         let is_absolute = if has("scheme-by-case") {
-            scheme == "http://"
+            scheme == own_scheme
         } else {
-            scheme.eq_ignore_ascii_case("http://")
+            scheme.eq_ignore_ascii_case(own_scheme)
         };
         if is_absolute && !has("no-absolute-form") {
-            let rest = &self.target[7..];
+            let rest = &self.target[length..];
             let slash = rest.find(['/', '?']).unwrap_or(rest.len());
             let (authority, path) = rest.split_at(slash);
             if authority.is_empty() || !is_host(authority) {

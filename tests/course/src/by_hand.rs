@@ -32,9 +32,9 @@ pub fn command(steps: &[Step], address: SocketAddr, is_sealed: bool) -> String {
 
 /// A shell command that sends the very bytes of one connection, to which curl, where it
 /// writes the request itself, would add fields of its own.
-pub fn exactly(steps: &[Step], address: SocketAddr) -> String {
+pub fn exactly(steps: &[Step], address: SocketAddr, is_sealed: bool) -> String {
     let sent = harness::play::bytes_sent(steps);
-    raw(&sent, address, steps.contains(&Step::HalfClose), false)
+    raw(&sent, address, steps.contains(&Step::HalfClose), is_sealed)
 }
 
 /// A request that curl can be told to send.

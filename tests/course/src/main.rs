@@ -150,8 +150,12 @@ struct CheckArguments {
 
 #[derive(Args)]
 struct ProbeArguments {
-    /// A running server, such as 127.0.0.1:8080
+    /// A running server, such as 127.0.0.1:8080 or https://127.0.0.1:8443
     address: String,
+
+    /// Takes no certificate but those that this file (PEM) vouches for; without it, any
+    #[arg(long, value_name = "FILE")]
+    cacert: Option<PathBuf>,
 
     /// A path that answers a plain GET with 200; without it, one is looked for
     #[arg(long)]
@@ -172,6 +176,11 @@ struct ProbeArguments {
     /// Prints one JSON object for each case, and nothing else
     #[arg(long)]
     json: bool,
+
+    /// How many seconds an answer may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 5,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    patience: u64,
 
     /// How many milliseconds to rest between two cases
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
@@ -393,11 +402,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                 group: arguments.group,
                 level: arguments.level,
                 json: arguments.json,
+                trusted: arguments.cacert,
+                patience: Duration::from_secs(arguments.patience),
                 pause: Duration::from_millis(arguments.pause),
                 may_test: arguments.i_may_test_this_server,
             };
-            let address = resolve(&arguments.address)?;
-            if !probe::probe(&arguments.address, address, &options)? {
+            if !probe::probe(&arguments.address, &options)? {
                 return Ok(ExitCode::from(FAILED));
             }
         }

@@ -1,19 +1,21 @@
 //! `cargo course probe`: what the RFCs demand of any server, case by case.
 
+mod carrier;
 mod cases;
 mod conversation;
 mod demand;
 mod facts;
 mod report;
 
-use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::CannotCheck;
+use crate::{CannotCheck, resolve};
+use carrier::Carrier;
 use cases::{Case, Cases, Line};
 use conversation::{Departure, Prober};
 use facts::{Facts, Page};
@@ -28,6 +30,10 @@ pub struct Options {
     pub group: Option<String>,
     pub level: Option<Level>,
     pub json: bool,
+    /// Whose certificates are taken, where TLS is spoken; without it, everybody's.
+    pub trusted: Option<PathBuf>,
+    /// How long an answer may take.
+    pub patience: Duration,
     /// How long to rest between two cases.
     pub pause: Duration,
     /// Whether the server may be one of another machine.
@@ -41,9 +47,10 @@ const REDIRECTIONS: usize = 3;
 /// The shortest page of which ranges are asked for.
 const SHORTEST: usize = 8;
 
-/// Probes a server, whose address was typed as `host`, and gives whether it breaks no
-/// MUST.
-pub fn probe(host: &str, address: SocketAddr, options: &Options) -> anyhow::Result<bool> {
+/// Probes a server, whose address was typed so, and gives whether it breaks no MUST.
+pub fn probe(typed: &str, options: &Options) -> anyhow::Result<bool> {
+    let (carrier, host) = Carrier::new(typed, options.trusted.as_deref())?;
+    let address = resolve(host)?;
     ensure!(
         address.ip().is_loopback() || options.may_test,
         "{} is not your own machine. The probe sends malformed requests by the hundred, which \
@@ -53,10 +60,11 @@ pub fn probe(host: &str, address: SocketAddr, options: &Options) -> anyhow::Resu
     );
     let cases = Cases::load()?;
     let chosen = choose(&cases, options)?;
-    let mut prober = Prober::new(address);
+    let scheme = carrier.scheme();
+    let mut prober = Prober::new(address, carrier, options.patience);
     let facts = find_out(&mut prober, host, options.path.as_deref())?;
     if !options.json {
-        report::heading(host, &facts);
+        report::heading(scheme, host, &facts);
     }
     let progress = ProgressBar::new(chosen.len() as u64).with_style(ProgressStyle::with_template(
         "{bar:40} {pos} of {len}  {msg}",
@@ -64,6 +72,9 @@ pub fn probe(host: &str, address: SocketAddr, options: &Options) -> anyhow::Resu
     let mut outcomes = Vec::new();
     let mut is_gone = false;
     for &case in &chosen {
+        if !outcomes.is_empty() {
+            thread::sleep(options.pause);
+        }
         progress.set_message(case.name.clone());
         let mut outcome = run(&mut prober, case, &facts);
         if let Ok(played) = &mut outcome.result
@@ -80,12 +91,12 @@ pub fn probe(host: &str, address: SocketAddr, options: &Options) -> anyhow::Resu
         if is_gone {
             break;
         }
-        thread::sleep(options.pause);
     }
     progress.finish_and_clear();
     if !options.json {
         report::table(&cases, &outcomes);
-        report::departures(&cases, &outcomes, address);
+        report::causes(&cases, &outcomes);
+        report::departures(&cases, &outcomes, address, scheme == "https");
         report::skipped(&outcomes);
         if is_gone {
             say!(
@@ -166,7 +177,7 @@ fn find_death(prober: &mut Prober, facts: &Facts) -> Option<Departure> {
 fn find_out(prober: &mut Prober, host: &str, path: Option<&str>) -> anyhow::Result<Facts> {
     let (path, page) = match path {
         Some(path) => {
-            let facts = Facts::new(host, path);
+            let facts = Facts::new(prober.carrier.scheme(), host, path);
             let heard = prober.ask(facts.get("last").unwrap_or_default());
             let page = heard
                 .map(Page::from)
@@ -179,7 +190,7 @@ fn find_out(prober: &mut Prober, host: &str, path: Option<&str>) -> anyhow::Resu
         }
         None => find_page(prober, host)?,
     };
-    let mut facts = Facts::new(host, &path);
+    let mut facts = Facts::new(prober.carrier.scheme(), host, &path);
     let again = prober.ask(facts.get("last").unwrap_or_default());
     let is_the_same = again.is_ok_and(|again| again.body == page.body);
     let length = page.body.len();
@@ -238,7 +249,7 @@ fn find_page(prober: &mut Prober, host: &str) -> anyhow::Result<(String, Page)> 
     for path in PATHS {
         let mut path = path.to_owned();
         for _ in 0..=REDIRECTIONS {
-            let facts = Facts::new(host, &path);
+            let facts = Facts::new(prober.carrier.scheme(), host, &path);
             let heard = prober
                 .ask(facts.get("last").unwrap_or_default())
                 .map_err(|departure| no_page(host, &departure))?;
@@ -248,7 +259,9 @@ fn find_page(prober: &mut Prober, host: &str) -> anyhow::Result<(String, Page)> 
             }
             seen.push(format!("{path} gets {}", page.status));
             let location = page.field("Location").map(String::from_utf8_lossy);
-            let Some(next) = location.and_then(|location| own_path(&location, host)) else {
+            let Some(next) =
+                location.and_then(|location| own_path(&location, prober.carrier.scheme(), host))
+            else {
                 break;
             };
             path = next;
@@ -262,8 +275,9 @@ fn find_page(prober: &mut Prober, host: &str) -> anyhow::Result<(String, Page)> 
 }
 
 /// The path of an address, where it is one of the same server.
-fn own_path(location: &str, host: &str) -> Option<String> {
-    let path = match location.strip_prefix("http://") {
+fn own_path(location: &str, scheme: &str, host: &str) -> Option<String> {
+    let rest = location.strip_prefix(scheme);
+    let path = match rest.and_then(|rest| rest.strip_prefix("://")) {
         Some(rest) => rest.strip_prefix(host)?,
         None => location,
     };

@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 use std::{str, thread};
 
 use insta::assert_snapshot;
@@ -12,16 +14,43 @@ use serde_json::Value;
 /// How many servers are probed at once: a probe rests most of the time.
 const AT_ONCE: usize = 16;
 
-/// A server with a fault, or a right one. It is stopped when this is dropped.
+/// A server that is probed. It is stopped when this is dropped.
 struct Server {
     child: Child,
     address: String,
 }
 
 impl Server {
+    /// One with a fault, or a right one.
     fn start(fault: &str) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_probed"))
-            .args([fault, "127.0.0.1:0"])
+        let mut command = Command::new(env!("CARGO_BIN_EXE_probed"));
+        command.args([fault, "127.0.0.1:0"]);
+        Self::spawn(command)
+    }
+
+    /// The same, but it speaks TLS, and writes its certificate to that file.
+    fn start_sealed(fault: &str, certificate: &Path) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_probed"));
+        command.args([fault, "127.0.0.1:0"]).arg(certificate);
+        Self::spawn(command).sealed()
+    }
+
+    /// A chapter, which has to be built.
+    fn start_chapter(name: &str) -> Self {
+        let mut command =
+            Command::new(Path::new(env!("CARGO_BIN_EXE_probed")).with_file_name(name));
+        command.arg("127.0.0.1:0").stderr(Stdio::null());
+        Self::spawn(command)
+    }
+
+    /// The same server, asked over TLS.
+    fn sealed(mut self) -> Self {
+        self.address = format!("https://{}", self.address);
+        self
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command
             .stdout(Stdio::piped())
             .spawn()
             .expect("the server starts");
@@ -308,6 +337,107 @@ fn as_json() {
     assert_snapshot!(server.report(&["--only", "host-missing", "--json"]));
 }
 
+/// What each of our own servers departs from, as the book has it: chapter 9, and what
+/// changes from chapter to chapter.
+#[test]
+fn our_own_servers() {
+    const CHAPTERS: [&str; 9] = [
+        "ch09-site",
+        "ch10-keepalive",
+        "ch11-chunked",
+        "ch12-limits",
+        "ch13-stop",
+        "ch14-caching",
+        "ch15-pool",
+        "ch16-events",
+        "ch17-tls",
+    ];
+    build(&CHAPTERS);
+    let found: Vec<Vec<String>> = thread::scope(|scope| {
+        let probed = CHAPTERS.map(|chapter| {
+            scope.spawn(move || {
+                let server = Server::start_chapter(chapter);
+                match chapter {
+                    "ch17-tls" => server.sealed().found(&[]).0,
+                    _ => server.found(&[]).0,
+                }
+            })
+        });
+        let joined = probed.map(|probed| probed.join().expect("the probe has come to its end"));
+        joined.into()
+    });
+    let mut before: &[String] = &[];
+    let mut changes = String::new();
+    for (chapter, found) in CHAPTERS.iter().zip(&found) {
+        changes += &format!("{chapter}: {}\n", found.len());
+        for name in found.iter().filter(|name| !before.contains(name)) {
+            changes += &format!("  + {name}\n");
+        }
+        for name in before.iter().filter(|name| !found.contains(name)) {
+            changes += &format!("  - {name}\n");
+        }
+        before = found;
+    }
+    assert_snapshot!(changes);
+}
+
+/// Builds chapters, into the folder where the servers of these tests lie.
+fn build(chapters: &[&str]) {
+    let built = Path::new(env!("CARGO_BIN_EXE_probed")).ancestors().nth(2);
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["build", "--quiet", "--target-dir"]);
+    command.arg(built.expect("the folder has a parent"));
+    for chapter in chapters {
+        command.args(["--package", chapter]);
+    }
+    let status = command.status().expect("cargo runs");
+    assert!(status.success(), "{status}");
+}
+
+/// Over TLS a right server is right too, and one with a fault has that one alone.
+#[test]
+fn over_tls() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = |fault: &str| folder.path().join(fault);
+    let wrong = Server::start_sealed("scheme-by-case", &own("wrong"));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let right = Server::start_sealed("right", &own("right"));
+            let file = own("right");
+            let trusted = file.to_str().expect("a name");
+            assert_eq!(right.found(&["--cacert", trusted]), (vec![], vec![]));
+        });
+        let (departs, skipped) = wrong.found(&[]);
+        assert_eq!(departs, ["absolute-form-in-capitals"]);
+        assert_eq!(skipped, [""; 0]);
+    });
+    assert_snapshot!(wrong.report(&["--only", "absolute-form-in-capitals"]));
+}
+
+/// A server whose certificate nobody vouches for is not asked anything.
+#[test]
+fn who_is_not_trusted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [own, other] = ["own.pem", "other.pem"].map(|name| folder.path().join(name));
+    let server = Server::start_sealed("right", &own);
+    drop(Server::start_sealed("right", &other));
+    let other = other.to_str().expect("a name");
+    let report = server.report(&["--cacert", other, "--only", "plain-get"]);
+    assert!(report.starts_with("exit code 1\n"), "{report}");
+    assert!(report.contains("invalid peer certificate"), "{report}");
+    let plain = server.address.replace("https://", "");
+    let said = text(&course(&["probe", &plain, "--cacert", other]));
+    assert!(
+        said.starts_with("exit code 2\nError: --cacert is for"),
+        "{said}"
+    );
+    let said = text(&course(&["probe", &server.address, "--cacert", "/no/such"]));
+    assert!(
+        said.starts_with("exit code 2\nError: /no/such cannot be read"),
+        "{said}"
+    );
+}
+
 /// What departs from no MUST is shown, and the command succeeds.
 #[test]
 fn only_a_must_counts() {
@@ -325,8 +455,15 @@ fn only_a_must_counts() {
 
 #[test]
 fn a_server_that_dies_or_stands_still_is_reported() {
-    for fault in ["dies-of-noise", "hangs-at-noise"] {
-        let report = Server::start(fault).report(&["--group", "robustness"]);
+    for (fault, options) in [
+        (
+            "dies-of-noise",
+            ["--group", "robustness", "--patience", "5"],
+        ),
+        // What is waited for here is waited for in vain.
+        ("hangs-at-noise", ["--only", "noise", "--patience", "2"]),
+    ] {
+        let report = Server::start(fault).report(&options);
         assert!(report.starts_with("exit code 1\n"), "{report}");
         assert!(report.contains("\nnoise: "), "{report}");
         assert!(
@@ -335,6 +472,18 @@ fn a_server_that_dies_or_stands_still_is_reported() {
         );
         assert!(report.contains("\nThe server is gone: "), "{report}");
     }
+}
+
+/// However fast the machine is, nine cases with eight rests between them take that long.
+#[test]
+fn a_pause_is_made() {
+    let server = Server::start("right");
+    let begun = Instant::now();
+    let report = server.report(&["--group", "host", "--level", "none", "--pause", "50"]);
+    assert!(begun.elapsed() >= 8 * Duration::from_millis(50));
+    let row = report.lines().find(|line| line.starts_with("host: "));
+    let numbers: Vec<&str> = row.unwrap_or_default().split_whitespace().skip(2).collect();
+    assert_eq!(numbers, ["9", "0", "0"], "{report}");
 }
 
 /// A path that is named is the one that is asked for.

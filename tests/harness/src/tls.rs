@@ -12,8 +12,8 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    ALL_VERSIONS, ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme,
-    Stream, SupportedProtocolVersion,
+    ALL_VERSIONS, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme, Stream, SupportedProtocolVersion,
 };
 
 use crate::play::Connection;
@@ -41,14 +41,28 @@ pub fn sealed(tcp: TcpStream) -> Box<dyn Connection> {
 pub fn config(versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
     let provider = Arc::new(ring::default_provider());
     let any = Arc::new(Any(Arc::clone(&provider)));
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
         .expect("there are suites for these versions")
         .dangerous()
         .with_custom_certificate_verifier(any)
         .with_no_client_auth();
+    as_first(config)
+}
+
+/// What a client needs that trusts those alone for whom these certificates vouch.
+pub fn config_that_trusts(roots: RootCertStore) -> ClientConfig {
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(ALL_VERSIONS)
+        .expect("there are suites for these versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    as_first(config)
+}
+
+/// The same for HTTP/1.1, where each connection shows all that a first one does.
+fn as_first(mut config: ClientConfig) -> ClientConfig {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // Each connection shows all that a first one does.
     config.resumption = Resumption::disabled();
     config
 }
@@ -57,12 +71,29 @@ impl Sealed {
     /// TLS over a connection, with a server that is called `localhost`.
     pub fn over(tcp: TcpStream, config: Arc<ClientConfig>) -> Self {
         let name = ServerName::try_from("localhost").expect("a name");
+        Self::to(name, tcp, config)
+    }
+
+    /// TLS over a connection, with a server of that name.
+    pub fn to(name: ServerName<'static>, tcp: TcpStream, config: Arc<ClientConfig>) -> Self {
         Self {
             tcp,
             tls: ClientConnection::new(config, name).expect("a client of TLS"),
             has_begun: false,
             is_plain: false,
         }
+    }
+
+    /// Agrees with the server on keys, before anything is sent.
+    ///
+    /// # Errors
+    /// It speaks no TLS, or shows a certificate that is not trusted.
+    pub fn shake_hands(&mut self) -> io::Result<()> {
+        self.has_begun = true;
+        while self.tls.is_handshaking() {
+            self.tls.complete_io(&mut self.tcp)?;
+        }
+        Ok(())
     }
 
     /// Waits for the first byte, and looks what it begins; `false` where none comes.

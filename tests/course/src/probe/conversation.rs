@@ -1,14 +1,15 @@
 //! Plays one case over one connection, and judges the answers as they come.
 
-use std::io::{self, ErrorKind, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::play::{self, Connection, PATIENCE, REST};
+use harness::play::{self, Connection, REST};
 use harness::response::{self, Framing, Malformed, Response};
 use harness::transcript::Step;
 
+use super::carrier::Carrier;
 use super::cases::{Line, Wanted};
 use super::facts::Facts;
 
@@ -115,7 +116,8 @@ impl Heard {
 
 /// Who asks a server, one connection after the other.
 pub struct Prober {
-    pub address: SocketAddr,
+    address: SocketAddr,
+    pub carrier: Carrier,
     /// How long it waits for an answer, and for the end of a connection. It is
     /// shortened for a server that lets it wait in vain.
     patience: Duration,
@@ -130,19 +132,17 @@ enum Next {
 }
 
 impl Prober {
-    pub fn new(address: SocketAddr) -> Self {
+    pub fn new(address: SocketAddr, carrier: Carrier, patience: Duration) -> Self {
         Self {
             address,
-            patience: PATIENCE,
-            close_patience: PATIENCE,
+            carrier,
+            patience,
+            close_patience: patience,
         }
     }
 
-    fn connect(&self) -> io::Result<TcpStream> {
-        let stream = TcpStream::connect_timeout(&self.address, PATIENCE)?;
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(stream)
+    fn connect(&self) -> io::Result<Box<dyn Connection>> {
+        self.carrier.connect(self.address)
     }
 
     /// Sends a request over a connection of its own, and gives the final answer.
@@ -234,7 +234,7 @@ fn refused(error: &io::Error) -> Departure {
 /// A connection, and what has happened on it.
 struct Talk<'a> {
     prober: &'a mut Prober,
-    stream: TcpStream,
+    stream: Box<dyn Connection>,
     sent: Vec<u8>,
     received: Vec<u8>,
     /// Where the next answer begins.
@@ -442,7 +442,7 @@ impl<'a> Talk<'a> {
 
     /// Receives what has come, or waits for it; `false` where nothing came in time.
     fn receive(&mut self, deadline: Instant) -> Result<bool, Departure> {
-        match play::receive_some(&mut self.stream, &mut self.received, deadline) {
+        match play::receive_some(&mut *self.stream, &mut self.received, deadline) {
             Ok(is_open) => self.is_closed = !is_open,
             Err(error) => match error.kind() {
                 ErrorKind::TimedOut | ErrorKind::WouldBlock => return Ok(false),

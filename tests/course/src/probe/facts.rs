@@ -68,8 +68,10 @@ const REASONS: [(&str, &str); 14] = [
 
 impl Facts {
     /// What a server says whose page is that path.
-    pub fn new(host: &str, path: &str) -> Self {
+    pub fn new(scheme: &str, host: &str, path: &str) -> Self {
         let mut facts = Self::default();
+        facts.set("scheme", scheme);
+        facts.set("SCHEME", scheme.to_ascii_uppercase());
         facts.set("host", host);
         facts.set("path", path);
         facts.set(
@@ -257,7 +259,7 @@ mod tests {
     use super::*;
 
     fn fill(text: &str) -> Result<String, &'static str> {
-        let mut facts = Facts::new("h", "/p");
+        let mut facts = Facts::new("https", "h", "/p");
         let fields = [
             ("ETag", "W/\"x\""),
             ("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT"),
@@ -276,6 +278,7 @@ mod tests {
         let plain = "GET /p HTTP/1.1\r\nHost: h\r\n\r\n";
         for (text, filled) in [
             ("GET [path] [host]", "GET /p h"),
+            ("[scheme]://[host] [SCHEME]:", "https://h HTTPS:"),
             ("[plain]x", &format!("{plain}x")),
             ("[plain*2]", &plain.repeat(2)),
             ("[a: 1\r\n*3]", &"a: 1\r\n".repeat(3)),

@@ -40,8 +40,8 @@ pub fn count(cases: &Cases, outcomes: &[Outcome], level: Level) -> usize {
         .count()
 }
 
-pub fn heading(address: &str, facts: &Facts) {
-    say!("{BOLD}http://{address}{BOLD:#}");
+pub fn heading(scheme: &str, address: &str, facts: &Facts) {
+    say!("{BOLD}{scheme}://{address}{BOLD:#}");
     for line in facts.lines() {
         say!("  {line}");
     }
@@ -111,15 +111,70 @@ pub fn table(cases: &Cases, outcomes: &[Outcome]) {
     say!("\ndepartures by level: {}", counts.join(", "));
 }
 
+/// Cases that others build on, and what the requests of those have in them.
+const BASICS: [(&str, &[u8]); 2] = [
+    ("one-chunk", b"\r\nTransfer-Encoding: "),
+    ("absolute-form", b"://"),
+];
+
+/// Prints how many departures may come from one alone: the request has the same in it, and
+/// what came begins with the same status.
+pub fn causes(cases: &Cases, outcomes: &[Outcome]) {
+    for (basic, words) in BASICS {
+        let same = |outcome: &&Outcome| match &outcome.result {
+            Ok(played) if outcome.departs() => {
+                let sent = harness::play::bytes_sent(&played.steps);
+                let has_it = sent.windows(words.len()).any(|window| window == words);
+                let status = played.came.split(',').next().unwrap_or_default();
+                has_it.then(|| status.to_owned())
+            }
+            _ => None,
+        };
+        let first = outcomes.iter().find(|outcome| outcome.case.name == basic);
+        let Some(status) = first.as_ref().and_then(same) else {
+            continue;
+        };
+        let alike = |outcome: &&&Outcome| same(*outcome).as_ref() == Some(&status);
+        let alike: Vec<&Outcome> = outcomes.iter().filter(|outcome| alike(&outcome)).collect();
+        if alike.len() < 2 {
+            continue;
+        }
+        say!(
+            "{} of these may have one cause: {basic} gets {status}, and so do they ({})",
+            alike.len(),
+            by_level(cases, &alike)
+        );
+    }
+}
+
+/// How many of them are of each level that there is.
+fn by_level(cases: &Cases, outcomes: &[&Outcome]) -> String {
+    let of = |level: Level| {
+        let is_one = |outcome: &&&Outcome| cases.rules[outcome.case.rule].level == level;
+        outcomes.iter().filter(is_one).count()
+    };
+    let counts = LEVELS.iter().map(|level| (level.name(), of(*level)));
+    let counts = counts.filter(|(_, count)| *count > 0);
+    let counts: Vec<String> = counts
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+    counts.join(", ")
+}
+
 /// Prints the departures, those from a MUST first.
-pub fn departures(cases: &Cases, outcomes: &[Outcome], address: SocketAddr) {
+pub fn departures(cases: &Cases, outcomes: &[Outcome], address: SocketAddr, is_sealed: bool) {
     for level in LEVELS {
         for outcome in outcomes {
             if cases.rules[outcome.case.rule].level == level
                 && let Ok(played) = &outcome.result
                 && played.departure.is_some()
             {
-                explain(cases, outcome.case, played, address);
+                explain(cases, outcome.case, played);
+                say!("  the same by hand");
+                say!(
+                    "    {}",
+                    by_hand::exactly(&played.steps, address, is_sealed)
+                );
             }
         }
     }
@@ -144,7 +199,7 @@ pub fn skipped(outcomes: &[Outcome]) {
     }
 }
 
-fn explain(cases: &Cases, case: &Case, played: &Played, address: SocketAddr) {
+fn explain(cases: &Cases, case: &Case, played: &Played) {
     let rule = &cases.rules[case.rule];
     let Some(departure) = &played.departure else {
         return;
@@ -187,6 +242,4 @@ fn explain(cases: &Cases, case: &Case, played: &Played, address: SocketAddr) {
     }
     say!("  what is wrong");
     wrapped("    ", &departure.problem);
-    say!("  the same by hand");
-    say!("    {}", by_hand::exactly(&played.steps, address));
 }

@@ -1,0 +1,91 @@
+//! What carries the bytes of a case: TCP, or TLS over it.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow, bail};
+use harness::play::{Connection, PATIENCE};
+use harness::tls::rustls::pki_types::pem::PemObject;
+use harness::tls::rustls::pki_types::{CertificateDer, ServerName};
+use harness::tls::rustls::{ALL_VERSIONS, ClientConfig, RootCertStore};
+use harness::tls::{Sealed, config, config_that_trusts};
+
+/// Opens connections to one server.
+pub struct Carrier {
+    /// What TLS needs, where the server speaks it: whom it trusts, and the server's name.
+    tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+}
+
+impl Carrier {
+    /// A carrier to a server that was typed so, such as `127.0.0.1:8080` or
+    /// `https://localhost:8443`, with the rest of that: the host and the port. Without a
+    /// file that says whom to trust, any certificate is taken: what is asked is what the
+    /// server says, and not who it is.
+    ///
+    /// # Errors
+    /// The file holds no certificate, or there is nothing that it could be for.
+    pub fn new<'a>(typed: &'a str, trusted: Option<&Path>) -> anyhow::Result<(Self, &'a str)> {
+        let Some(rest) = typed.strip_prefix("https://") else {
+            if trusted.is_some() {
+                bail!(
+                    "--cacert is for a server that speaks TLS: write https:// before its address"
+                );
+            }
+            let rest = typed.strip_prefix("http://").unwrap_or(typed);
+            return Ok((Self { tls: None }, rest.trim_end_matches('/')));
+        };
+        let authority = rest.trim_end_matches('/');
+        let host = authority
+            .rsplit_once(':')
+            .map_or(authority, |(host, _)| host);
+        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned())
+            .with_context(|| format!("{host:?} is no name that TLS could ask for"))?;
+        let config = match trusted {
+            None => config(ALL_VERSIONS),
+            Some(file) => config_that_trusts(roots(file)?),
+        };
+        let tls = Some((Arc::new(config), name));
+        Ok((Self { tls }, authority))
+    }
+
+    /// How an address begins that goes over it.
+    pub fn scheme(&self) -> &'static str {
+        match self.tls {
+            None => "http",
+            Some(_) => "https",
+        }
+    }
+
+    /// Opens a connection; where TLS is spoken, hands are shaken already.
+    pub fn connect(&self, address: SocketAddr) -> io::Result<Box<dyn Connection>> {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let Some((config, name)) = &self.tls else {
+            return Ok(Box::new(stream));
+        };
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut sealed = Sealed::to(name.clone(), stream, Arc::clone(config));
+        sealed.shake_hands()?;
+        Ok(Box::new(sealed))
+    }
+}
+
+/// The certificates of a file in PEM.
+fn roots(file: &Path) -> anyhow::Result<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(file)
+        .map_err(|error| anyhow!("{} cannot be read: {error}", file.display()))?;
+    for certificate in certificates {
+        let certificate = certificate.with_context(|| format!("{} is not PEM", file.display()))?;
+        roots
+            .add(certificate)
+            .with_context(|| format!("{} holds no certificate", file.display()))?;
+    }
+    if roots.is_empty() {
+        bail!("{} holds no certificate", file.display());
+    }
+    Ok(roots)
+}
