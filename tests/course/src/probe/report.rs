@@ -134,7 +134,7 @@ pub fn causes(cases: &Cases, outcomes: &[Outcome]) {
         let Some(status) = first.as_ref().and_then(same) else {
             continue;
         };
-        let alike = |outcome: &&&Outcome| same(*outcome).as_ref() == Some(&status);
+        let alike = |outcome: &&&Outcome| same(outcome).as_ref() == Some(&status);
         let alike: Vec<&Outcome> = outcomes.iter().filter(|outcome| alike(&outcome)).collect();
         if alike.len() < 2 {
             continue;
