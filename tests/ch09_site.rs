@@ -454,6 +454,14 @@ fn absolute_form_of_https() {
 }
 
 #[test]
+fn a_target_with_a_fragment() {
+    assert_snapshot!(exchange(
+        "robust: what follows a # is for the client alone, and no part of a target",
+        request("GET /hello#top", ""),
+    ));
+}
+
+#[test]
 fn a_target_that_is_none() {
     assert_snapshot!(exchange(
         "robust: a target begins with a slash, or is a whole address",

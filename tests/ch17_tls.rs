@@ -84,6 +84,50 @@ fn over_tls() {
     assert_snapshot!(start().exchange("core: a page, in a sealed envelope", LAST));
 }
 
+fn asked(line: &str) -> String {
+    format!("{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+}
+
+#[test]
+fn absolute_form() {
+    assert_snapshot!(start().exchange(
+        "core: a target may be a whole address of https, and then its host counts",
+        asked("GET https://example.org:8443/hello"),
+    ));
+}
+
+#[test]
+fn absolute_form_without_a_path() {
+    assert_snapshot!(start().exchange(
+        "core: an address without a path is that of /",
+        asked("HEAD HTTPS://localhost"),
+    ));
+}
+
+#[test]
+fn absolute_form_without_a_host() {
+    assert_snapshot!(start().exchange(
+        "core: an address without a host is a bad request",
+        asked("GET https:///hello"),
+    ));
+}
+
+#[test]
+fn absolute_form_with_a_name_and_a_password() {
+    assert_snapshot!(start().exchange(
+        "robust: an address with a name and a password is a bad request",
+        asked("GET https://ada:secret@localhost/hello"),
+    ));
+}
+
+#[test]
+fn absolute_form_of_https() {
+    assert_snapshot!(start().exchange(
+        "robust: an address of http is not that of a sealed connection",
+        asked("GET http://localhost/hello"),
+    ));
+}
+
 #[test]
 fn over_tls_pipelined() {
     let server = start();

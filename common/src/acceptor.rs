@@ -105,12 +105,13 @@ impl<'a> Acceptor<'a> {
                         log_error(format_args!("a client is gone already: {error}"));
                         continue;
                     }
-                    let connection = Connection::new(place.limits.times, Instant::now())
-                        .with_framing(by_length_or_chunks)
-                        .with_early_answers(self.needs_body);
                     let Some(line) = (self.line_of)(stream) else {
                         continue;
                     };
+                    let connection = Connection::new(place.limits.times, Instant::now())
+                        .with_framing(by_length_or_chunks)
+                        .with_early_answers(self.needs_body)
+                        .with_scheme(line.scheme());
                     welcome(Client::new(line, connection, place, self.stop.begin()));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return None,

@@ -11,7 +11,7 @@ use crate::framing::{FramingOf, by_length};
 use crate::incoming::{Came, Incoming, Refused};
 use crate::outgoing::Outgoing;
 use crate::persistence::wants_to_stay;
-use crate::request::Request;
+use crate::request::{Request, Scheme};
 use crate::response::Response;
 use crate::waiting::{Times, Wait};
 
@@ -77,6 +77,12 @@ impl Connection {
     /// before that has come. What comes of it is dropped.
     pub fn with_early_answers(self, needs_body: fn(&Request) -> bool) -> Self {
         Self { needs_body, ..self }
+    }
+
+    /// The same over another line than TCP alone.
+    pub fn with_scheme(self, scheme: Scheme) -> Self {
+        let incoming = self.incoming.over(scheme);
+        Self { incoming, ..self }
     }
 
     /// Takes what the client has sent; no bytes are its end. Where it is called as

@@ -5,7 +5,7 @@ use crate::buffer::Buffer;
 use crate::error::RequestError;
 use crate::framing::{Framing, FramingOf};
 use crate::head::find_head;
-use crate::request::Request;
+use crate::request::{Request, Scheme};
 use crate::response::Response;
 
 /// What has come.
@@ -43,6 +43,7 @@ impl Refused {
 /// Requests that come in, one behind the other.
 #[derive(Default)]
 pub struct Incoming {
+    scheme: Scheme,
     received: Buffer,
     coming: Option<Coming>,
 }
@@ -55,6 +56,11 @@ struct Coming {
 }
 
 impl Incoming {
+    /// The same over a connection of that scheme.
+    pub fn over(self, scheme: Scheme) -> Self {
+        Self { scheme, ..self }
+    }
+
     /// Adds bytes.
     pub fn add(&mut self, bytes: &[u8]) {
         self.received.add(bytes);
@@ -115,7 +121,7 @@ impl Incoming {
             return Ok(Came::Nothing);
         };
         let end = head.end;
-        let request = Request::from_head(&self.received.rest()[head])?;
+        let request = Request::from_head_over(self.scheme, &self.received.rest()[head])?;
         let framing = framing_of(&request)?;
         self.received.take(end);
         let Some(framing) = framing else {

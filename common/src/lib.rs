@@ -92,7 +92,7 @@ pub use {
     form::{expect_form, parse_form},
     guestbook::{Entry, Guestbook},
     methods::other_method,
-    request::{Request, read_request},
+    request::{Request, Scheme, read_request},
     response::{Body, Response, refusal, refused, turn_away},
     site::{send_file, show_query},
 };

@@ -6,6 +6,8 @@ use std::net::Shutdown;
 
 use mio::net::TcpStream;
 
+use crate::request::Scheme;
+
 /// A client's end of the line. Where reading or writing would have to wait, it fails with
 /// [`WouldBlock`]; `flush` does where something that was written is not on its way yet.
 ///
@@ -13,6 +15,11 @@ use mio::net::TcpStream;
 pub trait Line: Read + Write + Send {
     /// The socket below it, of whose signs somebody wants to hear.
     fn socket(&mut self) -> &mut TcpStream;
+
+    /// What a whole address in a request over it begins with.
+    fn scheme(&self) -> Scheme {
+        Scheme::Http
+    }
 
     /// Tells the client that nothing more comes.
     ///

@@ -29,8 +29,29 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
+/// What a whole address in a request line has to begin with: what the connection is.
+/// What was meant to be sealed must not be answered in the open (RFC 9110 §7.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// `http`, over TCP alone.
+    #[default]
+    Http,
+    /// `https`, over TLS.
+    Https,
+}
+
+impl Scheme {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
 impl Request {
-    /// Reads a head, up to and with its blank line. The body is still to come.
+    /// Reads a head, up to and with its blank line, that came over TCP alone. The body is
+    /// still to come.
     ///
     /// ```
     /// let head = b"GET http://example.org/hello?name=Ada HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -45,10 +66,18 @@ impl Request {
     /// What [`parse_request_line`] and [`parse_fields`] refuse. 400 where a client
     /// of HTTP/1.1 sends no `Host`, or any client sends one that is no host or more
     /// than one (RFC 9112 §3.2), for a whole address without a host (RFC 9110
-    /// §4.2.1), and for `*` with another method than `OPTIONS`. 421 for an address
-    /// of another scheme than `http`: what was meant to be sealed must not be
-    /// answered in the open (§7.4).
+    /// §4.2.1), for `*` with another method than `OPTIONS`, and for a target with a
+    /// fragment, which is for the client alone (RFC 9110 §4.2.5). 421 for an address
+    /// of another [`Scheme`].
     pub fn from_head(head: &[u8]) -> Result<Self, RequestError> {
+        Self::from_head_over(Scheme::Http, head)
+    }
+
+    /// The same for a head that came over a connection of that scheme.
+    ///
+    /// # Errors
+    /// What [`Request::from_head`] refuses.
+    pub fn from_head_over(scheme: Scheme, head: &[u8]) -> Result<Self, RequestError> {
         let RequestLine {
             method,
             target,
@@ -58,12 +87,22 @@ impl Request {
         if target == "*" && method != "OPTIONS" {
             return Err(bad("the target * is for OPTIONS alone"));
         }
+        if target.contains('#') {
+            return Err(bad("the target has a fragment"));
+        }
         let host = host(&fields, version)?;
-        let (authority, target) = match target.split_once("://") {
-            Some((scheme, address)) if !target.starts_with('/') => {
-                take_apart(method, scheme, address)?
+        let (authority, target) = if !target.starts_with('/')
+            && let Some((named, address)) = target.split_once("://")
+        {
+            if !named.eq_ignore_ascii_case(scheme.name()) {
+                return Err(RequestError::new(
+                    "421 Misdirected Request",
+                    "the target has another scheme than the connection",
+                ));
             }
-            _ => (host, target.to_owned()),
+            take_apart(method, address)?
+        } else {
+            (host, target.to_owned())
         };
         Ok(Self {
             method: method.to_owned(),
@@ -128,19 +167,9 @@ fn host<'a>(fields: &'a Fields, version: &str) -> Result<&'a str, RequestError> 
     }
 }
 
-/// Takes what stands behind `http://` apart into the host, and the target that the
+/// Takes what stands behind the scheme apart into the host, and the target that the
 /// client would have sent without it.
-fn take_apart<'a>(
-    method: &str,
-    scheme: &str,
-    address: &'a str,
-) -> Result<(&'a str, String), RequestError> {
-    if !scheme.eq_ignore_ascii_case("http") {
-        return Err(RequestError::new(
-            "421 Misdirected Request",
-            "the target has another scheme than http",
-        ));
-    }
+fn take_apart<'a>(method: &str, address: &'a str) -> Result<(&'a str, String), RequestError> {
     let (authority, target) = address.split_at(address.find(['/', '?']).unwrap_or(address.len()));
     if !is_authority(authority) || authority.is_empty() || authority.starts_with(':') {
         return Err(bad("the target has no host"));
@@ -230,6 +259,8 @@ mod tests {
             ("http://:80/b", "400"),
             ("http://user@b/", "400"),
             ("http://b:x/", "400"),
+            ("/b#c", "400"),
+            ("http://b/#c", "400"),
             ("https://b/", "421"),
             ("ftp://b/", "421"),
         ] {
@@ -237,6 +268,17 @@ mod tests {
             let error = parse(&head).unwrap_err();
             assert!(error.status.starts_with(code), "{target}: {error}");
         }
+    }
+
+    #[test]
+    fn over_tls_an_address_has_the_other_scheme() {
+        let over_tls = |target: &str| {
+            let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+            Request::from_head_over(Scheme::Https, head.as_bytes())
+        };
+        assert_eq!(over_tls("HTTPS://b/c").unwrap().authority, "b");
+        let error = over_tls("http://b/c").unwrap_err();
+        assert_eq!(error.status, "421 Misdirected Request");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use rustls::{ServerConfig, ServerConnection};
 use crate::certificate::Pair;
 use crate::line::Line;
 use crate::log::log_error;
+use crate::request::Scheme;
 
 /// How many handshakes may be under way at once. Each of them costs what dozens of
 /// requests cost. One client may not have so many connections that it takes all of them
@@ -222,6 +223,10 @@ impl Write for TlsLine {
 impl Line for TlsLine {
     fn socket(&mut self) -> &mut TcpStream {
         &mut self.tcp
+    }
+
+    fn scheme(&self) -> Scheme {
+        Scheme::Https
     }
 
     fn half_close(&mut self) -> io::Result<()> {
