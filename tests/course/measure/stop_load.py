@@ -79,7 +79,7 @@ def be_client(kind, port, outcomes, is_over):
 def stop_once(program, folder, outcomes):
     """Gives the exit code, and after how many milliseconds the port was free and the
     process gone."""
-    environment = dict(os.environ, LIMITS="requests=1000000000")
+    environment = dict(os.environ, LIMITS="requests=1000000")
     server = subprocess.Popen(
         [program, "127.0.0.1:0"],
         stdout=subprocess.PIPE,
