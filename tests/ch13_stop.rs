@@ -33,6 +33,12 @@ fn nobody_reads_the_log() {
 }
 
 #[test]
+fn nobody_reads_what_went_wrong() {
+    let server = Server::start_stalled(CHAPTER, "log_lines=1");
+    hostile::nobody_reads_what_went_wrong(server, the_page_is_served);
+}
+
+#[test]
 fn a_silent_crowd() {
     let server = Server::start_with(CHAPTER, &[("LIMITS", "connections_of_one=512")]);
     hostile::a_silent_crowd(&server, the_page_is_served);

@@ -844,6 +844,12 @@ fn command_line() {
 }
 
 #[test]
+fn nobody_reads_what_went_wrong() {
+    let server = Server::start_stalled(CHAPTER, "log_lines=1");
+    hostile::nobody_reads_what_went_wrong(server, the_page_is_served);
+}
+
+#[test]
 fn hostile_clients() {
     hostile::try_each(&Server::start(CHAPTER), the_page_is_served);
 }

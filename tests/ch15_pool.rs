@@ -347,6 +347,12 @@ fn nobody_reads_the_log() {
 }
 
 #[test]
+fn nobody_reads_what_went_wrong() {
+    let server = Server::start_stalled(CHAPTER, "log_lines=1");
+    hostile::nobody_reads_what_went_wrong(server, the_page_is_served);
+}
+
+#[test]
 fn a_silent_crowd() {
     let server = with_limits("connections_of_one=512");
     hostile::a_silent_crowd(&server, the_page_is_served);
@@ -387,7 +393,7 @@ fn a_real_client() {
 #[cfg(unix)]
 mod stop {
     use super::*;
-    use harness::Signal::{SIGINT, SIGTERM};
+    use harness::Signal::{SIGCONT, SIGINT, SIGSTOP, SIGTERM};
     use std::net::TcpListener;
 
     /// Asks the server to stop, and waits until it does: then an idle client is let go.
@@ -418,6 +424,22 @@ mod stop {
             server.signal(signal);
             has_stopped(server, 0, 0);
         }
+    }
+
+    /// They still wait to be accepted when the signal comes.
+    #[test]
+    fn who_has_knocked_before_the_signal_is_answered() {
+        let server = Server::start(CHAPTER);
+        server.signal(SIGSTOP);
+        let mut waiting = clients(&server, MANY, &get("/hello"));
+        server.signal(SIGTERM);
+        server.signal(SIGCONT);
+        for client in &mut waiting {
+            let answer = rest(client);
+            assert!(answer.ends_with("<h1>Hello, User!</h1>"), "{answer}");
+        }
+        drop(waiting);
+        assert_eq!(server.ended().code, Some(0));
     }
 
     #[test]
@@ -466,7 +488,7 @@ mod stop {
     #[test]
     fn long_answers_come_whole_while_the_port_is_free_for_another() {
         const LAST: &str = "\n1000000\n\r\n0\r\n\r\n";
-        let server = Server::start(CHAPTER);
+        let server = with_limits("stop=60 patience=60");
         let mut clients = clients(&server, MANY, &get("/numbers?to=1000000"));
         for client in &mut clients {
             client.read_exact(&mut [0]).expect("a first byte");

@@ -414,6 +414,12 @@ fn nobody_reads_the_log() {
 }
 
 #[test]
+fn nobody_reads_what_went_wrong() {
+    let server = Server::start_stalled(CHAPTER, "log_lines=1");
+    hostile::nobody_reads_what_went_wrong(server, the_page_is_served);
+}
+
+#[test]
 fn a_silent_crowd() {
     let server = with_limits("connections_of_one=512");
     hostile::a_silent_crowd(&server, the_page_is_served);
@@ -563,7 +569,7 @@ fn exercise_to_the_end_and_then_again() {
 #[cfg(unix)]
 mod stop {
     use super::*;
-    use harness::Signal::{SIGINT, SIGTERM};
+    use harness::Signal::{SIGCONT, SIGINT, SIGSTOP, SIGTERM};
 
     /// Asks the server to stop, and waits until all of its loops do: then those who are
     /// idle are let go, in each of them.
@@ -583,6 +589,22 @@ mod stop {
         );
         assert_eq!(end.errors, said);
         assert_eq!(end.code, Some(0));
+    }
+
+    /// They still wait to be accepted when the signal comes.
+    #[test]
+    fn who_has_knocked_before_the_signal_is_answered() {
+        let server = Server::start(CHAPTER);
+        server.signal(SIGSTOP);
+        let mut waiting = clients(&server, MANY, &get("/hello"));
+        server.signal(SIGTERM);
+        server.signal(SIGCONT);
+        for client in &mut waiting {
+            let answer = rest(client);
+            assert!(answer.ends_with("<h1>Hello, User!</h1>"), "{answer}");
+        }
+        drop(waiting);
+        assert_eq!(server.ended().code, Some(0));
     }
 
     #[test]

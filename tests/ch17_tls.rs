@@ -302,6 +302,12 @@ fn garbage_and_half_handshakes_end_nobody_elses_connection() {
 }
 
 #[test]
+fn nobody_reads_what_went_wrong() {
+    let server = Server::start_stalled(CHAPTER, "log_lines=1").sealed();
+    hostile::nobody_reads_what_went_wrong(server, the_page_is_served);
+}
+
+#[test]
 fn who_never_finishes_a_handshake_is_let_go() {
     let server = with_limits("idle=0.2");
     let hello = client_hello();

@@ -6,150 +6,88 @@
 //! ```
 
 use std::fmt::Write as _;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::date;
+use crate::date::{Now, http_date};
 use crate::error::RequestError;
-use crate::log::log_error;
+use crate::lines::{Lines, USUAL_LINE};
 use crate::request::Request;
-use crate::response::Response;
+use crate::response::{Response, Watcher};
 
-/// How often is looked whether all lines are written.
-const TICK: Duration = Duration::from_millis(5);
-
-/// How long lines may gather before they are written together. A thread that woke for
-/// each of them would cost more than the answer that it tells of.
-const GATHER: Duration = Duration::from_millis(5);
-
-/// How much is written at once, in bytes: all lines that wait, up to this.
-const PIECE: usize = 64 * 1024;
-
-/// Where the lines go. A thread of its own writes them, so nobody waits for whoever
-/// reads them: where too many wait already, a line is lost, and counted.
+/// Where the lines go.
 #[derive(Clone)]
-pub struct AccessLog {
-    lines: SyncSender<String>,
-    most_bytes: usize,
-    counts: Arc<Counts>,
-}
-
-#[derive(Default)]
-struct Counts {
-    waiting: AtomicU64,
-    waiting_bytes: AtomicUsize,
-    lost: AtomicU64,
-}
+pub struct AccessLog(Lines);
 
 impl AccessLog {
-    /// Starts the thread. As many lines as that may wait, but no more [bytes](most_bytes)
-    /// than as many of the usual length have: a line may be a hundred times as long.
+    /// Starts the thread that writes them. So many of the usual length may wait.
     ///
     /// # Errors
     /// The system gives no thread.
     pub fn start(most_lines: usize, output: impl Write + Send + 'static) -> io::Result<Self> {
-        let (lines, to_write) = sync_channel(most_lines);
-        let log = Self {
-            lines,
-            most_bytes: most_bytes(most_lines),
-            counts: Arc::default(),
-        };
-        let counts = Arc::clone(&log.counts);
-        thread::Builder::new().spawn(move || write_all(&to_write, output, &counts))?;
-        Ok(log)
-    }
-
-    /// How many lines were lost and not told of yet.
-    pub fn lost(&self) -> u64 {
-        self.counts.lost.load(Ordering::Relaxed)
+        Lines::start("access log", most_lines, output).map(Self)
     }
 
     /// Waits until all lines are written, but no longer than that, and gives how many
-    /// were lost, or still are to be written.
+    /// were lost and not told of, or still are to be written.
     pub fn finish(&self, time: Duration) -> u64 {
-        let deadline = Instant::now() + time;
-        let waiting = || self.counts.waiting.load(Ordering::Relaxed);
-        while waiting() > 0 && Instant::now() < deadline {
-            thread::sleep(TICK);
-        }
-        self.lost() + waiting()
+        self.0.finish(time)
     }
 
-    /// The same response. When its content has been read, or will not be, the line is
-    /// written, and so says how much it was.
-    pub fn watch(&self, client: IpAddr, request: &Request, mut response: Response) -> Response {
+    /// The same response. When it has been sent, or nothing more of it will be, the line
+    /// is written, and says how much content that was.
+    pub fn watch(&self, client: IpAddr, request: &Request, response: Response) -> Response {
         let mut line = start_of_line(client);
         add_printable(&mut line, &request.method);
         line.push(' ');
         add_printable(&mut line, &request.target);
         line.push(' ');
         line += &request.version;
-        let watched = Watched {
-            source: response.body.source,
+        add_status(&mut line, response.status);
+        let is_chunked = response.body.length.is_none() && !response.ends_with_the_connection();
+        response.watched_by(Entry {
+            line,
             length: 0,
-            line: end_of_request(line, response.status),
-            log: self.clone(),
-        };
-        response.body.source = Box::new(watched);
-        response
+            chunks: is_chunked.then(Chunks::default),
+            lines: self.0.clone(),
+        })
     }
 
     /// Writes the line of a client that was refused before it had a request.
     pub fn refused(&self, client: IpAddr, refusal: &RequestError) {
-        let line = start_of_line(client) + "-";
-        self.write(end_of_request(line, refusal.status) + "-\n");
+        let mut line = start_of_line(client);
+        line.push('-');
+        add_status(&mut line, refusal.status);
+        line += "-\n";
+        self.0.add(line.as_bytes());
     }
-
-    fn write(&self, line: String) {
-        let length = line.len();
-        self.counts.waiting.fetch_add(1, Ordering::Relaxed);
-        let before = self
-            .counts
-            .waiting_bytes
-            .fetch_add(length, Ordering::Relaxed);
-        if before + length > self.most_bytes || self.lines.try_send(line).is_err() {
-            self.counts.written(1, length);
-            self.counts.lost.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Counts {
-    fn written(&self, lines: u64, bytes: usize) {
-        self.waiting.fetch_sub(lines, Ordering::Relaxed);
-        self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
-    }
-}
-
-/// How long a line mostly is, in bytes.
-const USUAL_LINE: usize = 128;
-
-/// How many bytes may wait, where so many lines may. One line finds room in any case.
-pub fn most_bytes(most_lines: usize) -> usize {
-    (most_lines * USUAL_LINE).max(PIECE)
 }
 
 /// A line up to its request.
 fn start_of_line(client: IpAddr) -> String {
+    static NOW: Now = Now::new(log_date);
     let mut line = String::with_capacity(USUAL_LINE);
     // Writing to a String cannot fail.
     let _ = write!(line, "{client} - - [");
-    add_now(&mut line);
+    NOW.add_to(&mut line);
     line += "] \"";
     line
 }
 
-/// The same line with all but its last word.
-fn end_of_request(mut line: String, status: &str) -> String {
-    line += "\" ";
-    line += status.split(' ').next().unwrap_or_default();
+/// Writes a moment, given in seconds since 1970, in the order that the format has.
+fn log_date(seconds: u64) -> String {
+    match http_date(seconds).split(' ').collect::<Vec<_>>()[..] {
+        [_, day, month, year, time, _] => format!("{day}/{month}/{year}:{time} +0000"),
+        _ => String::new(),
+    }
+}
+
+/// Ends the request, and adds the status code.
+fn add_status(line: &mut String, status: &str) {
+    *line += "\" ";
+    *line += status.split(' ').next().unwrap_or_default();
     line.push(' ');
-    line
 }
 
 /// Adds what a client sent, so that it stays one word of one line.
@@ -171,86 +109,85 @@ fn add_printable(line: &mut String, sent: &str) {
     }
 }
 
-/// Adds the present moment, in the order that the format has.
-fn add_now(line: &mut String) {
-    let mut date = String::new();
-    date::add_now(&mut date);
-    if let [_, day, month, year, time, _] = date.split(' ').collect::<Vec<_>>()[..] {
-        for part in [day, "/", month, "/", year, ":", time, " +0000"] {
-            *line += part;
-        }
-    }
-}
-
-/// The content of a response, counted as it is read.
-struct Watched {
-    source: Box<dyn Read + Send>,
-    length: u64,
+/// A line whose response is on its way.
+struct Entry {
     line: String,
-    log: AccessLog,
+    /// How much content has been sent.
+    length: u64,
+    chunks: Option<Chunks>,
+    lines: Lines,
 }
 
-impl Read for Watched {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.source.read(buffer)?;
+impl Watcher for Entry {
+    fn sent(&mut self, bytes: &[u8]) {
+        let length = match &mut self.chunks {
+            Some(chunks) => chunks.content_in(bytes),
+            None => bytes.len(),
+        };
         self.length += length as u64;
-        Ok(length)
     }
 }
 
-impl Drop for Watched {
+impl Drop for Entry {
     fn drop(&mut self) {
-        let line = std::mem::take(&mut self.line);
-        self.log.write(match self.length {
-            0 => line + "-\n",
-            length => format!("{line}{length}\n"),
-        });
+        let line = &mut self.line;
+        // Writing to a String cannot fail.
+        let _ = match self.length {
+            0 => line.write_str("-\n"),
+            length => writeln!(line, "{length}"),
+        };
+        self.lines.add(line.as_bytes());
     }
 }
 
-fn write_all(to_write: &Receiver<String>, mut output: impl Write, counts: &Counts) {
-    let mut is_broken = false;
-    while let Ok(mut piece) = to_write.recv() {
-        let mut lines = 1;
-        thread::sleep(GATHER);
-        while piece.len() < PIECE
-            && let Ok(line) = to_write.try_recv()
-        {
-            piece += &line;
-            lines += 1;
-        }
-        let written = output
-            .write_all(piece.as_bytes())
-            .and_then(|()| output.flush());
-        if let Err(error) = &written {
-            counts.lost.fetch_add(lines, Ordering::Relaxed);
-            // Once is enough.
-            if !is_broken {
-                log_error(format_args!("the access log cannot be written: {error}"));
+/// Where in a body in chunks, as we send it, one is.
+#[derive(Default)]
+struct Chunks {
+    /// What has come of the next chunk's size.
+    size: usize,
+    /// How much content of this chunk is still to come.
+    left: usize,
+}
+
+impl Chunks {
+    /// How many of these bytes are content; the others are the lines between chunks.
+    fn content_in(&mut self, mut bytes: &[u8]) -> usize {
+        let mut length = 0;
+        while let [byte, rest @ ..] = bytes {
+            if self.left > 0 {
+                let content = self.left.min(bytes.len());
+                (self.left, length) = (self.left - content, length + content);
+                bytes = &bytes[content..];
+                continue;
             }
-        } else if let lost @ 1.. = counts.lost.swap(0, Ordering::Relaxed) {
-            log_error(format_args!("{lost} lines of the access log were lost"));
+            match (*byte as char).to_digit(16) {
+                Some(digit) => self.size = self.size * 16 + digit as usize,
+                None if *byte == b'\n' => self.left = std::mem::take(&mut self.size),
+                None => {}
+            }
+            bytes = rest;
         }
-        is_broken = written.is_err();
-        counts.written(lines, piece.len());
+        length
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::mpsc::{Sender, channel};
+    use crate::chunked::in_chunks;
+    use crate::outgoing::Outgoing;
+    use crate::response::Body;
+    use std::sync::{Arc, Mutex};
 
     const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
-    /// Passes on what is written to it.
-    struct Reader(Sender<String>);
+    /// Keeps what is written to it.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Reader {
+    impl Write for Kept {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let text = String::from_utf8_lossy(bytes).into_owned();
-            self.0.send(text).map_err(io::Error::other)?;
-            Ok(bytes.len())
+            self.0.lock().unwrap().write(bytes)
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -258,110 +195,133 @@ mod tests {
         }
     }
 
-    fn log(most_lines: usize) -> (AccessLog, Receiver<String>) {
-        let (sender, receiver) = channel();
-        (
-            AccessLog::start(most_lines, Reader(sender)).unwrap(),
-            receiver,
-        )
+    /// What somebody writes into the log, without the dates.
+    fn written(write: impl FnOnce(&AccessLog)) -> String {
+        let kept = Kept::default();
+        let log = AccessLog::start(1, kept.clone()).unwrap();
+        write(&log);
+        assert_eq!(log.finish(Duration::from_secs(60)), 0);
+        let written = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let lines = written.lines().map(|line| {
+            let (before, rest) = line.split_once('[').unwrap();
+            let (date, after) = rest.split_once(']').unwrap();
+            assert_eq!(date.len(), "24/Nov/2026:23:45:41 +0000".len(), "{date}");
+            format!("{before}[]{after}\n")
+        });
+        lines.collect()
     }
 
-    fn request(target: &str) -> Request {
-        Request::from_head(format!("GET {target} HTTP/1.0\r\n\r\n").as_bytes()).unwrap()
+    fn request(line: &str) -> Request {
+        Request::from_head(format!("{line}\r\nHost: a\r\n\r\n").as_bytes()).unwrap()
     }
 
-    /// A line without its date.
-    fn without_date(line: &str) -> String {
-        let (before, rest) = line.split_once('[').unwrap();
-        let (date, after) = rest.split_once(']').unwrap();
-        assert_eq!(date.len(), "24/Nov/2026:23:45:41 +0000".len(), "{date}");
-        format!("{before}[]{after}")
+    /// The end of the line of a response of which so much is sent, in pieces of that size.
+    fn line_of(line: &str, response: Response, most: usize, step: usize) -> String {
+        let request = request(line);
+        let written = written(|log| {
+            let mut outgoing = Outgoing::default();
+            let response = log.watch(CLIENT, &request, in_chunks(&request, response));
+            outgoing.add_response(response, request.method == "HEAD");
+            let mut left = most;
+            while left > 0 && !outgoing.is_done() {
+                let length = outgoing.to_send().unwrap().len().min(step).min(left);
+                outgoing.sent(length);
+                left -= length;
+            }
+        });
+        let (_, end) = written.split_once(" - - [] ").unwrap();
+        end.to_owned()
+    }
+
+    fn page(length: usize) -> Response {
+        Response::html("200 OK", "x".repeat(length))
+    }
+
+    fn unknown(length: usize) -> Response {
+        let body = Body::of_unknown_length(io::Cursor::new(vec![b'5'; length]));
+        Response::new("200 OK", "text/plain", body)
     }
 
     #[test]
     fn lines_of_requests() {
-        for (target, read, line) in [
-            ("/a?b", usize::MAX, "\"GET /a?b HTTP/1.0\" 200 5\n"),
-            ("/a", 0, "\"GET /a HTTP/1.0\" 200 -\n"),
-            ("/a", 2, "\"GET /a HTTP/1.0\" 200 2\n"),
+        const GET: &str = "GET /a?b HTTP/1.1";
+        for (line, response, end) in [
+            (GET, page(5), "\"GET /a?b HTTP/1.1\" 200 5\n"),
+            (GET, page(0), "\"GET /a?b HTTP/1.1\" 200 -\n"),
+            (GET, page(300_000), "\"GET /a?b HTTP/1.1\" 200 300000\n"),
+            (GET, unknown(5), "\"GET /a?b HTTP/1.1\" 200 5\n"),
+            (GET, unknown(0), "\"GET /a?b HTTP/1.1\" 200 -\n"),
+            (GET, unknown(300_000), "\"GET /a?b HTTP/1.1\" 200 300000\n"),
+            ("GET / HTTP/1.0", unknown(5), "\"GET / HTTP/1.0\" 200 5\n"),
+            ("HEAD / HTTP/1.1", page(5), "\"HEAD / HTTP/1.1\" 200 -\n"),
+            ("HEAD / HTTP/1.1", unknown(5), "\"HEAD / HTTP/1.1\" 200 -\n"),
             (
-                "/\"b\u{202e}",
-                0,
-                "\"GET /\\x22b\\xe2\\x80\\xae HTTP/1.0\" 200 -\n",
+                GET,
+                Response::empty("304 Not Modified"),
+                "\"GET /a?b HTTP/1.1\" 304 -\n",
+            ),
+            (
+                "GET /\"b\u{202e} HTTP/1.1",
+                page(1),
+                "\"GET /\\x22b\\xe2\\x80\\xae HTTP/1.1\" 200 1\n",
             ),
         ] {
-            let (log, written) = log(1);
-            let response = Response::html("200 OK", "12345");
-            let mut response = log.watch(CLIENT, &request(target), response);
-            let mut content = vec![0; read.min(100)];
-            let _ = response.body.source.read(&mut content).unwrap();
-            drop(response);
-            let expected = format!("127.0.0.1 - - [] {line}");
-            assert_eq!(without_date(&written.recv().unwrap()), expected);
+            assert_eq!(line_of(line, response, usize::MAX, usize::MAX), end);
         }
+    }
+
+    /// Of one that breaks off, that counts which was sent, and not what lay ready.
+    #[test]
+    fn lines_of_what_broke_off() {
+        const LENGTH: usize = 40_000;
+        let get = request("GET / HTTP/1.1");
+        for (make, around) in [
+            (page as fn(usize) -> Response, 0),
+            // It has three chunks, and each of the first two a size of four digits.
+            (unknown, 16),
+        ] {
+            let head = in_chunks(&get, make(LENGTH)).head().len();
+            for (most, sent) in [
+                (head / 2, "-".to_owned()),
+                (head, "-".to_owned()),
+                (head + 1000, (1000 - 6 * around.min(1)).to_string()),
+                (
+                    head + 35_000,
+                    (35_000 - around - 6 * around.min(1)).to_string(),
+                ),
+            ] {
+                for step in [1, 7, 16 * 1024, usize::MAX] {
+                    let end = line_of("GET / HTTP/1.1", make(LENGTH), most, step);
+                    assert_eq!(end, format!("\"GET / HTTP/1.1\" 200 {sent}\n"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn each_has_its_line_in_the_order_of_their_requests() {
+        let written = written(|log| {
+            let mut outgoing = Outgoing::default();
+            for number in 1..=9 {
+                let request = request(&format!("GET /{number} HTTP/1.1"));
+                outgoing.add_response(log.watch(CLIENT, &request, page(number)), false);
+                // Somebody else's, of which the log knows nothing.
+                outgoing.add_response(page(3), false);
+            }
+            while !outgoing.is_done() {
+                let length = outgoing.to_send().unwrap().len().min(50);
+                outgoing.sent(length);
+            }
+        });
+        let expected = (1..=9)
+            .map(|number| format!("127.0.0.1 - - [] \"GET /{number} HTTP/1.1\" 200 {number}\n"));
+        assert_eq!(written, expected.collect::<String>());
     }
 
     #[test]
     fn the_line_of_a_refused_request() {
-        let (log, written) = log(1);
-        log.refused(CLIENT, &RequestError::new("400 Bad Request", "no reason"));
-        let line = without_date(&written.recv().unwrap());
-        assert_eq!(line, "127.0.0.1 - - [] \"-\" 400 -\n");
-    }
-
-    /// Writes nothing until it is let.
-    struct Blocked(Receiver<()>);
-
-    impl Write for Blocked {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let _ = self.0.recv();
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_log_that_nobody_reads_costs_lines_and_not_a_wait() {
-        let (_let_go, blocked) = channel();
-        let log = AccessLog::start(3, Blocked(blocked)).unwrap();
-        for _ in 0..100 {
-            log.write("line\n".to_owned());
-        }
-        // Three wait, and some before them are being written.
-        assert!((90..=97).contains(&log.lost()), "{}", log.lost());
-    }
-
-    #[test]
-    fn long_lines_take_no_more_room_than_short_ones() {
-        let (_let_go, blocked) = channel();
-        let log = AccessLog::start(1000, Blocked(blocked)).unwrap();
-        for _ in 0..10 {
-            log.write("a".repeat(USUAL_LINE * 300));
-        }
-        assert_eq!(log.lost(), 7);
-    }
-
-    #[test]
-    fn a_log_that_is_closed_counts_what_it_loses() {
-        let (log, written) = log(100);
-        drop(written);
-        for _ in 0..10 {
-            log.write("line\n".to_owned());
-        }
-        assert_eq!(log.finish(Duration::from_secs(60)), 10);
-    }
-
-    #[test]
-    fn the_end_waits_for_the_last_line() {
-        let (log, written) = log(100);
-        for _ in 0..100 {
-            log.write("line\n".to_owned());
-        }
-        assert_eq!(log.finish(Duration::from_secs(60)), 0);
-        let lines: String = written.try_iter().collect();
-        assert_eq!(lines.lines().count(), 100);
+        let refusal = RequestError::new("400 Bad Request", "no reason");
+        let written = written(|log| log.refused(CLIENT, &refusal));
+        assert_eq!(written, "127.0.0.1 - - [] \"-\" 400 -\n");
     }
 }

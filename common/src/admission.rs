@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use crate::access_log::AccessLog;
 use crate::error::RequestError;
 use crate::limits::Limits;
-use crate::listen::accept;
+use crate::listen::try_accept;
+use crate::log::log_error;
 use crate::request::Request;
 use crate::response::Response;
 use crate::stream::TimedStream;
@@ -72,10 +73,11 @@ impl Admission {
         })
     }
 
-    /// Waits for the next client, as [`accept`] does. Where there is no place for it, it
-    /// is told at once to come back later. For it to close, another thread waits.
+    /// Waits for the next client, as [`accept`](crate::accept) does. Where there is no
+    /// place for it, it is told at once to come back later. For it to close, another
+    /// thread waits.
     pub fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, Place)> {
-        let (stream, client) = accept(listener);
+        let (stream, client) = try_accept(listener, log_error)?;
         match self.admit(client.ip()) {
             Some(place) => Some((stream, place)),
             None => {

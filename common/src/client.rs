@@ -40,7 +40,6 @@ pub struct Client {
     has_ended: bool,
     is_half_closed: bool,
     winds_up: bool,
-    is_wound_up: bool,
     under_way: UnderWay,
 }
 
@@ -100,7 +99,6 @@ impl Client {
             has_ended: false,
             is_half_closed: false,
             winds_up: false,
-            is_wound_up: false,
             under_way,
         }
     }
@@ -128,10 +126,12 @@ impl Client {
 
     /// Until when it may wait for the first sign.
     pub fn deadline(&self) -> Option<Instant> {
-        match self.connection.waits_for() {
-            Wait::ToRead(until) | Wait::ToWrite(until) | Wait::ToLinger(until) => Some(until),
-            Wait::ToClose => None,
-        }
+        let until = match self.connection.waits_for() {
+            Wait::ToRead(until) | Wait::ToWrite(until) | Wait::ToLinger(until) => until,
+            Wait::ToClose => return None,
+        };
+        let ends_at = self.under_way.ends_at();
+        Some(ends_at.map_or(until, |end| end.min(until)))
     }
 
     /// Goes on with this client for a turn, and never waits. What it sends is read into
@@ -165,9 +165,7 @@ impl Client {
             if self.under_way.is_to_end() && !self.winds_up {
                 (self.winds_up, self.may_read) = (true, true);
             }
-            let waits_for = self.connection.waits_for();
-            let looks = self.winds_up && matches!(waits_for, Wait::ToRead(_)) && !self.is_wound_up;
-            let (until, moved) = match waits_for {
+            let (until, moved) = match self.connection.waits_for() {
                 Wait::ToClose => {
                     if !self.is_half_closed {
                         // To be told is a courtesy that nobody waits for.
@@ -179,16 +177,12 @@ impl Client {
                 Wait::ToRead(until) => (until, self.read(now, until, piece)),
                 Wait::ToLinger(until) => (until, self.linger(now, until, piece)),
             };
-            // What has come by now is still answered, as the last. A line that is busy with
-            // itself has not shown yet what that is.
+            // A line that is busy with itself has not shown yet what has come.
             let has_shown = !matches!(&moved, Err(error) if error.kind() == ErrorKind::Interrupted);
-            if looks && has_shown || self.winds_up && self.connection.has_begun() {
-                self.is_wound_up = true;
-                self.connection.wind_up();
-            }
+            let is_let_go = has_shown && self.under_way.wind_up(&mut self.connection, now);
             match moved {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if now < until && !looks {
+                    if now < until && !is_let_go {
                         return Ok(Next::Sign);
                     }
                     // Only who has really sent nothing is late, and not who had to wait
@@ -279,6 +273,10 @@ mod tests {
 
     /// Both ends of a connection, and the moment at which it began.
     fn client() -> (std::net::TcpStream, Client, Instant) {
+        client_of(&Stop::new(Duration::ZERO))
+    }
+
+    fn client_of(stop: &Stop) -> (std::net::TcpStream, Client, Instant) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let other_end = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, address) = listener.accept().unwrap();
@@ -286,7 +284,7 @@ mod tests {
         let log = AccessLog::start(1, io::sink()).unwrap();
         let place = Admission::start(Limits::default(), log).unwrap();
         let place = place.admit(address.ip()).unwrap();
-        let (began, stop) = (Instant::now(), Stop::new(Duration::ZERO));
+        let began = Instant::now();
         let connection = Connection::new(place.limits.times, began);
         let line = Box::new(TcpStream::from_std(stream));
         let client = Client::new(line, connection, place, stop.begin());
@@ -384,6 +382,35 @@ mod tests {
         assert_eq!(go_on(&mut client, now + late), Next::Sign);
         // After that nothing came.
         assert_eq!(go_on(&mut client, now + 2 * late), Next::End);
+    }
+
+    #[test]
+    fn a_request_that_was_on_its_way_at_the_stop_is_answered() {
+        let stop = Stop::new(Duration::ZERO);
+        let (mut other_end, mut client, now) = client_of(&stop);
+        assert_eq!(go_on(&mut client, now), Next::Sign);
+        stop.ask();
+        assert_eq!(go_on(&mut client, now), Next::Sign);
+        other_end.write_all(GET).unwrap();
+        has_come(&mut client, GET.len());
+        // The look at the end of its time is enough, without any sign.
+        let end = client.deadline().unwrap();
+        assert_eq!(go_on(&mut client, end), Next::Sign);
+        let mut answer = String::new();
+        io::Read::read_to_string(&mut other_end, &mut answer).unwrap();
+        assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+    }
+
+    #[test]
+    fn who_stays_idle_at_the_stop_is_let_go() {
+        let stop = Stop::new(Duration::ZERO);
+        let (_other_end, mut client, now) = client_of(&stop);
+        stop.ask();
+        assert_eq!(go_on(&mut client, now), Next::Sign);
+        let end = client.deadline().unwrap();
+        assert!(end < now + Duration::from_secs(1));
+        assert_eq!(go_on(&mut client, end), Next::Sign);
+        assert_eq!(go_on(&mut client, now + Duration::from_secs(60)), Next::End);
     }
 
     #[test]

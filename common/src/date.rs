@@ -9,19 +9,36 @@ pub(crate) const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// The second that was written last, and how it was written.
-static LAST: Mutex<(u64, String)> = Mutex::new((0, String::new()));
+/// The present moment, written in one way. A busy server sends it thousands of times a
+/// second, so it is written once a second and then copied.
+pub struct Now {
+    write: fn(u64) -> String,
+    /// The second that was written last, and how it was written.
+    last: Mutex<(u64, String)>,
+}
 
-/// Adds the present moment to a text, for the field `Date` (RFC 9110 §6.6.1). A busy
-/// server sends it thousands of times a second, so it is written once a second and then
-/// copied.
-pub fn add_now(text: &mut String) {
-    let seconds = seconds_since_1970(SystemTime::now());
-    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    if last.0 != seconds || last.1.is_empty() {
-        *last = (seconds, http_date(seconds));
+impl Now {
+    /// Writes the seconds since 1970 in this way.
+    pub const fn new(write: fn(u64) -> String) -> Self {
+        let last = Mutex::new((0, String::new()));
+        Self { write, last }
     }
-    *text += &last.1;
+
+    /// Adds the present moment to a text.
+    pub fn add_to(&self, text: &mut String) {
+        let seconds = seconds_since_1970(SystemTime::now());
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.0 != seconds || last.1.is_empty() {
+            *last = (seconds, (self.write)(seconds));
+        }
+        *text += &last.1;
+    }
+}
+
+/// Adds the present moment to a text, for the field `Date` (RFC 9110 §6.6.1).
+pub fn add_now(text: &mut String) {
+    static NOW: Now = Now::new(http_date);
+    NOW.add_to(text);
 }
 
 /// The whole seconds from the beginning of 1970 to that moment; 0 for one before,

@@ -93,7 +93,10 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
                 Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
                 _ => {}
             }
-            entrance.take_if(|entrance| entrance.is_to_close());
+            if let Some(mut closing) = entrance.take_if(|entrance| entrance.is_to_close()) {
+                // Those who have knocked by now are the last ones.
+                closing.let_in()?;
+            }
             let now = Instant::now();
             let mut knocks = false;
             for event in &events {

@@ -29,7 +29,7 @@ pub mod stream;
 pub use {
     error::RequestError,
     head::{find_head, read_head},
-    log::{log, log_error, printable},
+    log::{log, log_error, printable, take_errors},
     stream::reader,
 };
 
@@ -137,14 +137,21 @@ pub mod access_log;
 #[cfg(feature = "ch12")]
 pub mod admission;
 #[cfg(feature = "ch12")]
+pub mod error_log;
+#[cfg(feature = "ch12")]
 pub mod limits;
+#[cfg(feature = "ch12")]
+pub mod lines;
 #[cfg(feature = "ch12")]
 pub use {
     access_log::AccessLog,
     admission::{Admission, Place},
+    error_log::ErrorLog,
     limits::{FormInTurn, Limits, form_in_turn},
 };
 
+#[cfg(feature = "ch13")]
+pub mod bell;
 #[cfg(feature = "ch13")]
 pub mod stop;
 #[cfg(feature = "ch13")]
@@ -159,7 +166,10 @@ pub mod ranges;
 #[cfg(feature = "ch14")]
 pub mod validators;
 #[cfg(feature = "ch14")]
-pub use {caching::send_what_is_missing, validators::Validators};
+pub use {
+    caching::send_what_is_missing,
+    validators::{Outcome, Validators},
+};
 
 #[cfg(feature = "ch15")]
 pub mod acceptor;

@@ -6,11 +6,11 @@ use std::process::exit;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::access_log::most_bytes;
 use crate::body::MAX_BODY;
 use crate::error::RequestError;
 use crate::form::parse_form;
 use crate::head::MAX_HEAD;
+use crate::lines::most_bytes;
 use crate::outgoing::ROOM;
 use crate::query::Query;
 use crate::request::Request;
@@ -34,7 +34,7 @@ pub struct Limits {
     /// How many of these one client may have. A browser takes six; behind one address
     /// there may be a whole school.
     pub connections_of_one: usize,
-    /// How many lines of the access log may wait to be written.
+    /// How many lines of the usual length may wait to be written, in each of the two logs.
     pub log_lines: usize,
     /// How long those may take that are under way when the server is to stop, which it
     /// can be from chapter 13 on.
@@ -59,7 +59,7 @@ impl Default for Limits {
 /// can count to.
 const MOST_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The highest number that may be said. Room for the lines of the log is taken at once.
+/// The highest number that may be said: more than a machine has room for.
 const MOST: usize = 1_000_000;
 
 /// How much memory a thread takes besides what its client sends and is sent, in bytes:
@@ -156,11 +156,11 @@ impl Limits {
     /// The most memory that clients can make the server take, in bytes. For each
     /// connection that is its thread, a head (as it came, taken apart, and in its line of
     /// the log), a body (twice, as its buffer doubles when it is full) and what is on its
-    /// way to the client; for all of them the lines of the log, and a form that is being
-    /// taken apart.
+    /// way to the client; for all of them the lines of the two logs (twice too), and a form
+    /// that is being taken apart.
     pub fn memory(&self) -> usize {
         self.connections * (THREAD + 8 * MAX_HEAD + 2 * MAX_BODY + 2 * ROOM)
-            + most_bytes(self.log_lines)
+            + 2 * 2 * most_bytes(self.log_lines)
             + FORM
     }
 }

@@ -65,21 +65,27 @@ pub fn advice(error: &io::Error) -> &'static str {
 /// a short answer never waits.
 pub fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
-        if let Some(connection) = try_accept(listener) {
+        let accepted = try_accept(listener, |failure| {
+            let _ = writeln!(io::stderr(), "{failure}");
+        });
+        if let Some(connection) = accepted {
             return connection;
         }
     }
 }
 
-/// Does the same, but lets its caller look around after an accept that fails.
-pub fn try_accept(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+/// Does the same, but lets its caller say what has failed, and look around after it.
+pub fn try_accept(
+    listener: &TcpListener,
+    say: impl FnOnce(String),
+) -> Option<(TcpStream, SocketAddr)> {
     let accepted = listener.accept().and_then(|(stream, address)| {
         stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
         Ok((stream, address))
     });
     accepted
         .inspect_err(|error| {
-            let _ = writeln!(io::stderr(), "cannot accept a connection: {error}");
+            say(format!("cannot accept a connection: {error}"));
             thread::sleep(REST);
         })
         .ok()

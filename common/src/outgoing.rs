@@ -1,13 +1,17 @@
 //! What is on its way to the client: responses, the last of which may be long.
 
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 
 use crate::buffer::Buffer;
-use crate::response::{Body, Response};
+use crate::response::{Body, Response, Watcher};
 
 /// How much lies here at the most to be sent, in bytes, but for a head more: a longer
 /// body is read as the client takes it.
 pub const ROOM: usize = 64 * 1024;
+
+/// For how many that are watched room is kept.
+const KEPT: usize = 4;
 
 /// Responses to be sent, one behind the other.
 #[derive(Default)]
@@ -16,6 +20,17 @@ pub struct Outgoing {
     /// What of the last response still has to be read.
     body: Option<Body>,
     failure: Option<io::Error>,
+    /// How much has been sent, in all.
+    sent: u64,
+    watched: VecDeque<Watched>,
+}
+
+/// A body that somebody watches. It lies between these bytes of all that is ever sent; as
+/// long as it is being read, nobody knows its end.
+struct Watched {
+    start: u64,
+    end: Option<u64>,
+    watcher: Box<dyn Watcher>,
 }
 
 impl Outgoing {
@@ -38,11 +53,26 @@ impl Outgoing {
     /// Adds a response, or, for `HEAD`, its head alone.
     pub fn add_response(&mut self, response: Response, is_head: bool) {
         self.add(response.head().as_bytes());
-        if !is_head && response.may_have_content() {
+        let has_body = !is_head && response.may_have_content();
+        if let Some(watcher) = response.watcher {
+            let start = self.added();
+            let end = (!has_body).then_some(start);
+            self.watched.push_back(Watched {
+                start,
+                end,
+                watcher,
+            });
+        }
+        if has_body {
             self.body = Some(response.body);
             // It is told when it is that body's turn.
             self.failure = self.read_body().err();
         }
+    }
+
+    /// How much has been added, in all.
+    fn added(&self) -> u64 {
+        self.sent + self.buffer.rest().len() as u64
     }
 
     /// What is to be sent next.
@@ -62,6 +92,26 @@ impl Outgoing {
 
     /// Says how many of these bytes were sent.
     pub fn sent(&mut self, length: usize) {
+        let (from, to) = (self.sent, self.sent + length as u64);
+        self.sent = to;
+        while let Some(Watched {
+            start,
+            end,
+            watcher,
+        }) = self.watched.front_mut()
+        {
+            // Where in these bytes a place is. There are no more of them than fit in memory.
+            let at = |place: u64| (place.clamp(from, to) - from) as usize;
+            let sent = at(*start)..at(end.unwrap_or(to));
+            watcher.sent(&self.buffer.rest()[sent]);
+            if end.is_none_or(|end| end > to) {
+                break;
+            }
+            self.watched.pop_front();
+        }
+        if self.watched.is_empty() {
+            self.watched.shrink_to(KEPT);
+        }
         self.buffer.take(length);
     }
 
@@ -71,7 +121,7 @@ impl Outgoing {
             let room = ROOM.saturating_sub(self.buffer.rest().len());
             let most = length.map_or(room, |left| room.min(left.try_into().unwrap_or(room)));
             if *length == Some(0) {
-                self.body = None;
+                self.body_is_read();
                 break;
             }
             if most == 0 {
@@ -81,7 +131,7 @@ impl Outgoing {
                 self.buffer.add_from(most, |bytes| source.read(bytes)),
                 length,
             ) {
-                (Ok(0), None) => self.body = None,
+                (Ok(0), None) => self.body_is_read(),
                 (Ok(0), Some(_)) => return Err(ErrorKind::UnexpectedEof.into()),
                 (Ok(count), Some(left)) => *left -= count as u64,
                 (Ok(_), None) => {}
@@ -90,6 +140,15 @@ impl Outgoing {
             }
         }
         Ok(())
+    }
+
+    fn body_is_read(&mut self) {
+        self.body = None;
+        let end = self.added();
+        if let Some(watched) = self.watched.back_mut() {
+            // One that is not the last was read before.
+            watched.end.get_or_insert(end);
+        }
     }
 }
 

@@ -117,7 +117,9 @@ impl Lobby {
         let mut events = Events::with_capacity(SIGNS);
         loop {
             let now = Instant::now();
-            if stop.is_asked() && acceptor.take().is_some() {
+            if let Some(mut last) = acceptor.take_if(|_| stop.is_asked()) {
+                // Those who have knocked by now are the last ones.
+                last.accept(|client| self.welcome(client));
                 self.ends_at = Some(now + stop.time());
                 for number in self.waiting.keys().copied().collect::<Vec<_>>() {
                     self.give_away(number)?;

@@ -21,6 +21,15 @@ pub struct Response {
     fields: Vec<(&'static str, String)>,
     /// The content.
     pub body: Body,
+    /// Who watches it on its way, from chapter 10 on.
+    pub watcher: Option<Box<dyn Watcher>>,
+}
+
+/// Somebody who wants to know what became of a response. Dropped, it knows that nothing
+/// more of it is sent.
+pub trait Watcher: Send {
+    /// These bytes of the body were sent.
+    fn sent(&mut self, bytes: &[u8]);
 }
 
 /// The content of a response, from which it is read as it is sent.
@@ -62,6 +71,7 @@ impl Response {
                 length: Some(0),
                 source: Box::new(io::empty()),
             },
+            watcher: None,
         }
     }
 
@@ -114,6 +124,12 @@ impl Response {
         value.retain(|character| !character.is_control());
         self.fields.push((name, value));
         self
+    }
+
+    /// The same with somebody who watches it.
+    pub fn watched_by(self, watcher: impl Watcher + 'static) -> Self {
+        let watcher = Some(Box::new(watcher) as Box<dyn Watcher>);
+        Self { watcher, ..self }
     }
 
     /// The status line, the header section and the blank line.

@@ -1,17 +1,13 @@
 //! Stopping without cutting anybody off.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::process::exit;
-use std::sync::mpsc::channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
-
-use socket2::{Domain, Socket, Type};
 
 use crate::access_log::AccessLog;
 use crate::admission::{Admission, Place};
+use crate::bell::Bell;
 use crate::blocking::Blocking;
 use crate::connection::Connection;
 use crate::listen::{listen, try_accept};
@@ -22,8 +18,9 @@ use crate::waiting::Wait;
 /// terminal sends SIGTERM and SIGHUP in one go, and asks once.
 const SAME_TIME: Duration = Duration::from_millis(250);
 
-/// How long the bell may ring.
-const RING_TIME: Duration = Duration::from_millis(100);
+/// How long an idle connection is still looked at once the server is to stop. A request
+/// may be on its way, and a client that is told to close loses none.
+const GRACE: Duration = Duration::from_millis(100);
 
 /// How long the access log may take to write its last lines.
 const LOG_TIME: Duration = Duration::from_secs(1);
@@ -53,7 +50,11 @@ struct Asked {
 
 /// A connection that has begun. The server waits for its end, which is when this is
 /// dropped.
-pub struct UnderWay(Stop);
+pub struct UnderWay {
+    stop: Stop,
+    /// Until when it is looked at, where it is idle and the server is to stop.
+    ends_at: Option<Instant>,
+}
 
 impl Stop {
     /// Lets Ctrl-C, and on Unix SIGTERM and SIGHUP, ask the server to stop, and gives
@@ -123,11 +124,10 @@ impl Stop {
         admission: &Admission,
     ) -> Option<(TcpStream, Place, UnderWay)> {
         while !self.is_asked() {
-            let Some((stream, client)) = try_accept(listener) else {
+            let Some((stream, client)) = try_accept(listener, log_error) else {
                 continue;
             };
-            if self.is_asked() {
-                // It may be our own, that rang.
+            if self.0.bell.get().is_some_and(|bell| bell.is(client)) {
                 break;
             }
             match admission.admit(client.ip()) {
@@ -146,7 +146,10 @@ impl Stop {
     /// Counts a connection, from the moment on that it is accepted.
     pub fn begin(&self) -> UnderWay {
         *self.under_way() += 1;
-        UnderWay(self.clone())
+        UnderWay {
+            stop: self.clone(),
+            ends_at: None,
+        }
     }
 
     /// Waits for those who are under way, for [`Stop::time`] at the most, and says what
@@ -167,20 +170,11 @@ impl Stop {
         // One may have been accepted in the very moment of the signal.
         let before = before.max(cut_off);
         let lost = log.finish(LOG_TIME);
-        let line = format!(
+        log_error(format_args!(
             "Stopped: {} of {before} connections have ended, {cut_off} are cut off; \
              {lost} lines of the access log are lost",
             before - cut_off
-        );
-        // Where nobody reads standard error, the end does not wait for it.
-        let (told, is_told) = channel();
-        let telling = thread::Builder::new().spawn(move || {
-            log_error(line);
-            let _ = told.send(());
-        });
-        if telling.is_ok() {
-            let _ = is_told.recv_timeout(LOG_TIME);
-        }
+        ));
     }
 
     /// A thread that panicked while it held the lock has left the count right.
@@ -191,85 +185,65 @@ impl Stop {
 }
 
 impl UnderWay {
-    /// Whether it is to end, as the server is to stop.
-    pub fn is_to_end(&self) -> bool {
-        self.0.is_asked()
-    }
-
-    /// Waits as [`Blocking::wait`] does, and lets the connection end where the server is
-    /// to stop: with its next answer, or at once where nothing is under way. That has been
-    /// looked at once more by then, so nobody is let go who asked before the signal.
+    /// Waits as [`Blocking::wait`] does, and winds up where the server is to stop.
     ///
     /// # Errors
     /// As there.
-    pub fn wait(&self, stream: &mut Blocking, connection: &mut Connection) -> anyhow::Result<bool> {
-        let looks = self.0.is_asked() && matches!(connection.waits_for(), Wait::ToRead(_));
+    pub fn wait(
+        &mut self,
+        stream: &mut Blocking,
+        connection: &mut Connection,
+    ) -> anyhow::Result<bool> {
         let goes_on = stream.wait(connection)?;
-        if looks || self.0.is_asked() && connection.has_begun() {
+        self.wind_up(connection, Instant::now());
+        Ok(goes_on)
+    }
+
+    /// Lets a connection that has just been looked at end where the server is to stop:
+    /// with its next answer, or, where nothing is under way, once it has been idle for
+    /// a moment more. So nobody is let go who asked before the signal. Whether it has
+    /// just been let go.
+    pub fn wind_up(&mut self, connection: &mut Connection, now: Instant) -> bool {
+        if !self.stop.is_asked() {
+            return false;
+        }
+        let is_idle = !connection.has_begun() && matches!(connection.waits_for(), Wait::ToRead(_));
+        let ends_at = match self.ends_at {
+            None if is_idle => Some(now + GRACE),
+            ends_at => ends_at.filter(|_| is_idle),
+        };
+        let is_over = ends_at.is_some_and(|end| now >= end);
+        self.ends_at = ends_at.filter(|_| !is_over);
+        if is_over || connection.has_begun() {
             connection.wind_up();
         }
-        Ok(goes_on)
+        is_over
+    }
+
+    /// Until when it is looked at, where it is idle and the server is to stop.
+    pub fn ends_at(&self) -> Option<Instant> {
+        self.ends_at
+    }
+
+    /// Whether the server is to stop.
+    pub fn is_to_end(&self) -> bool {
+        self.stop.is_asked()
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        *self.0.under_way() -= 1;
-        self.0.0.one_less.notify_all();
+        *self.stop.under_way() -= 1;
+        self.stop.0.one_less.notify_all();
     }
-}
-
-/// Who waits for a client hears of nothing but a client, so this is one. It has its
-/// socket from the beginning: a server that is to stop may have no file descriptor left.
-struct Bell {
-    socket: Socket,
-    address: SocketAddr,
-}
-
-impl Bell {
-    fn of(listener: SocketAddr) -> io::Result<Self> {
-        let address = within_reach(listener);
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        Ok(Self { socket, address })
-    }
-
-    fn ring(&self) {
-        // It fails where so many wait to be accepted that nobody has to be woken.
-        let address = self.address.into();
-        let _ = self.socket.connect_timeout(&address, RING_TIME);
-    }
-}
-
-/// Where this machine reaches an address that it listens on: `0.0.0.0` stands for all
-/// that it has.
-fn within_reach(mut address: SocketAddr) -> SocketAddr {
-    match address.ip() {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
-        _ => {}
-    }
-    address
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::waiting::Times;
-    use std::io::{Read, Write};
+    use std::io::{self, Read, Write};
     use std::thread;
-
-    #[test]
-    fn an_address_within_reach() {
-        for (address, reached) in [
-            ("0.0.0.0:80", "127.0.0.1:80"),
-            ("[::]:80", "[::1]:80"),
-            ("10.0.0.1:80", "10.0.0.1:80"),
-            ("[fe80::1%2]:80", "[fe80::1%2]:80"),
-        ] {
-            let address = within_reach(address.parse().unwrap());
-            assert_eq!(address.to_string(), reached);
-        }
-    }
 
     #[test]
     fn the_end_waits_for_who_is_under_way() {
@@ -286,6 +260,38 @@ mod tests {
         assert!(!finished);
     }
 
+    /// A request may be on its way to a connection that is idle when the server is to stop.
+    #[test]
+    fn who_is_idle_may_still_ask_for_a_moment() {
+        const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        for asks in [true, false] {
+            let now = Instant::now();
+            let stop = Stop::new(Duration::ZERO);
+            let mut under_way = stop.begin();
+            let mut connection = Connection::new(Times::default(), now);
+            assert!(!under_way.wind_up(&mut connection, now));
+            stop.ask();
+            assert!(!under_way.wind_up(&mut connection, now));
+            assert_eq!(under_way.ends_at(), Some(now + GRACE));
+            let later = now + GRACE - Duration::from_millis(1);
+            if asks {
+                connection.receive(GET, later);
+            }
+            assert!(!under_way.wind_up(&mut connection, later));
+            if asks {
+                let request = connection.next_request().unwrap();
+                connection.answer(&request, crate::Response::html("200 OK", "page"));
+                let answer = String::from_utf8_lossy(connection.to_send().unwrap());
+                assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+            } else {
+                assert!(under_way.wind_up(&mut connection, now + GRACE));
+                assert!(connection.next_request().is_none());
+                assert!(matches!(connection.waits_for(), Wait::ToLinger(_)));
+            }
+            assert_eq!(under_way.ends_at(), None);
+        }
+    }
+
     /// An idle client, and one in the middle of a request, when the server is to stop.
     #[test]
     fn who_is_idle_is_let_go_and_who_is_not_gets_its_answer() {
@@ -295,7 +301,7 @@ mod tests {
             client.write_all(sent).unwrap();
             let (stream, _) = listener.accept().unwrap();
             let stop = Stop::new(Duration::from_secs(60));
-            let under_way = stop.begin();
+            let mut under_way = stop.begin();
             let serving = thread::spawn(move || {
                 let mut connection = Connection::new(Times::default(), Instant::now());
                 let mut stream = Blocking::new(&stream).unwrap();

@@ -9,13 +9,14 @@ use std::thread;
 use std::time::Instant;
 
 use common::{
-    AccessLog, Admission, Blocking, Connection, Entry, Guestbook, Limits, Place, Request,
+    AccessLog, Admission, Blocking, Connection, Entry, ErrorLog, Guestbook, Limits, Place, Request,
     RequestError, Response,
 };
 
 fn main() -> anyhow::Result<()> {
     let limits = Limits::from_environment();
     let listener = common::listen()?;
+    let _errors = ErrorLog::start(limits.log_lines)?;
     let log = AccessLog::start(limits.log_lines, io::stdout())?;
     let admission = Admission::start(limits, log)?;
     let guestbook = Arc::new(Guestbook::default());

@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use common::validators::Outcome;
 use common::{
-    AccessLog, Admission, Blocking, Body, Connection, Entry, Guestbook, Limits, Page, Place,
-    Request, RequestError, Response, Stop, UnderWay, Validators,
+    AccessLog, Admission, Blocking, Body, Connection, Entry, ErrorLog, Guestbook, Limits, Page,
+    Place, Request, RequestError, Response, Stop, UnderWay, Validators,
 };
 use flate2::Compression;
 use flate2::read::GzEncoder;
@@ -24,14 +24,15 @@ fn main() -> anyhow::Result<()> {
     let limits = Limits::from_environment();
     let stop = Stop::on_signal(limits.stop)?;
     let listener = stop.listen()?;
+    let _errors = ErrorLog::start(limits.log_lines)?;
     let log = AccessLog::start(limits.log_lines, io::stdout())?;
     let admission = Admission::start(limits, log.clone())?;
     let guestbook = Arc::new(Guestbook::default());
 
-    while let Some((stream, place, under_way)) = stop.accept(&listener, &admission) {
+    while let Some((stream, place, mut under_way)) = stop.accept(&listener, &admission) {
         let guestbook = Arc::clone(&guestbook);
         let thread = thread::Builder::new().spawn(move || {
-            if let Err(error) = handle_connection(&stream, place, &under_way, &guestbook) {
+            if let Err(error) = handle_connection(&stream, place, &mut under_way, &guestbook) {
                 common::log_error(&error);
             }
         });
@@ -47,7 +48,7 @@ fn main() -> anyhow::Result<()> {
 fn handle_connection(
     stream: &TcpStream,
     mut place: Place,
-    under_way: &UnderWay,
+    under_way: &mut UnderWay,
     guestbook: &Guestbook,
 ) -> anyhow::Result<()> {
     // Each response leaves at once, also while the client has yet to confirm the last.

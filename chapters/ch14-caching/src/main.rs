@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use common::{
-    AccessLog, Admission, Blocking, Connection, Entry, Guestbook, Limits, Place, Request,
+    AccessLog, Admission, Blocking, Connection, Entry, ErrorLog, Guestbook, Limits, Place, Request,
     RequestError, Response, Stop, UnderWay,
 };
 
@@ -17,14 +17,15 @@ fn main() -> anyhow::Result<()> {
     let limits = Limits::from_environment();
     let stop = Stop::on_signal(limits.stop)?;
     let listener = stop.listen()?;
+    let _errors = ErrorLog::start(limits.log_lines)?;
     let log = AccessLog::start(limits.log_lines, io::stdout())?;
     let admission = Admission::start(limits, log.clone())?;
     let guestbook = Arc::new(Guestbook::default());
 
-    while let Some((stream, place, under_way)) = stop.accept(&listener, &admission) {
+    while let Some((stream, place, mut under_way)) = stop.accept(&listener, &admission) {
         let guestbook = Arc::clone(&guestbook);
         let thread = thread::Builder::new().spawn(move || {
-            if let Err(error) = handle_connection(&stream, place, &under_way, &guestbook) {
+            if let Err(error) = handle_connection(&stream, place, &mut under_way, &guestbook) {
                 common::log_error(&error);
             }
         });
@@ -40,7 +41,7 @@ fn main() -> anyhow::Result<()> {
 fn handle_connection(
     stream: &TcpStream,
     mut place: Place,
-    under_way: &UnderWay,
+    under_way: &mut UnderWay,
     guestbook: &Guestbook,
 ) -> anyhow::Result<()> {
     // Each response leaves at once, also while the client has yet to confirm the last.

@@ -6,14 +6,15 @@ use std::io;
 use std::thread;
 
 use common::{
-    Acceptor, AccessLog, Admission, Entry, Guestbook, Limits, Request, RequestError, Response,
-    Stop, event_loops,
+    Acceptor, AccessLog, Admission, Entry, ErrorLog, Guestbook, Limits, Request, RequestError,
+    Response, Stop, event_loops,
 };
 
 fn main() -> anyhow::Result<()> {
     let limits = Limits::from_environment();
     let stop = Stop::on_signal(limits.stop)?;
     let listener = common::listen()?;
+    let _errors = ErrorLog::start(limits.log_lines)?;
     let log = AccessLog::start(limits.log_lines, io::stdout())?;
     let admission = Admission::start(limits, log.clone())?;
     let guestbook = Guestbook::default();

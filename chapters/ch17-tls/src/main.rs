@@ -6,8 +6,8 @@ use std::io;
 use std::thread;
 
 use common::{
-    Acceptor, AccessLog, Admission, Entry, Guestbook, Limits, Options, Request, RequestError,
-    Response, Tls, event_loops,
+    Acceptor, AccessLog, Admission, Entry, ErrorLog, Guestbook, Limits, Options, Request,
+    RequestError, Response, Tls, event_loops,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -17,6 +17,7 @@ fn main() -> anyhow::Result<()> {
     let stop = common::stop_or_reload(limits.stop, &tls)?;
     let listener = common::listen_on(&options.address)?;
     tls.name_certificate();
+    let _errors = ErrorLog::start(limits.log_lines)?;
     let log = AccessLog::start(limits.log_lines, io::stdout())?;
     let admission = Admission::start(limits, log.clone())?;
     let guestbook = Guestbook::default();

@@ -69,6 +69,27 @@ pub fn nobody_reads_the_log(program: &str, next_client_is_served: impl Fn(&Serve
     }
 }
 
+/// Lets a server that was started by [`Server::start_stalled`] say of more requests what
+/// is wrong with them than the pipe behind it has room for, checks that even so
+/// `next_client_is_served`, and that whoever reads on is told how many lines were lost.
+pub fn nobody_reads_what_went_wrong(mut server: Server, next_client_is_served: impl Fn(&Server)) {
+    const BATCH: usize = 900;
+    let refused = "GET /numbers?to=x HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(BATCH - 1);
+    let last = "GET /numbers?to=x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    for _ in 0..5 {
+        let mut stream = server.open();
+        stream
+            .write_all((refused.clone() + last).as_bytes())
+            .expect("cannot send");
+        let mut received = String::new();
+        stream.read_to_string(&mut received).expect("no end");
+        assert_eq!(received.matches("HTTP/1.1 400 ").count(), BATCH);
+        next_client_is_served(&server);
+    }
+    server.read_on();
+    server.wait_for_errors(|told| told.contains(" lines of the error log were lost\n"));
+}
+
 /// Sends the beginning of a request and then nothing, checks that even so
 /// `next_client_is_served`, and gives what came back to the silent client.
 pub fn a_silent_client(

@@ -116,7 +116,7 @@ impl Server {
     pub fn start_unheard(program: &str) -> Self {
         let mut command = Command::new(program);
         command.arg("127.0.0.1:0");
-        let running = Running::begin(&mut command, program, false, || false);
+        let running = Running::begin(&mut command, program, None::<fn() -> bool>, || false);
         let server = Self::of(command, running);
         server.running().output.read_to_its_end();
         server
@@ -127,33 +127,38 @@ impl Server {
     pub fn start_unread(program: &str) -> Self {
         let mut command = Command::new(program);
         command.arg("127.0.0.1:0");
-        let running = Running::begin(&mut command, program, true, || false);
+        let running = Running::begin(&mut command, program, ALL, || false);
         Self::of(command, running)
     }
 
-    /// Starts a program with such limits on a free port, and leaves its output where it
-    /// is, but for the line that names the port, until [`Server::read_on`] says so.
+    /// Starts a program with such limits on a free port, and leaves what it prints and
+    /// what it says of errors where it is, but for the first line of each, until
+    /// [`Server::read_on`] says so.
     pub fn start_stalled(program: &str, limits: &str) -> Self {
         let mut command = Command::new(program);
         command.arg("127.0.0.1:0").env(LIMITS, limits);
         let (read_on, is_read_on) = mpsc::channel();
-        let running = Running::begin(&mut command, program, true, move || {
-            let _ = is_read_on.recv();
+        let is_read_on = Arc::new(Mutex::new(is_read_on));
+        let reads_on = move || {
+            // Nothing is ever sent: it ends when the other end is gone.
+            let _ = is_read_on.lock().expect("no test fails in here").recv();
             true
-        });
+        };
+        let errors = Some(reads_on.clone());
+        let running = Running::begin(&mut command, program, errors, reads_on);
         Self {
             read_on: Some(read_on),
             ..Self::of(command, running)
         }
     }
 
-    /// Reads the output of a program that was started by [`Server::start_stalled`].
+    /// Reads all that comes of a program that was started by [`Server::start_stalled`].
     pub fn read_on(&mut self) {
         self.read_on = None;
     }
 
     fn spawn(mut command: Command, program: &str) -> Self {
-        let running = Running::begin(&mut command, program, true, || true);
+        let running = Running::begin(&mut command, program, ALL, || true);
         Self::of(command, running)
     }
 
@@ -377,18 +382,22 @@ impl Server {
         self.running().stop();
         let mut command = self.command.lock().expect("no test fails in here");
         let program = command.get_program().to_string_lossy().into_owned();
-        let again = Running::begin(&mut command, &program, true, || true);
+        let again = Running::begin(&mut command, &program, ALL, || true);
         *self.running() = again;
     }
 }
 
+/// Reads all errors as they come.
+const ALL: Option<fn() -> bool> = Some(|| true);
+
 impl Running {
     /// Starts it. `reads_on` says, once the port is named, whether more of its output is
-    /// read, and may wait for that.
+    /// read, and may wait for that, and `reads_errors` the same of its errors; without
+    /// it, nothing of these is read.
     fn begin(
         command: &mut Command,
         program: &str,
-        has_errors: bool,
+        reads_errors: Option<impl FnOnce() -> bool + Send + 'static>,
         reads_on: impl FnOnce() -> bool + Send + 'static,
     ) -> Self {
         if !command.get_envs().any(|(name, _)| name == LIMITS) {
@@ -402,12 +411,9 @@ impl Running {
             .unwrap_or_else(|error| panic!("cannot start {program}: {error}"));
         let stdout = child.stdout.take().expect("stdout is piped");
         let stderr = child.stderr.take().expect("stderr is piped");
-        let errors = match has_errors {
-            true => Collected::new(stderr, || true),
-            false => {
-                drop(stderr);
-                Collected::default()
-            }
+        let errors = match reads_errors {
+            Some(reads_on) => Collected::new(stderr, reads_on),
+            None => Collected::default(),
         };
         let mut running = Self {
             child,
