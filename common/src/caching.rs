@@ -61,8 +61,10 @@ fn bytes_of(
     status: &'static str,
     range: Range<u64>,
 ) -> Result<Response, RequestError> {
-    let start = SeekFrom::Start(range.start);
-    page.file.seek(start).map_err(|_| unreadable())?;
+    if range.start > 0 {
+        let start = SeekFrom::Start(range.start);
+        page.file.seek(start).map_err(|_| unreadable())?;
+    }
     let body = Body {
         length: Some(range.end - range.start),
         source: Box::new(page.file),

@@ -2,7 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+use std::sync::LazyLock;
 
 use crate::error::RequestError;
 use crate::percent;
@@ -16,9 +17,21 @@ pub struct Page {
     pub content_type: &'static str,
 }
 
+/// The real path of `pages/`: that of the current directory, or, where it has
+/// none, the one this workspace came with.
+static ROOT: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+    let beside_us = Path::new("pages");
+    let root = if beside_us.is_dir() {
+        beside_us
+    } else {
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../pages"))
+    };
+    fs::canonicalize(root).ok()
+});
+
 /// Opens the file that the target names: `/` is `pages/index.html`, and
-/// `/pages/NAME` is `pages/NAME`. `pages/` is the current directory's, or,
-/// where it has none, the one this workspace came with.
+/// `/pages/NAME` is `pages/NAME`. Where `pages/` is, the first call finds out
+/// for all that come after it.
 ///
 /// Nothing comes of a target that leads out of `pages/` in whatever way, of one
 /// that is not a regular file (a folder, a pipe, a device), and of a file that
@@ -36,13 +49,7 @@ pub struct Page {
 /// 500 where the file is there and cannot be opened all the same, as when the
 /// process has no file descriptor left.
 pub fn open_page(target: &str) -> Result<Option<Page>, RequestError> {
-    let beside_us = Path::new("pages");
-    let root = if beside_us.is_dir() {
-        beside_us
-    } else {
-        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../pages"))
-    };
-    let Some(path) = path_of_target(target) else {
+    let (Some(root), Some(path)) = (&*ROOT, path_of_target(target)) else {
         return Ok(None);
     };
     match real_path_below(root, &path) {
@@ -79,14 +86,23 @@ fn path_of_target(target: &str) -> Option<PathBuf> {
     }
 }
 
-/// The real path of a regular file. The path alone does not tell where a link
-/// leads, so what must lie below the real path of `root` is the file's. What it
-/// is is asked before it is opened: opening a pipe would wait for its other end.
+/// The real path of a regular file below `root`, which is a real path too. Names
+/// alone lead nowhere else, but a link among them may, so it is followed. What
+/// the file is is asked before it is opened: opening a pipe would wait for its
+/// other end.
 fn real_path_below(root: &Path, path: &Path) -> Option<PathBuf> {
-    let root = fs::canonicalize(root).ok()?;
-    let path = fs::canonicalize(root.join(path)).ok()?;
-    let is_file = fs::metadata(&path).ok()?.is_file();
-    (is_file && path.starts_with(root)).then_some(path)
+    let mut real_path = root.to_owned();
+    for component in path.components() {
+        let Component::Normal(name) = component else {
+            return None;
+        };
+        real_path.push(name);
+        if real_path.is_symlink() {
+            real_path = fs::canonicalize(real_path).ok()?;
+        }
+    }
+    let is_file = fs::metadata(&real_path).ok()?.is_file();
+    (is_file && real_path.starts_with(root)).then_some(real_path)
 }
 
 fn open(path: &Path, content_type: &'static str) -> Result<Option<Page>, RequestError> {
@@ -206,7 +222,7 @@ mod tests {
 
     #[test]
     fn paths_that_lead_to_a_file_or_not() {
-        let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
+        let root = &fs::canonicalize(concat!(env!("CARGO_MANIFEST_DIR"), "/src")).unwrap();
         let real_path = real_path_below(root, Path::new("files.rs")).unwrap();
         assert!(open(&real_path, "").unwrap().is_some());
         for path in ["", ".", "missing.rs", "files.rs/x", "../Cargo.toml"] {

@@ -140,6 +140,7 @@ pub fn links_and_what_is_no_file(program: &str) {
         (Path::new("/dev/zero"), "zero"),
         (Path::new("loop"), "loop"),
         (Path::new("index.html"), "inside.css"),
+        (Path::new("folder"), "same"),
     ] {
         symlink(target, pages.join(name)).expect("a link");
     }
@@ -170,6 +171,8 @@ pub fn links_and_what_is_no_file(program: &str) {
     assert!(exchange.contains("< <h1>Served</h1>"), "{exchange}");
     // The client knows the name that it asked for, and not what it leads to.
     assert!(exchange.contains("< Content-Type: text/css"), "{exchange}");
+    let deep = server.exchange("a link on the way", get("/pages/same/deep.css"));
+    assert!(deep.contains("< h1 { color: teal }"), "{deep}");
 }
 
 /// Asks for a big file with several clients at once, and checks that each gets all of
