@@ -81,7 +81,10 @@ fn trim(text: &str) -> &str {
 pub fn parse_fields(head: &[u8]) -> Result<Fields, RequestError> {
     let bad = |problem| RequestError::new("400 Bad Request", problem);
 
-    let head = String::from_utf8_lossy(head).into_owned();
+    let head = match str::from_utf8(head) {
+        Ok(head) => head.to_owned(),
+        Err(_) => String::from_utf8_lossy(head).into_owned(),
+    };
     let mut lines = Vec::new();
     let mut next = head.find('\n').map_or(head.len(), |end| end + 1);
     for line in head[next..].split_inclusive('\n') {
@@ -102,7 +105,10 @@ pub fn parse_fields(head: &[u8]) -> Result<Fields, RequestError> {
             return Err(bad("a field name is no token"));
         }
         let value = trim(rest);
-        if value.contains(|character: char| character.is_ascii_control() && character != '\t') {
+        if value
+            .bytes()
+            .any(|byte| byte.is_ascii_control() && byte != b'\t')
+        {
             return Err(bad("a field value holds a control character"));
         }
         if lines.len() == MAX_FIELDS {

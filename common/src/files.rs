@@ -86,23 +86,29 @@ fn path_of_target(target: &str) -> Option<PathBuf> {
     }
 }
 
-/// The real path of a regular file below `root`, which is a real path too. Names
-/// alone lead nowhere else, but a link among them may, so it is followed. What
-/// the file is is asked before it is opened: opening a pipe would wait for its
-/// other end.
+/// The real path of a regular file below `root`, which is a real path too. The
+/// disk is asked of each name on the way what it is: a link may lead out. What
+/// the last one is must be known before it is opened: opening a pipe would wait
+/// for its other end.
 fn real_path_below(root: &Path, path: &Path) -> Option<PathBuf> {
     let mut real_path = root.to_owned();
+    let mut is_file = false;
     for component in path.components() {
         let Component::Normal(name) = component else {
             return None;
         };
         real_path.push(name);
-        if real_path.is_symlink() {
+        let mut metadata = fs::symlink_metadata(&real_path).ok()?;
+        if metadata.is_symlink() {
             real_path = fs::canonicalize(real_path).ok()?;
+            if !real_path.starts_with(root) {
+                return None;
+            }
+            metadata = fs::metadata(&real_path).ok()?;
         }
+        is_file = metadata.is_file();
     }
-    let is_file = fs::metadata(&real_path).ok()?.is_file();
-    (is_file && real_path.starts_with(root)).then_some(real_path)
+    is_file.then_some(real_path)
 }
 
 fn open(path: &Path, content_type: &'static str) -> Result<Option<Page>, RequestError> {

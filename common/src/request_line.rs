@@ -76,13 +76,15 @@ pub fn parse_request_line(head: &[u8]) -> Result<RequestLine<'_>, RequestError> 
 /// without a scheme (authority-form, RFC 9112 §3.2.3).
 fn has_a_form(method: &str, target: &str) -> bool {
     let is_scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
-    let has_scheme = target.split_once("://").is_some_and(|(scheme, _)| {
-        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-            && scheme.bytes().all(is_scheme_byte)
-    });
+    let has_scheme = || {
+        target.split_once("://").is_some_and(|(scheme, _)| {
+            scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+                && scheme.bytes().all(is_scheme_byte)
+        })
+    };
     match method {
         "CONNECT" => !target.is_empty(),
-        _ => target.starts_with('/') || has_scheme || target == "*",
+        _ => target.starts_with('/') || target == "*" || has_scheme(),
     }
 }
 

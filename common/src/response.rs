@@ -1,6 +1,5 @@
 //! A whole response: its status line, its header section and its body.
 
-use std::fmt::Write as _;
 use std::io::{self, Cursor, ErrorKind, Read, Write};
 use std::net::TcpStream;
 
@@ -18,7 +17,8 @@ const USUAL_HEAD: usize = 256;
 pub struct Response {
     /// The status code and its reason phrase, such as `200 OK`.
     pub status: &'static str,
-    fields: Vec<(&'static str, String)>,
+    /// The lines of the header section, but for those that are made when it is sent.
+    fields: String,
     /// The content.
     pub body: Body,
     /// Who watches it on its way, from chapter 10 on.
@@ -55,18 +55,18 @@ impl Response {
     /// A response of that type. To text, the type tells its encoding too.
     pub fn new(status: &'static str, content_type: &str, body: Body) -> Self {
         let response = Self::empty(status);
-        let content_type = match content_type.starts_with("text/") {
-            true => [content_type, "; charset=utf-8"].concat(),
-            false => content_type.to_owned(),
+        let charset = match content_type.starts_with("text/") {
+            true => "; charset=utf-8",
+            false => "",
         };
-        Self { body, ..response }.with("Content-Type", content_type)
+        Self { body, ..response }.with("Content-Type", [content_type, charset].concat())
     }
 
     /// A response without content.
     pub fn empty(status: &'static str) -> Self {
         Self {
             status,
-            fields: Vec::new(),
+            fields: String::with_capacity(USUAL_HEAD),
             body: Body {
                 length: Some(0),
                 source: Box::new(io::empty()),
@@ -119,10 +119,11 @@ impl Response {
     /// The same with one more field. A control character is left out of its value: a
     /// line end would make two fields of it, and whoever chose the value would have
     /// written the second one (response splitting).
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        let mut value = value.into();
-        value.retain(|character| !character.is_control());
-        self.fields.push((name, value));
+    pub fn with(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
+        self.fields += name;
+        self.fields += ": ";
+        self.fields.extend(value.as_ref().split(char::is_control));
+        self.fields += "\r\n";
         self
     }
 
@@ -140,16 +141,13 @@ impl Response {
         head += "\r\nDate: ";
         date::add_now(&mut head);
         head += "\r\n";
-        for (name, value) in &self.fields {
-            for part in [name, ": ", value, "\r\n"] {
-                head += part;
-            }
-        }
+        head += &self.fields;
         if let Some(length) = self.body.length
             && self.may_have_content()
         {
-            // Writing to a String cannot fail.
-            let _ = write!(head, "Content-Length: {length}\r\n");
+            head += "Content-Length: ";
+            head += &length.to_string();
+            head += "\r\n";
         }
         head += "\r\n";
         head
@@ -164,11 +162,8 @@ impl Response {
     /// Whether only the end of the connection can say where the content ends: nobody
     /// knows how long it is, and it is in no coding that tells.
     pub fn ends_with_the_connection(&self) -> bool {
-        let is_coded = self
-            .fields
-            .iter()
-            .any(|(name, _)| *name == "Transfer-Encoding");
-        self.body.length.is_none() && !is_coded
+        let is_coding = |line: &str| line.starts_with("Transfer-Encoding: ");
+        self.body.length.is_none() && !self.fields.lines().any(is_coding)
     }
 
     /// Writes all of it, and to a client that asked for the head alone no more than
