@@ -182,6 +182,7 @@ mod tests {
     fn who_has_no_place_is_told_so() {
         assert_eq!(accept(3, "connections=2", false), (2, [None, None]));
     }
+
     /// Its listener is there, so somebody may have come before the signal.
     #[test]
     fn who_has_knocked_is_let_in_also_when_the_server_is_to_stop() {
