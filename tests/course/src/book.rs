@@ -13,7 +13,7 @@ use anyhow::Context;
 
 use crate::chapters::{Course, read};
 
-pub use names::anchor;
+pub use names::{anchor, anchors};
 
 /// Something wrong with a book, and the line it stands in, counted from 1.
 pub struct Problem {

@@ -12,6 +12,7 @@ use crate::chapters::{Chapter, Course};
 use crate::exercise::Exercise;
 use crate::report::Report;
 use crate::results::{Results, Score, Whose};
+use crate::site;
 use crate::start::MY_SERVER;
 use crate::target::{Kind, Target};
 
@@ -136,7 +137,9 @@ pub fn check(
         };
         let mut score = Score::of(&checks, passed);
         score.core.of += left_out.unseen + left_out.anew;
-        Results::load(course).add(chapter, options.exercise, whose, score);
+        let mut results = Results::load(course);
+        results.add(chapter, options.exercise, whose, score);
+        site::show(course, &results);
     }
     Ok(done)
 }

@@ -19,14 +19,7 @@ pub fn list(course: &Course) -> anyhow::Result<()> {
             show(exercise)
         );
     }
-    // Who has got somewhere goes on from there, and not from what was passed over.
-    let has_passed = |chapter: &Chapter| {
-        let score = results.get(chapter, false);
-        score.is_some_and(|(score, _)| score.core.is_full())
-    };
-    let furthest = course.chapters.iter().rposition(has_passed);
-    let next = furthest.map_or(0, |furthest| furthest + 1);
-    let next = course.chapters.get(next).or(course.chapters.last());
+    let next = next(course, &results);
     let number = next.map_or("1", |chapter| &chapter.number);
     say!("\nNext:");
     if course.root.join("chapters/my-server").exists() {
@@ -44,7 +37,20 @@ pub fn list(course: &Course) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(score: Option<(Score, Whose)>) -> String {
+/// The chapter to go on with: the one behind the furthest that has passed. Who has got
+/// somewhere goes on from there, and not from what was passed over.
+pub fn next<'a>(course: &'a Course, results: &Results) -> Option<&'a Chapter> {
+    let has_passed = |chapter: &Chapter| {
+        let score = results.get(chapter, false);
+        score.is_some_and(|(score, _)| score.core.is_full())
+    };
+    let furthest = course.chapters.iter().rposition(has_passed);
+    let next = furthest.map_or(0, |furthest| furthest + 1);
+    course.chapters.get(next).or(course.chapters.last())
+}
+
+/// A score in words.
+pub fn show(score: Option<(Score, Whose)>) -> String {
     let Some((Score { core, robust }, whose)) = score else {
         return "not run yet".to_owned();
     };

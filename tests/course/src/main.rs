@@ -35,8 +35,10 @@ mod handout;
 mod list;
 mod probe;
 mod process;
+mod read;
 mod report;
 mod results;
+mod site;
 mod start;
 mod target;
 
@@ -94,6 +96,10 @@ enum Command {
     Hint(HintArguments),
     /// Measures what threads are worth, or what a kept connection is
     Bench(BenchArguments),
+    /// Makes a site of the book, and serves it with the server of chapter 14
+    Read(ReadArguments),
+    /// Makes a site of the book in a folder
+    Site(SiteArguments),
     /// Makes one file of your server, to give away
     HandIn(HandInArguments),
     /// Makes a folder with the workspace for learners, without the solutions
@@ -246,6 +252,25 @@ struct BenchArguments {
     /// Writes the figures as a drawing too
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct ReadArguments {
+    /// Where the server listens; with port 0 on a free one
+    #[arg(default_value = "127.0.0.1:8017")]
+    address: String,
+}
+
+#[derive(Args)]
+struct SiteArguments {
+    /// The folder to make, or to bring up to date; without it, the one that `read`
+    /// serves, below target/
+    folder: Option<PathBuf>,
+
+    /// An address to put the paths of the workspace's files behind, so that the site
+    /// links to them, such as https://example.org/course/blob/main
+    #[arg(long, value_name = "ADDRESS")]
+    source: Option<String>,
 }
 
 #[derive(Args)]
@@ -431,6 +456,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bench(arguments) => {
             let BenchArguments { chapter, json, svg } = arguments;
             bench::bench(&course, &chapter, json, svg.as_deref())?;
+        }
+        Command::Read(arguments) => read::read(&course, resolve(&arguments.address)?)?,
+        Command::Site(arguments) => {
+            let SiteArguments { folder, source } = arguments;
+            let (folder, pages) = site::make(&course, folder.as_deref(), source.as_deref())?;
+            say!("Made {pages} pages in {}", folder.display());
         }
         Command::HandIn(arguments) => {
             hand_in::hand_in(&course, &arguments.name, arguments.folder.as_deref())?;

@@ -7,6 +7,7 @@ use harness::checks::Check;
 use serde_json::{Map, Value, json};
 
 use crate::chapters::{Chapter, Course};
+use crate::list;
 
 /// How many of the checks of one kind passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,6 +116,29 @@ impl Results {
         self.scores.insert(key(chapter, exercise, whose), value);
         let text = Value::Object(self.scores.clone()).to_string();
         let _ = fs::write(&self.path, text);
+    }
+
+    /// What the site shows: for each chapter of which something is known what that is,
+    /// and the chapter to go on with.
+    pub fn to_show(&self, course: &Course) -> Value {
+        let of_kind = |chapter: &Chapter, exercise: bool| {
+            let (score, whose) = self.get(chapter, exercise)?;
+            let words = list::show(Some((score, whose)));
+            Some(json!({ "passed": score.core.is_full(), "words": words }))
+        };
+        let mut chapters = Map::new();
+        for chapter in &course.chapters {
+            let (checks, exercise) = (of_kind(chapter, false), of_kind(chapter, true));
+            if checks.is_some() || exercise.is_some() {
+                let known = json!({ "checks": checks, "exercise": exercise });
+                chapters.insert(chapter.number.clone(), known);
+            }
+        }
+        if chapters.is_empty() {
+            return Value::Null;
+        }
+        let next = list::next(course, self).map(|chapter| &chapter.number);
+        json!({ "chapters": chapters, "next": next })
     }
 }
 

@@ -99,8 +99,8 @@ pub fn anchor(heading: &str) -> String {
         .collect()
 }
 
-/// The anchors of all headings.
-fn anchors(text: &str) -> Vec<String> {
+/// The anchors of all headings, in their order.
+pub fn anchors(text: &str) -> Vec<String> {
     let mut anchors: Vec<String> = Vec::new();
     let mut heading: Option<String> = None;
     for event in Markdown::new_ext(text, Options::ENABLE_TABLES) {

@@ -1,0 +1,68 @@
+//! `cargo course read`: the book as a site, served by the server that it teaches.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use anyhow::{Context, anyhow, ensure};
+
+use crate::chapters::Course;
+use crate::{cargo, process, site};
+
+/// The server: the first that knows what a browser has already.
+const CHAPTER: &str = "14";
+
+/// Makes the site and serves it until it is stopped.
+pub fn read(course: &Course, address: SocketAddr) -> anyhow::Result<()> {
+    // Neither has to wait for the other.
+    let (program, made) = thread::scope(|scope| {
+        let built = scope.spawn(|| build(course));
+        let made = site::make(course, None, None);
+        (built.join(), made)
+    });
+    made?;
+    let program = program.map_err(|_| anyhow!("the build was broken off"))??;
+    let mut server = Command::new(&program)
+        .arg(address.to_string())
+        // It serves the `pages/` of where it runs.
+        .current_dir(site::served_folder(course))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start {program}"))?;
+    let output = server.stdout.take().context("the output is piped")?;
+    process::keep(server);
+    let mut lines = BufReader::new(output).lines();
+    // It has said why on standard error.
+    let first = lines.next().context("the server did not start")??;
+    let port: String = first.chars().filter(char::is_ascii_digit).collect();
+    let host = match address {
+        SocketAddr::V4(address) => address.ip().to_string(),
+        SocketAddr::V6(address) => format!("[{}]", address.ip()),
+    };
+    say!("The book is at http://{host}:{port}/ until you press Ctrl-C. What it is asked for:\n");
+    for line in lines {
+        say!("{}", line?);
+    }
+    Ok(())
+}
+
+/// Builds the server's program and gives its path.
+fn build(course: &Course) -> anyhow::Result<String> {
+    let chapter = course.chapter(CHAPTER)?;
+    let output = Command::new(cargo())
+        .args(["build", "--quiet", "--package", &chapter.name])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(&course.root)
+        .stderr(Stdio::inherit())
+        .output()?;
+    ensure!(output.status.success(), "cannot build {}", chapter.name);
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let mut programs = messages.lines().filter_map(|line| {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        Some(message.get("executable")?.as_str()?.to_owned())
+    });
+    let program = programs.next_back();
+    program.with_context(|| format!("cargo built no program for {}", chapter.name))
+}
