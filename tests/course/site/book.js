@@ -82,7 +82,7 @@ const links = new Map([...list.querySelectorAll("ol ol a")].map((link) => [link.
 
 function showPlace() {
   const headings = [...article.querySelectorAll("h2")];
-  const above = headings.filter((heading) => heading.getBoundingClientRect().top < 120);
+  const above = headings.filter((heading) => heading.getBoundingClientRect().top < innerHeight / 3);
   const now = above.length > 0 ? links.get(`#${above.at(-1).id}`) : undefined;
   for (const link of links.values()) {
     if (link === now) {
@@ -126,8 +126,9 @@ function showResults() {
     line.append(`Your checks: ${words(chapter.checks)}. `
       + `Exercise: ${words(chapter.exercise)}.`);
   } else if (file === "index.html" && results.next) {
-    const next = list.querySelector(`[data-chapter="${results.next}"]`);
-    line.append("You go on with chapter ", make("a", { href: next.href }, next.textContent), ".");
+    const { href } = list.querySelector(`[data-chapter="${results.next}"]`);
+    const entry = [...article.querySelectorAll("li a")].find((link) => link.href === href);
+    line.append("You go on with ", entry.cloneNode(true), ".");
   } else {
     return;
   }
@@ -187,9 +188,10 @@ function fit(section, words, phrase) {
   return points + Math.min(5, section.lower.split(words[0]).length - 1);
 }
 
-// A text with the words in it marked.
+// A text with the words in it marked. A line may end in the middle of several.
 function marked(text, words) {
-  const escaped = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  const escaped = words.map((word) =>
+    word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/\s+/g, "\\s+"));
   const parts = text.split(new RegExp(`(${escaped.join("|")})`, "gi"));
   return parts.map((part, place) => (place % 2 ? make("mark", {}, part) : part));
 }
@@ -201,7 +203,8 @@ function around(section, words, phrase) {
   const at = places.find((place) => place >= 0) ?? 0;
   const start = at < 50 ? 0 : lower.lastIndexOf(" ", at - 40) + 1;
   const before = start > 0 ? "… " : "";
-  return marked(before + section.text.slice(start, start + 150), words);
+  const marks = lower.includes(phrase) ? [phrase] : words;
+  return marked(before + section.text.slice(start, start + 150), marks);
 }
 
 function choose(number) {
@@ -265,7 +268,8 @@ function openSearch() {
 }
 
 function follow(link) {
-  keep(sessionStorage, "found", JSON.stringify({ link: link.href, words: wordsOf(input.value) }));
+  const phrase = input.value.trim();
+  keep(sessionStorage, "found", JSON.stringify({ link: link.href, phrase }));
   dialog.close();
   if (link.href === location.href) {
     showFound();
@@ -289,6 +293,10 @@ input.addEventListener("keydown", (event) => {
   if (event.key in steps) {
     event.preventDefault();
     choose(Math.max(0, chosen + steps[event.key]));
+  } else if (event.key === "Escape") {
+    // Some browsers would only empty the field.
+    event.preventDefault();
+    dialog.close();
   } else if (event.key === "Enter") {
     event.preventDefault();
     const link = found.querySelectorAll("a")[chosen];
@@ -323,17 +331,22 @@ function textsBelow(start) {
 }
 
 function showFound() {
-  const { link, words } = JSON.parse(kept(sessionStorage, "found") ?? "{}");
+  const { link, phrase } = JSON.parse(kept(sessionStorage, "found") ?? "{}");
   if (link !== location.href) return;
   sessionStorage.removeItem("found");
   for (const mark of article.querySelectorAll("mark")) mark.replaceWith(mark.textContent);
   article.normalize();
   const anchor = decodeURIComponent(location.hash.slice(1));
   const start = document.getElementById(anchor) ?? article.querySelector("h1");
-  for (const text of textsBelow(start)) {
-    const parts = marked(text.data, words);
-    if (parts.length > 1) text.replaceWith(...parts);
-  }
+  const mark = (words) => {
+    for (const text of textsBelow(start)) {
+      const parts = marked(text.data, words);
+      if (parts.length > 1) text.replaceWith(...parts);
+    }
+  };
+  mark([phrase]);
+  // Its words stand apart, or in code and text.
+  if (!article.querySelector("mark")) mark(wordsOf(phrase));
   const marks = [...article.querySelectorAll("mark")];
   const first = marks.find((mark) => !mark.closest("h1, h2, h3")) ?? marks[0];
   if (!first) return;
@@ -346,4 +359,5 @@ function showFound() {
 }
 
 addEventListener("hashchange", showFound);
-showFound();
+// The browser goes to the heading first, and takes the focus along.
+addEventListener("load", () => requestAnimationFrame(showFound));

@@ -90,6 +90,12 @@ fn there_is_no_way_to_a_solution() {
     }
     let sheet = handout.read("sheets/ch04-routing.md");
     assert!(sheet.contains("## Exercise: Greet"), "{sheet}");
+    let site = handout.path().join("site");
+    let said = handout.says(&["site", site.to_str().expect("a path in UTF-8")]);
+    assert!(said.starts_with("Made "), "{said}");
+    let start = handout.read("site/index.html");
+    assert!(start.contains("chapter-4.html"), "{start}");
+    assert!(!start.contains("for-the-teacher"), "{start}");
     let hint = handout.says(&["hint", "4", "3"]);
     assert!(hint.contains("Hint 3 of 3"), "{hint}");
     assert!(!hint.contains("solution"), "{hint}");
