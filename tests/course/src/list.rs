@@ -31,6 +31,7 @@ pub fn list(course: &Course) -> anyhow::Result<()> {
         say!("  begin your own:    cargo course start");
         say!("  check a chapter:   cargo course check {number}");
     }
+    say!("  read the book:     cargo course read");
     say!("  what comes next:   cargo course diff 2");
     say!("  its exercise:      cargo course hint {number}");
     say!("  all the rest:      cargo course --help");
