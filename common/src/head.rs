@@ -149,12 +149,14 @@ mod tests {
         let sent = b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\nbody";
         for split in 0..=sent.len() {
             let (first, second) = sent.split_at(split);
-            let mut reader = BufReader::with_capacity(1, first.chain(second));
-            let head = read_head(&mut reader).unwrap().unwrap();
-            assert_eq!(head, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "{split}");
-            let mut rest = Vec::new();
-            reader.read_to_end(&mut rest).unwrap();
-            assert_eq!(rest, b"body", "{split}");
+            for capacity in [1, sent.len()] {
+                let mut reader = BufReader::with_capacity(capacity, first.chain(second));
+                let head = read_head(&mut reader).unwrap().unwrap();
+                assert_eq!(head, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "{split}");
+                let mut rest = Vec::new();
+                reader.read_to_end(&mut rest).unwrap();
+                assert_eq!(rest, b"body", "{split}");
+            }
         }
     }
 

@@ -812,6 +812,22 @@ mod tests {
 
     const WANTED: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<h1>A</h1>";
 
+    fn conversation(
+        wanted: impl Into<Vec<u8>>,
+        received: impl Into<Vec<u8>>,
+        end: End,
+    ) -> Conversation {
+        Conversation {
+            methods: vec!["GET".to_owned()],
+            asks_to_close: false,
+            is_plain: false,
+            expected: wanted.into(),
+            received: received.into(),
+            end,
+            own_address: None,
+        }
+    }
+
     /// The problem and its position, or the notes.
     fn judged_as(
         method: &str,
@@ -823,11 +839,7 @@ mod tests {
         let conversation = Conversation {
             methods: vec![method.to_owned()],
             asks_to_close: method == "GET, and close",
-            is_plain: false,
-            expected: wanted.into(),
-            received: received.into(),
-            end,
-            own_address: None,
+            ..conversation(wanted, received, end)
         };
         match compare_connection(&conversation, true, &mut notes) {
             Ok(()) => Ok(notes),
@@ -1006,12 +1018,7 @@ mod tests {
             }
             let conversation = Conversation {
                 methods: vec![method.to_owned()],
-                asks_to_close: false,
-                is_plain: false,
-                expected: wanted,
-                received,
-                end: End::Closed,
-                own_address: None,
+                ..conversation(wanted, received, End::Closed)
             };
             let judged = compare_connection(&conversation, true, &mut Vec::new());
             judged.err().map(|failure| failure.problem)
@@ -1137,6 +1144,24 @@ mod tests {
                 None,
             ),
             (
+                "HTTP/1.1 102 Processing\r\n\r\n".to_owned(),
+                End::Closed,
+                "before the answer came 102, expected nothing",
+                Some(1),
+            ),
+            (
+                "HTTP/1.1 102 Processing\r\n\r\n".to_owned(),
+                End::TimedOut,
+                "timed out after 5 s without an answer",
+                None,
+            ),
+            (
+                with("Content-Length: 10\r\n", "<h1>A</h1>"),
+                End::TimedOut,
+                "after 5 s the connection is still open",
+                None,
+            ),
+            (
                 with("Connection: close\r\nContent-Length: 10\r\n", "<h1>A</h1>"),
                 End::HeldOpen,
                 "says that the connection closes",
@@ -1156,6 +1181,18 @@ mod tests {
             ),
             (WANTED.to_owned(), End::Endless, "does not end", None),
             (String::new(), End::Refused, "nothing listens there", None),
+            (
+                String::new(),
+                End::NotAgain(Again::Stopped),
+                "did not stop when it was asked",
+                None,
+            ),
+            (
+                String::new(),
+                End::NotAgain(Again::Killed),
+                "ended by force, and did not start again",
+                None,
+            ),
         ] {
             let (found, at) = judged(&received, end).unwrap_err();
             assert!(found.contains(problem), "{received:?}: {found}");
@@ -1174,17 +1211,8 @@ mod tests {
             title: String::new(),
             steps: [&steps[..], &[Step::Another], &steps[..]].concat(),
         };
-        let conversation = |received: &str, end| Conversation {
-            methods: vec!["GET".to_owned()],
-            asks_to_close: false,
-            is_plain: false,
-            expected: WANTED.into(),
-            received: received.into(),
-            end,
-            own_address: None,
-        };
-        let mut connections = vec![conversation(WANTED, End::Closed)];
-        connections.extend(second.map(|(received, end)| conversation(received, end)));
+        let mut connections = vec![conversation(WANTED, WANTED, End::Closed)];
+        connections.extend(second.map(|(received, end)| conversation(WANTED, received, end)));
         let played = Played {
             connections,
             printed: Vec::new(),
@@ -1230,6 +1258,81 @@ mod tests {
             "{}",
             failure.problem
         );
+    }
+
+    /// What is wrong with the second of two answers stands behind the first one.
+    #[test]
+    fn the_second_answer_over_one_connection() {
+        let page = with("Content-Length: 10\r\n", "<h1>A</h1>");
+        let both = page.repeat(2);
+        let judged = |received: &str| {
+            let conversation = Conversation {
+                methods: vec!["GET".to_owned(); 2],
+                ..conversation(&*both, received, End::Closed)
+            };
+            let judged = compare_connection(&conversation, true, &mut Vec::new());
+            judged.map_err(|failure| (failure.problem, failure.position))
+        };
+        assert_eq!(judged(&both), Ok(()));
+        let (problem, position) = judged(&page).unwrap_err();
+        assert_eq!(problem, "closed without an answer");
+        assert_eq!(position, Some(page.len() + 1));
+        let (_, position) = judged(&both.replacen("200", "404", 2)).unwrap_err();
+        assert_eq!(position, Some(10));
+        let (_, position) = judged(&format!("{page}{}", page.replace("200", "404"))).unwrap_err();
+        assert_eq!(position, Some(page.len() + 10));
+    }
+
+    /// Who hangs up on a client that said something has left it unread; to one that
+    /// only came to see a reset does no harm.
+    #[test]
+    fn a_reset_of_who_asked_and_of_who_did_not() {
+        let transcript = Transcript {
+            group: "core".to_owned(),
+            title: String::new(),
+            steps: vec![
+                Step::Send(b"GET / HTTP/1.1\r\n\r\n".to_vec()),
+                Step::Closes,
+                Step::Another,
+                Step::Closes,
+                Step::Another,
+                Step::SendOneByOne(b"GET / HTTP/1.1\r\n\r\n".to_vec()),
+                Step::Closes,
+            ],
+        };
+        for (ends, connection) in [
+            ([End::Closed, End::Reset, End::Closed], None),
+            ([End::Reset, End::Closed, End::Closed], Some(0)),
+            ([End::Closed, End::Closed, End::Reset], Some(2)),
+        ] {
+            let played = Played {
+                connections: ends.map(|end| conversation("", "", end)).into(),
+                printed: Vec::new(),
+            };
+            let failure = judge(&transcript, &played).failure;
+            assert_eq!(failure.map(|failure| failure.connection), connection);
+        }
+    }
+
+    /// What a check is about says more than what went wrong in it.
+    #[test]
+    fn the_advice_names_what_the_check_is_about() {
+        for (difference, words) in [
+            ("D1", "End each line"),
+            ("D2", "TCP carries a stream"),
+            ("D3", "Expect anything"),
+            ("D4", "&amp;"),
+            ("D5", "as Content-Length says"),
+            ("D6", "below pages/"),
+            ("D7", "Print the map"),
+            ("D8", "Half-close"),
+            ("D9", "a thread of its own"),
+            ("core", "Is a response written"),
+        ] {
+            let verdict = judged_both(difference, Some(("", End::Closed)));
+            let advice = verdict.failure.unwrap().advice;
+            assert!(advice.contains(words), "{difference}: {advice}");
+        }
     }
 
     /// A note is let pass, unless the check is about that very difference.
@@ -1383,5 +1486,21 @@ mod tests {
         ] {
             assert!(!is_right(printed), "{printed:?}");
         }
+    }
+
+    #[test]
+    fn what_is_printed_with_a_date() {
+        let expected = "127.0.0.1 - - [date] \"GET / HTTP/1.1\" 200 10\n";
+        let judged = |date: &str| {
+            let printed = expected.replace("[date]", date);
+            compare_printed(expected.as_bytes(), printed.as_bytes(), &[])
+        };
+        assert!(judged("[06/Nov/1994:08:49:37 +0000]").is_ok());
+        let failure = judged("[yesterday]").err().unwrap();
+        assert!(
+            failure.problem.contains("[yesterday]"),
+            "{}",
+            failure.problem
+        );
     }
 }

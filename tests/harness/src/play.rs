@@ -445,3 +445,415 @@ fn wait_for_print(host: &dyn Host, printed_before: Option<usize>, expected: &[u8
         thread::sleep(Duration::from_millis(10));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::{Cell, RefCell};
+    use std::collections::VecDeque;
+    use std::net::TcpListener;
+    use std::rc::Rc;
+
+    const GET: &str = "GET / HTTP/1.1\r\n\r\n";
+    const PAGE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na";
+    const LAST_PAGE: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\na";
+    const PAGE_TO_THE_END: &str = "HTTP/1.1 200 OK\r\n\r\na";
+
+    /// What a server does.
+    #[derive(Clone, Copy)]
+    enum Deed {
+        Says(&'static str),
+        Closes,
+        Resets,
+        GoesOnForEver,
+    }
+    use Deed::{Closes, GoesOnForEver, Resets, Says};
+
+    /// A server without a network: what it does over each connection, and after how many
+    /// bytes from the client. Then it is silent.
+    #[derive(Default)]
+    struct Scripted {
+        connections: VecDeque<Vec<(usize, Deed)>>,
+        /// What it saw and said, as a transcript would have it.
+        log: Rc<RefCell<Vec<String>>>,
+        cannot_start_again: bool,
+        prints: &'static [&'static str],
+        times_looked: Cell<usize>,
+    }
+
+    struct ScriptedConnection {
+        deeds: VecDeque<(usize, Deed)>,
+        heard: usize,
+        is_over: bool,
+        log: Rc<RefCell<Vec<String>>>,
+    }
+
+    impl Scripted {
+        fn new(connections: &[&[(usize, Deed)]]) -> Self {
+            Self {
+                connections: connections.iter().map(|&deeds| deeds.into()).collect(),
+                ..Self::default()
+            }
+        }
+
+        fn log(&self) -> Vec<String> {
+            self.log.take()
+        }
+
+        fn open(&mut self, word: &str) -> io::Result<Box<dyn Connection>> {
+            let Some(deeds) = self.connections.pop_front() else {
+                return Err(ErrorKind::ConnectionRefused.into());
+            };
+            self.log.borrow_mut().push(word.to_owned());
+            Ok(Box::new(ScriptedConnection {
+                deeds: deeds.into(),
+                heard: 0,
+                is_over: false,
+                log: Rc::clone(&self.log),
+            }))
+        }
+    }
+
+    impl Host for Scripted {
+        fn connect(&mut self) -> io::Result<Box<dyn Connection>> {
+            self.open("connects")
+        }
+
+        fn connect_plainly(&mut self) -> io::Result<Box<dyn Connection>> {
+            self.open("connects plainly")
+        }
+
+        fn start_again(&mut self, how: Again) -> io::Result<()> {
+            self.log.borrow_mut().push(format!("{how:?}"));
+            match self.cannot_start_again {
+                true => Err(ErrorKind::Other.into()),
+                false => Ok(()),
+            }
+        }
+
+        fn all_printed(&self) -> Vec<u8> {
+            [b"Listening on port [port]...\n", &*self.printed_since(0)].concat()
+        }
+
+        /// There is one line more each time somebody looks.
+        fn printed_since(&self, length: usize) -> Vec<u8> {
+            let times = self.times_looked.get() + 1;
+            self.times_looked.set(times);
+            let lines = &self.prints[..times.min(self.prints.len())];
+            lines.concat().into_bytes().split_off(length)
+        }
+    }
+
+    impl Read for ScriptedConnection {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let Some(&(after, deed)) = self.deeds.front() else {
+                return Err(ErrorKind::WouldBlock.into());
+            };
+            if self.heard < after {
+                return Err(ErrorKind::WouldBlock.into());
+            }
+            if let Says(text) = deed {
+                self.deeds.pop_front();
+                self.log.borrow_mut().push(format!("< {text}"));
+                buffer[..text.len()].copy_from_slice(text.as_bytes());
+                return Ok(text.len());
+            }
+            if let GoesOnForEver = deed {
+                buffer.fill(b'\n');
+                return Ok(buffer.len());
+            }
+            self.is_over = true;
+            match deed {
+                Resets => Err(ErrorKind::ConnectionReset.into()),
+                _ => Ok(0),
+            }
+        }
+    }
+
+    impl Write for ScriptedConnection {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let is_gone = matches!(self.deeds.front(),
+                Some(&(after, Closes | Resets)) if self.heard >= after);
+            if self.is_over || is_gone {
+                return Err(ErrorKind::BrokenPipe.into());
+            }
+            self.heard += bytes.len();
+            let text = String::from_utf8_lossy(bytes);
+            self.log.borrow_mut().push(format!("> {text}"));
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Connection for ScriptedConnection {
+        fn limit_reads(&self, _: Duration) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn half_close(&mut self) -> io::Result<()> {
+            self.log.borrow_mut().push("half-closes".to_owned());
+            Ok(())
+        }
+
+        fn own_address(&self) -> io::Result<SocketAddr> {
+            Ok(SocketAddr::from(([127, 0, 0, 1], 50514)))
+        }
+
+        fn abandon(&self) {
+            self.log.borrow_mut().push("is gone".to_owned());
+        }
+    }
+
+    fn transcript(steps: &[Step]) -> Transcript {
+        let steps = steps.to_vec();
+        Transcript {
+            steps,
+            ..Transcript::new("core: a test")
+        }
+    }
+
+    fn send(text: &str) -> Step {
+        Step::Send(text.into())
+    }
+
+    fn receive(text: &str) -> Step {
+        Step::Receive(text.into())
+    }
+
+    /// How each connection ends, and what came over it.
+    fn played(steps: &[Step], host: &mut Scripted) -> Vec<(End, String)> {
+        let played = play(&transcript(steps), host);
+        let connections = played.connections.into_iter();
+        connections
+            .map(|one| (one.end, String::from_utf8(one.received).unwrap()))
+            .collect()
+    }
+
+    fn end_of(steps: &[Step], deeds: &[(usize, Deed)]) -> End {
+        played(steps, &mut Scripted::new(&[deeds]))[0].0
+    }
+
+    #[test]
+    fn one_answer_is_there_before_the_next_request_goes() {
+        let (first, second) = PAGE.split_at(20);
+        let mut host = Scripted::new(&[&[
+            (GET.len(), Says(first)),
+            (GET.len(), Says(second)),
+            (2 * GET.len(), Says(LAST_PAGE)),
+            (2 * GET.len(), Closes),
+        ]]);
+        let steps = [
+            send(GET),
+            receive(PAGE),
+            send(GET),
+            receive(LAST_PAGE),
+            Step::Closes,
+        ];
+        let came = format!("{PAGE}{LAST_PAGE}");
+        assert_eq!(played(&steps, &mut host), [(End::Closed, came)]);
+        let sent = format!("> {GET}");
+        assert_eq!(
+            host.log(),
+            [
+                "connects",
+                &sent,
+                &format!("< {first}"),
+                &format!("< {second}"),
+                &sent,
+                &format!("< {LAST_PAGE}"),
+                "is gone"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_http_is_waited_for_to_its_last_byte() {
+        let mut host = Scripted::new(&[&[(0, Says("Hel")), (0, Says("lo!")), (3, Closes)]]);
+        let steps = [receive("Hello!"), send("Bye"), Step::Closes];
+        assert_eq!(
+            played(&steps, &mut host),
+            [(End::Closed, "Hello!".to_owned())]
+        );
+        assert_eq!(
+            host.log(),
+            ["connects", "< Hel", "< lo!", "> Bye", "is gone"]
+        );
+    }
+
+    #[test]
+    fn how_a_connection_ends() {
+        for (answer, then, step, end) in [
+            (PAGE, None, Step::Closes, End::Open),
+            (PAGE, Some(Closes), Step::Closes, End::Closed),
+            (PAGE, Some(Resets), Step::Closes, End::Reset),
+            (PAGE, None, Step::StaysOpen, End::Open),
+            (PAGE, Some(Closes), Step::StaysOpen, End::ClosedEarly),
+            (PAGE, Some(Resets), Step::StaysOpen, End::Reset),
+            (LAST_PAGE, None, Step::Closes, End::HeldOpen),
+            (LAST_PAGE, Some(Closes), Step::Closes, End::Closed),
+            (LAST_PAGE, Some(Resets), Step::Resets, End::Reset),
+            (PAGE_TO_THE_END, None, Step::Closes, End::TimedOut),
+            (PAGE_TO_THE_END, Some(Closes), Step::Closes, End::Closed),
+            ("HTTP/1.1 200", None, Step::Closes, End::TimedOut),
+            ("HTTP/1.1 200", Some(Closes), Step::Closes, End::Closed),
+        ] {
+            let mut deeds = vec![(GET.len(), Says(answer))];
+            deeds.extend(then.map(|deed| (GET.len(), deed)));
+            let steps = [send(GET), receive(PAGE), step];
+            assert_eq!(end_of(&steps, &deeds), end, "{answer}");
+        }
+    }
+
+    #[test]
+    fn an_answer_may_be_so_long() {
+        let mut stream = ScriptedConnection {
+            deeds: [(0, Says("a")), (0, Says("b"))].into(),
+            heard: 0,
+            is_over: false,
+            log: Rc::default(),
+        };
+        let mut received = vec![0; 16 * 1024 * 1024 - 1];
+        let deadline = Instant::now() + PATIENCE;
+        assert!(receive_some(&mut stream, &mut received, deadline).unwrap());
+        let error = receive_some(&mut stream, &mut received, deadline).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::FileTooLarge);
+        assert_eq!(end_of(&[Step::Closes], &[(0, GoesOnForEver)]), End::Endless);
+    }
+
+    /// One read may bring a single byte, and a server that does not know that answers,
+    /// or hangs up, too early.
+    #[test]
+    fn byte_by_byte() {
+        let early = |sent: &str, deeds: &[(usize, Deed)]| {
+            end_of(
+                &[Step::SendOneByOne(sent.into()), receive(PAGE), Step::Closes],
+                deeds,
+            )
+        };
+        let middle = GET.len() / 2 + 1;
+        for deeds in [
+            &[(1, Says(PAGE))][..],
+            &[(1, Closes)],
+            &[(middle, Says(PAGE))],
+            &[(middle, Closes)],
+            // Between these two the client sees it when it sends on.
+            &[(3, Closes)],
+        ] {
+            assert_eq!(early(GET, deeds), End::Early, "{}", deeds[0].0);
+        }
+        for sent in ["G", "GE", "GET", GET] {
+            let deeds = [(sent.len(), Says(PAGE)), (sent.len(), Closes)];
+            assert_eq!(early(sent, &deeds), End::Closed, "{sent}");
+        }
+
+        let mut host = Scripted::new(&[&[]]);
+        played(&[Step::SendOneByOne(b"GET".to_vec())], &mut host);
+        assert_eq!(host.log(), ["connects", "> G", "> E", "> T", "is gone"]);
+    }
+
+    #[test]
+    fn what_comes_before_a_connection_and_within_it() {
+        let mut host = Scripted::new(&[&[], &[], &[], &[(0, Closes)]]);
+        let steps = [
+            Step::Again(Again::Killed),
+            Step::Older(1),
+            Step::Gone(2),
+            Step::Plain,
+            Step::HalfClose,
+            Step::Closes,
+        ];
+        assert_eq!(played(&steps, &mut host), [(End::Closed, String::new())]);
+        assert_eq!(
+            host.log(),
+            [
+                "Killed",
+                "connects",
+                "connects",
+                "is gone",
+                "connects",
+                "is gone",
+                "connects plainly",
+                "half-closes",
+                "is gone"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_server_that_cannot_be_started_again_or_is_not_there() {
+        let steps = [Step::Again(Again::Stopped), Step::Closes];
+        let mut host = Scripted {
+            cannot_start_again: true,
+            ..Scripted::new(&[&[(0, Closes)]])
+        };
+        let ends = played(&steps, &mut host);
+        assert_eq!(ends, [(End::NotAgain(Again::Stopped), String::new())]);
+        let ends = played(&[Step::Closes], &mut Scripted::new(&[]));
+        assert_eq!(ends, [(End::Refused, String::new())]);
+    }
+
+    #[test]
+    fn a_connection_that_failed_is_the_last() {
+        let steps = [Step::Closes, Step::Another, Step::Closes];
+        for (deed, ends) in [
+            (Some(Closes), &[End::Closed, End::Closed][..]),
+            (Some(Resets), &[End::Reset, End::Closed]),
+            (None, &[End::TimedOut]),
+        ] {
+            let first: Vec<(usize, Deed)> = deed.map(|deed| (0, deed)).into_iter().collect();
+            let mut host = Scripted::new(&[&first, &[(0, Closes)]]);
+            let played = play(&transcript(&steps), &mut host);
+            let came: Vec<End> = played.connections.iter().map(|one| one.end).collect();
+            assert_eq!(came, ends);
+            assert_eq!(played.timed_out(), deed.is_none());
+        }
+    }
+
+    /// What the server had printed before is of an exchange before, but where the first
+    /// line counts.
+    #[test]
+    fn what_the_server_prints_is_waited_for() {
+        for expected in [
+            "GET /a\nGET /b\nGET /c\n",
+            "Listening on port [port]...\nGET /before\nGET /a\nGET /b\nGET /c\n",
+        ] {
+            let mut host = Scripted {
+                prints: &["GET /before\n", "GET /a\n", "GET /b\n", "GET /c\n"],
+                ..Scripted::new(&[&[(0, Closes)]])
+            };
+            let steps = [Step::Closes, Step::Prints(expected.into())];
+            let printed = play(&transcript(&steps), &mut host).printed;
+            assert_eq!(String::from_utf8(printed).unwrap(), expected);
+        }
+    }
+
+    /// A connection over TCP, and the other side of it.
+    fn connected() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (stream, listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn over_tcp() {
+        let (mut stream, mut other) = connected();
+        // It stands for what macOS says of a connection that both sides have ended.
+        stream.limit_reads(Duration::ZERO).unwrap();
+        stream.limit_reads(Duration::from_millis(1)).unwrap();
+        let kind = stream.read(&mut [0]).unwrap_err().kind();
+        assert!(matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut));
+        stream.half_close().unwrap();
+        assert_eq!(other.read(&mut [0]).unwrap(), 0);
+        other.write_all(b"not reset").unwrap();
+        stream.read_exact(&mut [0; 9]).unwrap();
+
+        let (stream, mut other) = connected();
+        stream.abandon();
+        drop(stream);
+        let error = other.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    }
+}
