@@ -1,7 +1,7 @@
 //! Bodies in chunks: each with its size before it, and an empty one at the end, so
 //! that nobody has to know the length of the whole before (RFC 9112 §7.1).
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, Read};
 
 use crate::body::MAX_BODY;
 use crate::error::RequestError;
@@ -231,12 +231,7 @@ impl Read for Chunks {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let is_sent = self.chunk.position() == self.chunk.get_ref().len() as u64;
         if is_sent && !self.is_over {
-            let length = loop {
-                match self.source.read(&mut self.piece) {
-                    Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                    read => break read?,
-                }
-            };
+            let length = self.source.read(&mut self.piece)?;
             self.is_over = length == 0;
             let size = format!("{length:x}\r\n");
             let chunk = [size.as_bytes(), &self.piece[..length], b"\r\n"].concat();
@@ -447,6 +442,22 @@ mod tests {
             let expected = (vec![b'x'; length], sent.len());
             assert_eq!(decode(&sent), Ok(Some(expected)), "{length}");
         }
+    }
+
+    /// What breaks off must not look whole: no last chunk ends it.
+    #[test]
+    fn a_source_that_breaks_ends_no_chunks() {
+        struct Broken;
+        impl Read for Broken {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::Error::other("disk"))
+            }
+        }
+        let source = b"1234".chain(Broken);
+        let response = in_chunks(&request("HTTP/1.1", ""), unknown_length(source));
+        let (mut sent, mut source) = (Vec::new(), response.body.source);
+        assert!(source.read_to_end(&mut sent).is_err());
+        assert_eq!(sent, b"4\r\n1234\r\n");
     }
 
     #[test]

@@ -156,6 +156,7 @@ impl Outgoing {
 mod tests {
     use super::*;
     use std::io::Read;
+    use std::mem;
 
     fn response(length: Option<u64>, source: impl Read + Send + 'static) -> Response {
         let source = Box::new(source);
@@ -225,6 +226,24 @@ mod tests {
             );
             assert!(send_all(&mut outgoing, usize::MAX).is_err());
         }
+    }
+
+    #[test]
+    fn a_source_that_was_interrupted_is_read_again() {
+        struct Interrupted(bool);
+        impl Read for Interrupted {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                match mem::replace(&mut self.0, true) {
+                    false => Err(ErrorKind::Interrupted.into()),
+                    true => Ok(0),
+                }
+            }
+        }
+        let mut outgoing = Outgoing::default();
+        let source = Interrupted(false).chain(&b"abc"[..]);
+        outgoing.add_response(response(Some(3), source), false);
+        let sent = send_all(&mut outgoing, usize::MAX).unwrap();
+        assert!(sent.ends_with(b"\r\n\r\nabc"));
     }
 
     #[test]

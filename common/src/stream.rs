@@ -162,6 +162,17 @@ mod tests {
         assert_eq!(reader.read(&mut [0; 9]).unwrap(), 4);
     }
 
+    /// The system takes no limit of zero, as macOS takes none for a connection that both
+    /// sides have ended.
+    #[test]
+    fn where_the_system_takes_no_limit_what_is_there_is_read() {
+        let (mut client, server) = connection();
+        client.write_all(b"the end").unwrap();
+        let mut reader = TimedStream::new(&server, LONG);
+        reader.patience = Duration::ZERO;
+        assert_eq!(reader.read(&mut [0; 9]).unwrap(), 7);
+    }
+
     #[test]
     fn a_client_that_takes_nothing_is_given_up() {
         let (_client, server) = connection();

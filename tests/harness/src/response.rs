@@ -530,6 +530,9 @@ fn requests(sent: &[u8]) -> Vec<Request> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use std::io::Write;
 
     fn read(received: &str, method: &str, is_closed: bool) -> Result<(Vec<u8>, bool), Malformed> {
         let methods = [method.to_owned()];
@@ -693,6 +696,11 @@ mod tests {
                 "where its size says",
                 51,
             ),
+            (
+                format!("{ok}Transfer-Encoding: chunked\r\n\r\n0\r\nA: 1\r\nA 2\r\n\r\n"),
+                "no field",
+                56,
+            ),
         ] {
             let malformed = read(&received, "GET", true).unwrap_err();
             assert!(
@@ -701,6 +709,30 @@ mod tests {
             );
             assert_eq!(malformed.at, at, "{received:?}");
         }
+    }
+
+    /// A few bytes of gzip may hold more than there is memory.
+    #[test]
+    fn what_is_decoded_may_be_so_long() {
+        const MIB: usize = 1024 * 1024;
+        let coded = |length: usize| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+            encoder.write_all(&vec![0; length]).unwrap();
+            encoder.finish().unwrap()
+        };
+        let response = |body: Vec<u8>| Response {
+            body,
+            ..response(b"HTTP/1.1 200 OK\r\n\r\n", 0, "GET", true)
+                .unwrap()
+                .unwrap()
+        };
+        let most = coded(MIB).repeat(16);
+        let more = [&most[..], &coded(1)].concat();
+        assert_eq!(
+            response(most).decoded().map(|all| all.len()),
+            Some(16 * MIB)
+        );
+        assert_eq!(response(more).decoded(), None);
     }
 
     #[test]
