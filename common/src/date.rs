@@ -26,7 +26,10 @@ impl Now {
 
     /// Adds the present moment to a text.
     pub fn add_to(&self, text: &mut String) {
-        let seconds = seconds_since_1970(SystemTime::now());
+        self.add(text, seconds_since_1970(SystemTime::now()));
+    }
+
+    fn add(&self, text: &mut String, seconds: u64) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.0 != seconds || last.1.is_empty() {
             *last = (seconds, (self.write)(seconds));
@@ -130,6 +133,16 @@ mod tests {
         let after = seconds_since_1970(SystemTime::now());
         let possible: Vec<String> = (before..=after).map(http_date).collect();
         assert!(possible.contains(&date), "{date}: {possible:?}");
+    }
+
+    #[test]
+    fn another_second_is_another_date() {
+        let now = Now::new(http_date);
+        for seconds in [0, 1, 1, 0] {
+            let mut date = String::new();
+            now.add(&mut date, seconds);
+            assert_eq!(date, http_date(seconds));
+        }
     }
 
     #[test]

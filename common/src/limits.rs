@@ -244,6 +244,10 @@ mod tests {
                 "\"1e300\" is no number of seconds, a year at the most, for idle",
             ),
             (
+                "idle=31536001",
+                "\"31536001\" is no number of seconds, a year at the most, for idle",
+            ),
+            (
                 "idle=1e12",
                 "\"1e12\" is no number of seconds, a year at the most, for idle",
             ),
@@ -264,6 +268,31 @@ mod tests {
         ] {
             let error = Limits::default().but_for(said).unwrap_err();
             assert!(error.starts_with(problem), "{said}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_highest_that_may_be_said() {
+        let limits = Limits::default().but_for("idle=31536000 log_lines=1000000");
+        let limits = limits.unwrap();
+        assert_eq!(limits.times.idle, Duration::from_secs(31_536_000));
+        assert_eq!(limits.log_lines, 1_000_000);
+    }
+
+    #[test]
+    fn what_one_connection_costs_and_what_all_of_them_share() {
+        const KIB: usize = 1024;
+        let memory = |said: &str| Limits::default().but_for(said).unwrap().memory();
+        // A thread, a head eight times, a body twice and what is on its way.
+        let one = (64 + 8 * 8 + 2 * 1024 + 2 * 64) * KIB;
+        // A form, and lines of the log: 128 bytes for each, but at least 64 KiB.
+        let form = 24 * 1024 * KIB;
+        for (said, expected) in [
+            ("connections=1 log_lines=1", one + form + 64 * KIB),
+            ("connections=3 log_lines=1", 3 * one + form + 64 * KIB),
+            ("connections=1 log_lines=1024", one + form + 128 * KIB),
+        ] {
+            assert_eq!(memory(said), expected, "{said}");
         }
     }
 
