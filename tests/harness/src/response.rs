@@ -697,6 +697,11 @@ mod tests {
                 51,
             ),
             (
+                format!("{ok}Transfer-Encoding: chunked\r\n\r\n1\r\nab\r"),
+                "where its size says",
+                51,
+            ),
+            (
                 format!("{ok}Transfer-Encoding: chunked\r\n\r\n0\r\nA: 1\r\nA 2\r\n\r\n"),
                 "no field",
                 56,
