@@ -1489,6 +1489,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_printed_without_a_placeholder() {
+        let judged = |printed: &str| compare_printed(b"GET /\n", printed.as_bytes(), &[]);
+        assert!(judged("GET /\n").is_ok());
+        let problem = judged("GET /a\n").err().unwrap().problem;
+        let expected = "line 1 of what the server printed is \"GET /a\", expected \"GET /\"";
+        assert_eq!(problem, expected);
+    }
+
+    #[test]
     fn what_is_printed_with_a_date() {
         let expected = "127.0.0.1 - - [date] \"GET / HTTP/1.1\" 200 10\n";
         let judged = |date: &str| {

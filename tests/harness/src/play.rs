@@ -42,15 +42,11 @@ pub trait Host {
     fn start_again(&mut self, how: Again) -> io::Result<()>;
 
     /// All that the server has printed so far; nothing where nobody sees it.
-    fn all_printed(&self) -> Vec<u8> {
-        Vec::new()
-    }
+    fn all_printed(&self) -> Vec<u8>;
 
     /// What the server has printed since it had printed so many bytes. The line
     /// that names the port does not count.
-    fn printed_since(&self, _length: usize) -> Vec<u8> {
-        Vec::new()
-    }
+    fn printed_since(&self, length: usize) -> Vec<u8>;
 }
 
 /// A connection to a server, whatever carries it.
