@@ -665,6 +665,29 @@ mod tests {
         );
     }
 
+    /// The answer to `HEAD` ends with its head, whatever its length says.
+    #[test]
+    fn what_was_asked_tells_where_an_answer_ends() {
+        let head = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n";
+        let ask = "HEAD / HTTP/1.1\r\n\r\n";
+        let last = "GET / HTTP/1.1\r\nConnection: close\r\n\r\n";
+        let sent = ask.len() + last.len();
+        let mut host =
+            Scripted::new(&[&[(ask.len(), Says(head)), (sent, Says(PAGE)), (sent, Closes)]]);
+        let steps = [
+            Step::SendOneByOne(ask.into()),
+            receive(head),
+            send(last),
+            receive(PAGE),
+            Step::Closes,
+        ];
+        let played = play(&transcript(&steps), &mut host);
+        let conversation = &played.connections[0];
+        assert_eq!(conversation.end, End::Closed);
+        assert_eq!(conversation.methods, ["HEAD", "GET"]);
+        assert!(conversation.asks_to_close);
+    }
+
     #[test]
     fn what_is_no_http_is_waited_for_to_its_last_byte() {
         let mut host = Scripted::new(&[&[(0, Says("Hel")), (0, Says("lo!")), (3, Closes)]]);
@@ -740,6 +763,10 @@ mod tests {
         ] {
             assert_eq!(early(GET, deeds), End::Early, "{}", deeds[0].0);
         }
+        for (sent, after) in [("GE", 1), ("GET", 2)] {
+            let deeds = [(after, Says(PAGE)), (after, Closes)];
+            assert_eq!(early(sent, &deeds), End::Early, "{sent}");
+        }
         for sent in ["G", "GE", "GET", GET] {
             let deeds = [(sent.len(), Says(PAGE)), (sent.len(), Closes)];
             assert_eq!(early(sent, &deeds), End::Closed, "{sent}");
@@ -809,20 +836,32 @@ mod tests {
     }
 
     /// What the server had printed before is of an exchange before, but where the first
-    /// line counts.
+    /// line counts. A line is one, however much longer than its placeholder a date is.
     #[test]
     fn what_the_server_prints_is_waited_for() {
-        for expected in [
-            "GET /a\nGET /b\nGET /c\n",
-            "Listening on port [port]...\nGET /before\nGET /a\nGET /b\nGET /c\n",
+        const EXPECTED: &str = "[date] /a\n[date] /b\n[date] /c\n[date] /d\n";
+        const PRINTED: [&str; 5] = [
+            "an exchange before\n",
+            "[24/Nov/2026:23:45:41 +0000] /a\n",
+            "[24/Nov/2026:23:45:41 +0000] /b\n",
+            "[24/Nov/2026:23:45:42 +0000] /c\n",
+            "[24/Nov/2026:23:45:42 +0000] /d\n",
+        ];
+        let port = "Listening on port [port]...\n";
+        for (expected, printed) in [
+            (EXPECTED.to_owned(), PRINTED[1..].concat()),
+            (
+                format!("{port}an exchange before\n{EXPECTED}"),
+                format!("{port}{}", PRINTED.concat()),
+            ),
         ] {
             let mut host = Scripted {
-                prints: &["GET /before\n", "GET /a\n", "GET /b\n", "GET /c\n"],
+                prints: &PRINTED,
                 ..Scripted::new(&[&[(0, Closes)]])
             };
             let steps = [Step::Closes, Step::Prints(expected.into())];
-            let printed = play(&transcript(&steps), &mut host).printed;
-            assert_eq!(String::from_utf8(printed).unwrap(), expected);
+            let came = play(&transcript(&steps), &mut host).printed;
+            assert_eq!(String::from_utf8(came).unwrap(), printed);
         }
     }
 
