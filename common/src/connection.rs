@@ -408,6 +408,22 @@ mod tests {
     }
 
     #[test]
+    fn who_has_begun_with_a_request() {
+        for (received, has_begun) in [
+            ("\r\n", false),
+            ("G", true),
+            (GET, false),
+            (POST, true),
+            (&[GET, "\r\nG"].concat(), true),
+        ] {
+            let mut tried = Tried::new();
+            assert!(!tried.connection.has_begun());
+            tried.receive(1, received);
+            assert_eq!(tried.connection.has_begun(), has_begun, "{received:?}");
+        }
+    }
+
+    #[test]
     fn the_time_of_half_a_request_begins_when_those_before_are_answered() {
         let mut tried = Tried::new();
         tried.receive(1, format!("{GET}GET"));
@@ -519,7 +535,9 @@ mod tests {
         ] {
             let mut tried = Tried::new();
             tried.receive(1, format!("{GET}{request}{GET}"));
+            let for_the_log = tried.connection.refusal().cloned();
             let refusal = tried.connection.take_refusal().unwrap();
+            assert_eq!(for_the_log.as_ref(), Some(&refusal));
             assert!(refusal.status.starts_with(code), "{request}: {refusal}");
             assert_eq!(tried.connection.take_refusal(), None, "{request}");
             let sent = tried.send(2);

@@ -205,6 +205,16 @@ mod tests {
         assert_eq!(sent.matches("\r\n\r\nabc").count(), 2);
     }
 
+    /// Heads alone fill it too.
+    #[test]
+    fn the_room_has_an_end() {
+        let mut outgoing = Outgoing::default();
+        outgoing.add(&[b'x'; ROOM - 1]);
+        assert!(outgoing.has_room());
+        outgoing.add(b"x");
+        assert!(!outgoing.has_room());
+    }
+
     #[test]
     fn a_body_that_ends_early_or_breaks_ends_the_connection() {
         struct Broken;
