@@ -272,6 +272,16 @@ mod tests {
     }
 
     #[test]
+    fn the_defaults_in_the_same_words() {
+        let said = "idle=10 head=10 body=180 patience=10 linger=1 life=600 stop=10 \
+                    requests=1000 connections=512 connections_of_one=256 log_lines=16384";
+        let shortest = "idle=1 head=1 body=1 patience=1 linger=2 life=1 stop=1 \
+                        requests=1 connections=1 connections_of_one=1 log_lines=1";
+        let others = Limits::default().but_for(shortest).unwrap();
+        assert_eq!(others.but_for(said), Ok(Limits::default()));
+    }
+
+    #[test]
     fn the_highest_that_may_be_said() {
         let limits = Limits::default().but_for("idle=31536000 log_lines=1000000");
         let limits = limits.unwrap();

@@ -143,6 +143,16 @@ mod tests {
     }
 
     #[test]
+    fn days_in_the_oldest_form() {
+        for (date, written) in [
+            ("Sun Nov  6 08:49:37 1994", "Sun, 06 Nov 1994 08:49:37 GMT"),
+            ("Wed Nov 16 08:49:37 1994", "Wed, 16 Nov 1994 08:49:37 GMT"),
+        ] {
+            assert_eq!(http_date(read(date).unwrap()), written);
+        }
+    }
+
+    #[test]
     fn days_that_are_not_in_every_year() {
         for (date, written) in [
             (
