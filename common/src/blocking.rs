@@ -86,3 +86,33 @@ fn is_nothing(error: ErrorKind) -> bool {
     use ErrorKind::{Interrupted, TimedOut, WouldBlock};
     matches!(error, WouldBlock | TimedOut | Interrupted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::waiting::Times;
+    use std::net::TcpListener;
+
+    /// Who is gone is not looked for until its time is over.
+    #[test]
+    fn a_connection_that_broke_is_over() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, _) = listener.accept().unwrap();
+        // What is left unread makes the client's end a reset.
+        (&server).write_all(b"unread").unwrap();
+        client.peek(&mut [0]).unwrap();
+        drop(client);
+
+        let mut connection = Connection::new(Times::default(), Instant::now());
+        let mut blocking = Blocking::new(&server).unwrap();
+        let error = loop {
+            assert_eq!(connection.next_request(), None);
+            match blocking.wait(&mut connection) {
+                Ok(goes_on) => assert!(goes_on, "the end came without an error"),
+                Err(error) => break format!("{error:#}"),
+            }
+        };
+        assert!(error.starts_with("the connection broke: "), "{error}");
+    }
+}
