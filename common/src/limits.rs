@@ -295,12 +295,13 @@ mod tests {
         let memory = |said: &str| Limits::default().but_for(said).unwrap().memory();
         // A thread, a head eight times, a body twice and what is on its way.
         let one = (64 + 8 * 8 + 2 * 1024 + 2 * 64) * KIB;
-        // A form, and lines of the log: 128 bytes for each, but at least 64 KiB.
+        // A form, and the lines of two logs, each twice: 128 bytes for each line, but at
+        // least 64 KiB.
         let form = 24 * 1024 * KIB;
         for (said, expected) in [
-            ("connections=1 log_lines=1", one + form + 64 * KIB),
-            ("connections=3 log_lines=1", 3 * one + form + 64 * KIB),
-            ("connections=1 log_lines=1024", one + form + 128 * KIB),
+            ("connections=1 log_lines=1", one + form + 4 * 64 * KIB),
+            ("connections=3 log_lines=1", 3 * one + form + 4 * 64 * KIB),
+            ("connections=1 log_lines=1024", one + form + 4 * 128 * KIB),
         ] {
             assert_eq!(memory(said), expected, "{said}");
         }
