@@ -1,28 +1,65 @@
 //! `cargo course bench`: what a chapter is worth, measured against the one before it
 //! in one run.
 
+mod all;
+mod cores;
+mod crowd;
 mod drawing;
 mod load;
+mod peers;
+mod plot;
 mod server;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::chapters::Course;
 use crate::process;
 use load::{Asks, CLIENTS, Load, Turn};
-use server::Server;
+use server::{Program, Server};
 
-/// How often each server has its turn, so that what else the machine does falls
-/// on all of them.
-const ROUNDS: usize = 5;
-/// How long a turn takes.
-const TURN: Duration = Duration::from_millis(1000);
+#[derive(Args)]
+pub struct Arguments {
+    /// The chapter whose lesson is measured, from 9 on beside the one before it, hyper
+    /// and nginx; 5b and 10 under loads of their own; `all`, which is 5b and part two; or
+    /// `mine`, which is the command alone
+    #[arg(default_value = "5b")]
+    chapter: String,
+
+    /// Prints one JSON object for each figure, or each line of the table
+    #[arg(long)]
+    json: bool,
+
+    /// Writes the figures as a drawing too
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+
+    /// How long a turn takes
+    #[arg(long, value_parser = seconds, default_value = "1")]
+    seconds: Duration,
+
+    /// How often each has its turn, so that what else the machine does falls on all
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+
+    #[command(flatten)]
+    crowd: all::CrowdArguments,
+}
+
+fn seconds(said: &str) -> Result<Duration, String> {
+    let seconds = said.parse().map_err(|_| "it is no number".to_owned())?;
+    let time = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    let is_fit = (0.01..=600.0).contains(&seconds);
+    is_fit
+        .then_some(time)
+        .ok_or("it is not from 0.01 to 600".to_owned())
+}
 
 /// Chapters that are measured, each under some loads. The first line is what the
 /// others are compared with.
@@ -69,9 +106,7 @@ struct Measured {
 impl Measured {
     /// The median of the rounds, which one bad round does not move.
     fn median(&self, figure: impl Fn(&Turn) -> Option<f64>) -> Option<f64> {
-        let mut figures: Vec<f64> = self.turns.iter().filter_map(figure).collect();
-        figures.sort_by(f64::total_cmp);
-        figures.get(figures.len() / 2).copied()
+        median(self.turns.iter().filter_map(figure).collect())
     }
 
     fn requests_per_second(&self) -> f64 {
@@ -92,49 +127,71 @@ impl Measured {
     }
 }
 
+fn median(mut figures: Vec<f64>) -> Option<f64> {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied()
+}
+
 /// Measures what a chapter is worth and prints the figures; with `svg` writes them as a
 /// drawing too.
-pub fn bench(
-    course: &Course,
-    chapter: &str,
-    as_json: bool,
-    svg: Option<&Path>,
-) -> anyhow::Result<()> {
-    let number = &course.chapter(chapter)?.number;
-    let Some(plan) = PLANS.iter().find(|plan| plan.chapter == number) else {
-        let measured = PLANS.map(|plan| plan.chapter).join(" and ");
-        bail!("chapter {number} is not measured against the one before it; {measured} are");
+pub fn bench(course: &Course, arguments: &Arguments) -> anyhow::Result<()> {
+    let Arguments { chapter, svg, .. } = arguments;
+    let number = match &**chapter {
+        "all" => return all::all(course, None, arguments),
+        all::MINE => return all::all(course, Some(all::MINE), arguments),
+        chapter => &course.chapter(chapter)?.number,
     };
-    let measured = measure(course, plan)?;
+    let Some(plan) = PLANS.iter().find(|plan| plan.chapter == number) else {
+        return all::all(course, Some(number), arguments);
+    };
+    ensure!(
+        arguments.crowd.is_empty(),
+        "chapter {number} has loads of its own; `all` and the other chapters take this"
+    );
+    let measured = measure(course, plan, arguments)?;
     process::stop_programs();
     let base = &measured[0];
     let base_rate = base.requests_per_second();
     ensure!(base_rate > 0.0, "{} answered nobody", base.chapter);
-    if as_json {
+    if arguments.json {
         for one in &measured {
             print_json(one, base);
         }
     } else {
-        print_table(&measured, base);
+        print_table(&measured, base, arguments);
     }
-    if let Some(path) = svg {
-        fs::write(path, drawing::drawing(&measured, base_rate))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+    write_svg(svg.as_deref(), || drawing::drawing(&measured, base_rate))
+}
+
+fn write_svg(path: Option<&Path>, drawing: impl FnOnce() -> String) -> anyhow::Result<()> {
+    match path {
+        None => Ok(()),
+        Some(path) => {
+            fs::write(path, drawing()).with_context(|| format!("cannot write {}", path.display()))
+        }
     }
-    Ok(())
+}
+
+/// What is shown while there are so many turns to wait for.
+fn progress(turns: usize) -> anyhow::Result<ProgressBar> {
+    let style = ProgressStyle::with_template("{bar:40} {pos} of {len}  {msg}")?;
+    Ok(ProgressBar::new(turns as u64).with_style(style))
 }
 
 /// Starts the servers of a plan, and lets each line have its turn in each round.
-fn measure(course: &Course, plan: &Plan) -> anyhow::Result<Vec<Measured>> {
+fn measure(course: &Course, plan: &Plan, arguments: &Arguments) -> anyhow::Result<Vec<Measured>> {
+    let rounds = usize::from(arguments.rounds);
     let mut servers: Vec<Server> = Vec::new();
+    let mut names = Vec::new();
     let mut lines = Vec::new();
     let mut measured = Vec::new();
     for &(number, load) in plan.lines {
         let chapter = course.chapter(number)?;
         let name = chapter.name.clone();
-        let running = servers.iter().position(|server| server.chapter == name);
+        let running = names.iter().position(|running| *running == name);
         if running.is_none() {
-            servers.push(Server::start(course, chapter)?);
+            servers.push(Program::of(course, chapter)?.start()?);
+            names.push(name.clone());
         }
         lines.push(running.unwrap_or(servers.len() - 1));
         measured.push(Measured {
@@ -143,13 +200,12 @@ fn measure(course: &Course, plan: &Plan) -> anyhow::Result<Vec<Measured>> {
             turns: Vec::new(),
         });
     }
-    let progress = ProgressBar::new((ROUNDS * measured.len()) as u64).with_style(
-        ProgressStyle::with_template("{bar:40} {pos} of {len}  {msg}")?,
-    );
-    for _ in 0..ROUNDS {
+    let progress = progress(rounds * measured.len())?;
+    for _ in 0..rounds {
         for (one, line) in measured.iter_mut().zip(&lines) {
             progress.set_message(one.name());
-            one.turns.push(load::turn(&servers[*line], one.load)?);
+            one.turns
+                .push(load::turn(&servers[*line], one.load, arguments.seconds)?);
             progress.inc(1);
         }
     }
@@ -176,10 +232,11 @@ fn print_json(one: &Measured, base: &Measured) {
     say!("{line}");
 }
 
-fn print_table(measured: &[Measured], base: &Measured) {
+fn print_table(measured: &[Measured], base: &Measured, arguments: &Arguments) {
     say!(
-        "Release builds, {CLIENTS} clients at once, {ROUNDS} rounds of {} s each,",
-        TURN.as_secs()
+        "Release builds, {CLIENTS} clients at once, {} rounds of {} s each,",
+        arguments.rounds,
+        arguments.seconds.as_secs_f64()
     );
     let width = measured.iter().map(|one| one.name().len()).max();
     let width = width.unwrap_or_default() + 2;

@@ -94,8 +94,8 @@ enum Command {
     Start(StartArguments),
     /// Shows a chapter's exercise, and a hint
     Hint(HintArguments),
-    /// Measures what threads are worth, or what a kept connection is
-    Bench(BenchArguments),
+    /// Measures what a chapter is worth, or all of part two
+    Bench(bench::Arguments),
     /// Makes a site of the book, and serves it with the server of chapter 14
     Read(ReadArguments),
     /// Makes a site of the book in a folder
@@ -237,21 +237,6 @@ struct HintArguments {
     /// How plain the hint may be; without it, the exercise alone is shown
     #[arg(value_parser = clap::value_parser!(u8).range(1..=3))]
     hint: Option<u8>,
-}
-
-#[derive(Args)]
-struct BenchArguments {
-    /// The chapter whose lesson is measured: 5b or 10
-    #[arg(default_value = "5b")]
-    chapter: String,
-
-    /// Prints one JSON object for each line of the table
-    #[arg(long)]
-    json: bool,
-
-    /// Writes the figures as a drawing too
-    #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -453,10 +438,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let chapter = course.chapter(&arguments.chapter)?;
             exercise::hint(&course, chapter, arguments.hint)?;
         }
-        Command::Bench(arguments) => {
-            let BenchArguments { chapter, json, svg } = arguments;
-            bench::bench(&course, &chapter, json, svg.as_deref())?;
-        }
+        Command::Bench(arguments) => bench::bench(&course, &arguments)?,
         Command::Read(arguments) => read::read(&course, resolve(&arguments.address)?)?,
         Command::Site(arguments) => {
             let SiteArguments { folder, source } = arguments;

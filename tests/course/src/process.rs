@@ -39,6 +39,13 @@ pub fn keep(program: Child) {
     lock(&PROGRAMS).push(program);
 }
 
+/// Whether a program that is kept has not ended by itself.
+pub fn is_running(id: u32) -> bool {
+    let mut programs = lock(&PROGRAMS);
+    let program = programs.iter_mut().find(|program| program.id() == id);
+    program.is_some_and(|program| matches!(program.try_wait(), Ok(None)))
+}
+
 /// Stops all programs that are kept.
 pub fn stop_programs() {
     for mut program in lock(&PROGRAMS).drain(..) {

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::TURN;
 use super::server::Server;
 
 /// How many clients ask at once.
@@ -88,15 +87,15 @@ impl Turn {
     }
 }
 
-/// Lets the clients ask for one turn.
-pub fn turn(server: &Server, load: Load) -> io::Result<Turn> {
+/// Lets the clients ask for one turn, which takes so long.
+pub fn turn(server: &Server, load: Load, time: Duration) -> io::Result<Turn> {
     let silent = (0..load.silent_clients).map(|_| TcpStream::connect(server.address));
     let silent = silent.collect::<io::Result<Vec<_>>>()?;
     let answered = AtomicU64::new(0);
     let over = AtomicBool::new(false);
     let time_before = server.processor_time();
     let started = Instant::now();
-    let mut took = TURN;
+    let mut took = time;
     let mut processor_time = None;
     thread::scope(|scope| {
         for _ in 0..CLIENTS {
@@ -111,7 +110,7 @@ pub fn turn(server: &Server, load: Load) -> io::Result<Turn> {
                 }
             });
         }
-        thread::sleep(TURN);
+        thread::sleep(time);
         over.store(true, Ordering::Relaxed);
         took = started.elapsed();
         processor_time = time_before.and_then(|before| Some(server.processor_time()? - before));

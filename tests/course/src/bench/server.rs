@@ -1,28 +1,49 @@
 //! A server to measure.
 
 use std::fs;
-use std::io::{self, Read};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use tempfile::TempDir;
 
+use super::cores;
 use crate::cargo;
 use crate::chapters::{Chapter, Course};
 use crate::process;
 
-/// A chapter's release build, running.
-pub struct Server {
-    pub chapter: String,
-    pub address: SocketAddr,
-    process: u32,
+/// How long a server may take until it lets somebody in, and how often is looked.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What our own servers are told: who asks as often as he can is no nuisance here, and
+/// neither are ten thousand that come from one address.
+const LIMITS: &str =
+    "requests=1000000 connections=20000 connections_of_one=20000 idle=1000 life=100000";
+
+/// What nginx is told, but for the port.
+const NGINX: &str = include_str!("../../peers/nginx.conf");
+
+/// A program that can be started as a server.
+pub struct Program {
+    pub name: String,
+    kind: Kind,
+    /// Whether it speaks TLS.
+    pub is_sealed: bool,
 }
 
-impl Server {
-    /// Builds and starts it.
-    pub fn start(course: &Course, chapter: &Chapter) -> anyhow::Result<Self> {
+enum Kind {
+    /// A program and its arguments, behind which it is told its address.
+    TakesAddress(Vec<String>),
+    Nginx(PathBuf),
+}
+
+impl Program {
+    /// Builds a chapter's release build.
+    pub fn of(course: &Course, chapter: &Chapter) -> anyhow::Result<Self> {
         // Built first and started directly: what cargo starts would not stop
         // with it.
         let output = Command::new(cargo())
@@ -38,48 +59,119 @@ impl Server {
             .filter_map(|message| Some(message.get("executable")?.as_str()?.to_owned()))
             .next_back()
             .with_context(|| format!("cargo built no program for {}", chapter.name))?;
-        let mut child = Command::new(&program)
-            .arg("127.0.0.1:0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .with_context(|| format!("cannot start {program}"))?;
-        let output = child.stdout.take();
-        let process = child.id();
-        process::keep(child);
-        let mut output = output.context("the output is piped")?;
-        let mut first_line = Vec::new();
-        let mut byte = [0];
-        while byte != *b"\n" && output.read(&mut byte)? > 0 {
-            first_line.extend(byte);
-        }
-        // The rest is read and dropped, or the server would wait for a reader.
-        thread::spawn(move || io::copy(&mut output, &mut io::sink()));
-        let port = String::from_utf8_lossy(&first_line)
-            .chars()
-            .filter(char::is_ascii_digit)
-            .collect::<String>()
-            .parse::<u16>()
-            .with_context(|| format!("{} named no port", chapter.name))?;
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
         Ok(Self {
-            chapter: chapter.name.clone(),
-            address,
-            process,
+            is_sealed: chapter.number == "17",
+            ..Self::command(chapter.name.clone(), vec![program])
         })
     }
 
+    /// A command that is told its address behind these words.
+    pub fn command(name: String, words: Vec<String>) -> Self {
+        Self {
+            name,
+            kind: Kind::TakesAddress(words),
+            is_sealed: false,
+        }
+    }
+
+    pub fn nginx(path: PathBuf) -> Self {
+        Self {
+            name: "nginx".to_owned(),
+            kind: Kind::Nginx(path),
+            is_sealed: false,
+        }
+    }
+
+    /// Starts it on a free port, and waits until it lets somebody in.
+    pub fn start(&self) -> anyhow::Result<Server> {
+        // Not every server says which port it took, so it is given one that is free.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        drop(listener);
+        let folder = tempfile::tempdir()?;
+        let words = match &self.kind {
+            Kind::TakesAddress(words) => [&words[..], &[address.to_string()]].concat(),
+            Kind::Nginx(path) => nginx(path, folder.path(), address.port())?,
+        };
+        let words = cores::on_the_servers(words);
+        let child = Command::new(&words[0])
+            .args(&words[1..])
+            .env("LIMITS", LIMITS)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.name))?;
+        let process = child.id();
+        process::keep(child);
+        let server = Server {
+            address,
+            process,
+            _folder: folder,
+        };
+        let began = Instant::now();
+        while TcpStream::connect(address).is_err() {
+            let is_running = process::is_running(process);
+            ensure!(is_running, "{} has ended before it listened", self.name);
+            ensure!(
+                began.elapsed() < START_TIMEOUT,
+                "{} does not listen",
+                self.name
+            );
+            thread::sleep(LOOK);
+        }
+        Ok(server)
+    }
+}
+
+/// The command that starts nginx with all its files in a folder.
+fn nginx(program: &Path, folder: &Path, port: u16) -> anyhow::Result<Vec<String>> {
+    let file = folder.join("nginx.conf");
+    fs::write(&file, NGINX.replace("PORT", &port.to_string()))?;
+    let words = [
+        program.as_os_str(),
+        "-p".as_ref(),
+        folder.as_os_str(),
+        "-c".as_ref(),
+        file.as_os_str(),
+    ];
+    Ok(words.map(|word| word.to_string_lossy().into_owned()).into())
+}
+
+/// A server that runs.
+pub struct Server {
+    pub address: SocketAddr,
+    process: u32,
+    /// Where it has its files, as long as it runs.
+    _folder: TempDir,
+}
+
+impl Server {
     /// How long all its threads together have had a processor; `None` where the system
     /// does not tell.
     pub fn processor_time(&self) -> Option<Duration> {
-        // What Linux counts these times in, whatever the kernel itself counts in: a
-        // hundredth of a second (the manual of `proc_pid_stat` calls it USER_HZ).
-        const TICK: Duration = Duration::from_millis(10);
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.process)).ok()?;
-        // The second field is a name in brackets, and may hold anything.
-        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        let ticks = |field: usize| fields.get(field - 3)?.parse::<u32>().ok();
-        Some(TICK * (ticks(14)? + ticks(15)?))
+        processor_time(&self.process.to_string())
     }
+
+    /// How much memory it has, in KiB, where the system tells.
+    pub fn memory(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process)).ok()?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().trim_end_matches(" kB").parse().ok()
+    }
+}
+
+/// How long all threads of a process together have had a processor; that of this one is
+/// `self`.
+pub fn processor_time(process: &str) -> Option<Duration> {
+    // What Linux counts these times in, whatever the kernel itself counts in: a
+    // hundredth of a second (the manual of `proc_pid_stat` calls it USER_HZ).
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The second field is a name in brackets, and may hold anything.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field - 3)?.parse::<u32>().ok();
+    Some(TICK * (ticks(14)? + ticks(15)?))
 }

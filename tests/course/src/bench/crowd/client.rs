@@ -1,0 +1,209 @@
+//! One client of a crowd.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use harness::tls::rustls::pki_types::ServerName;
+use harness::tls::rustls::{ClientConfig, ClientConnection, Stream};
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+
+use super::answer::{self, Answer};
+
+const REQUEST: &str = "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+/// Where all clients of a crowd connect to, how, and what they say.
+pub struct Way {
+    address: SocketAddr,
+    tls: Option<Arc<ClientConfig>>,
+    requests: Vec<u8>,
+    together: usize,
+}
+
+impl Way {
+    pub fn new(address: SocketAddr, tls: Option<Arc<ClientConfig>>, together: usize) -> Self {
+        Self {
+            address,
+            tls,
+            requests: REQUEST.repeat(together).into(),
+            together,
+        }
+    }
+}
+
+/// What carries a client's bytes.
+struct Line {
+    socket: TcpStream,
+    tls: Option<Box<ClientConnection>>,
+}
+
+impl Line {
+    fn open(way: &Way, registry: &Registry, token: Token) -> io::Result<Self> {
+        let mut socket = TcpStream::connect(way.address)?;
+        registry.register(&mut socket, token, Interest::READABLE | Interest::WRITABLE)?;
+        let tls = match &way.tls {
+            None => None,
+            Some(config) => {
+                let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
+                let tls = ClientConnection::new(Arc::clone(config), name);
+                Some(Box::new(tls.map_err(io::Error::other)?))
+            }
+        };
+        Ok(Self { socket, tls })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.socket.write(bytes),
+            Some(tls) => Stream::new(&mut **tls, &mut self.socket).write(bytes),
+        }
+    }
+
+    fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.socket.read(piece),
+            Some(tls) => Stream::new(&mut **tls, &mut self.socket).read(piece),
+        }
+    }
+
+    /// Whether a read that brings less than there was room for has brought all that
+    /// there was, until the system says that there is more.
+    fn short_is_all(&self) -> bool {
+        cfg!(unix) && self.tls.is_none()
+    }
+}
+
+/// A client, and what it waits for.
+pub struct Client {
+    line: Option<Line>,
+    /// Whether it asks again and again.
+    is_busy: bool,
+    /// How much of its requests has been sent.
+    sent: usize,
+    /// How many answers have come to them.
+    answered: usize,
+    /// What has come of an answer that is not whole yet.
+    received: Vec<u8>,
+    /// Whether it has had what it came for: an answer, or, where the server closes after
+    /// each, a connection over which nothing is asked.
+    pub is_settled: bool,
+    /// Whether its server closes after each answer, so that it can only stay if it says
+    /// nothing.
+    is_silent: bool,
+}
+
+impl Client {
+    pub fn new(is_busy: bool) -> Self {
+        Self {
+            line: None,
+            is_busy,
+            sent: 0,
+            answered: 0,
+            received: Vec::new(),
+            is_settled: false,
+            is_silent: false,
+        }
+    }
+
+    /// Connects, for the first time or anew.
+    pub fn connect(&mut self, way: &Way, registry: &Registry, token: Token) -> io::Result<()> {
+        self.line = Some(Line::open(way, registry, token)?);
+        (self.sent, self.answered) = (0, 0);
+        self.received.clear();
+        Ok(())
+    }
+
+    /// Sends and reads what can be, and gives how many answers have come whole; and
+    /// whether the connection has ended.
+    pub fn take_turn(&mut self, way: &Way, piece: &mut [u8]) -> io::Result<(usize, bool)> {
+        let mut count = 0;
+        loop {
+            if self.is_silent {
+                self.is_settled = true;
+            } else if self.sent < way.requests.len() {
+                let rest = &way.requests[self.sent..];
+                match self.line()?.write(rest) {
+                    Ok(length) => self.sent += length,
+                    Err(error) if has_to_wait(&error) => return Ok((count, false)),
+                    Err(error) => return Err(error),
+                }
+            }
+            let line = self.line()?;
+            let length = match line.read(piece) {
+                Ok(0) => {
+                    // An answer without a length ends here.
+                    let is_answered = answer::first(&self.received)? == Answer::UntilTheEnd;
+                    self.note(usize::from(is_answered));
+                    return Ok((count + usize::from(is_answered), true));
+                }
+                Ok(length) => length,
+                Err(error) if has_to_wait(&error) => return Ok((count, false)),
+                Err(error) => return Err(error),
+            };
+            let is_all = length < piece.len() && line.short_is_all();
+            let (answers, closes) = self.hear(&piece[..length])?;
+            count += answers;
+            self.note(answers);
+            if closes {
+                return Ok((count, true));
+            }
+            if self.answered == way.together && self.is_busy {
+                (self.sent, self.answered) = (0, 0);
+            } else if is_all {
+                return Ok((count, false));
+            }
+        }
+    }
+
+    fn note(&mut self, answers: usize) {
+        self.answered += answers;
+        self.is_settled |= answers > 0;
+    }
+
+    /// Called where its connection has ended.
+    pub fn has_lost_connection(&mut self) {
+        if !self.is_busy {
+            self.is_silent = true;
+            self.is_settled = false;
+        }
+    }
+
+    fn line(&mut self) -> io::Result<&mut Line> {
+        self.line.as_mut().ok_or(ErrorKind::NotConnected.into())
+    }
+
+    /// Takes what has come, and gives how many answers are whole with it, and whether the
+    /// last of them ends the connection.
+    fn hear(&mut self, piece: &[u8]) -> io::Result<(usize, bool)> {
+        let mut count = 0;
+        if !self.received.is_empty() {
+            self.received.extend(piece);
+        }
+        let is_kept = !self.received.is_empty();
+        let all = if is_kept { &self.received } else { piece };
+        let mut at = 0;
+        while let Answer::Whole { length, closes } = answer::first(&all[at..])? {
+            count += 1;
+            at += length;
+            if closes || at == all.len() {
+                self.received.clear();
+                return Ok((count, closes));
+            }
+        }
+        if is_kept {
+            self.received.drain(..at);
+        } else {
+            self.received.extend(&piece[at..]);
+        }
+        Ok((count, false))
+    }
+}
+
+/// Whether there is nothing to do until the system says so.
+fn has_to_wait(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::NotConnected
+    )
+}

@@ -1,0 +1,175 @@
+//! `cargo course bench`: what it prints and draws. What the figures are, no test can know.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn bench(arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    Command::new(env!("CARGO_BIN_EXE_course"))
+        .arg("bench")
+        .args(arguments)
+        .env("CARGO_TARGET_DIR", folder.path())
+        .output()
+        .expect("the course runs")
+}
+
+/// A chapter's program, as `cargo test` builds it too.
+fn program(chapter: &str) -> String {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "build",
+            "--quiet",
+            "--message-format=json",
+            "--package",
+            chapter,
+        ])
+        .output()
+        .expect("cargo runs");
+    let lines = String::from_utf8(output.stdout).expect("UTF-8");
+    let messages = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"));
+    let mut programs = messages
+        .filter_map(|message: Value| Some(PathBuf::from(message.get("executable")?.as_str()?)));
+    let program = programs.next().expect("a program is built");
+    program.to_string_lossy().into_owned()
+}
+
+/// The lines about one server, with a short turn for each.
+fn measured(program: &str, options: &[&str]) -> Vec<Value> {
+    let shortly = ["mine", "--rounds", "1", "--seconds", "0.3", "--json"];
+    let output = bench(&[&shortly, options, &["--", program]].concat());
+    assert!(output.status.success(), "{output:?}");
+    let name = PathBuf::from(program);
+    let name = name.file_name().expect("a name").to_string_lossy();
+    let lines = String::from_utf8(output.stdout).expect("UTF-8");
+    let lines = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"));
+    lines
+        .filter(|line: &Value| line["server"] == *name)
+        .collect()
+}
+
+fn number(line: &Value, name: &str) -> u64 {
+    let number = &line[name];
+    number
+        .as_u64()
+        .unwrap_or_else(|| panic!("{name} in {line}"))
+}
+
+#[test]
+fn a_server_of_ones_own_has_a_turn_with_each_crowd() {
+    let program = program("ch16-events");
+    let lines = measured(&program, &["--connections", "1,3", "--idle", "4"]);
+    let crowds: Vec<_> = lines
+        .iter()
+        .map(|line| (number(line, "connections"), number(line, "idle")))
+        .collect();
+    assert_eq!(crowds, [(1, 0), (3, 0), (1, 4)]);
+    for line in &lines {
+        assert!(number(line, "requests_per_second") > 0, "{line}");
+        assert_eq!(number(line, "requests_together"), 1);
+        // Other systems do not tell.
+        let is_told = line["memory_mebibytes"].is_number();
+        assert_eq!(is_told, cfg!(target_os = "linux"), "{line}");
+    }
+}
+
+#[test]
+fn requests_can_be_sent_together() {
+    let program = program("ch16-events");
+    let lines = measured(
+        &program,
+        &["--connections", "2", "--idle", "0", "--together", "16"],
+    );
+    assert_eq!(lines.len(), 1);
+    assert!(number(&lines[0], "requests_per_second") > 0, "{}", lines[0]);
+    assert_eq!(number(&lines[0], "requests_together"), 16);
+}
+
+/// One that closes after each answer, so that those who stay can say nothing.
+#[test]
+fn a_server_that_keeps_no_connection_is_measured_too() {
+    let program = program("ch09-site");
+    let lines = measured(&program, &["--connections", "2", "--idle", "3"]);
+    assert_eq!(lines.len(), 2);
+    for line in &lines {
+        assert!(number(line, "requests_per_second") > 0, "{line}");
+    }
+}
+
+#[test]
+fn the_tables_and_the_drawing_show_each_server() {
+    let program = program("ch16-events");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("bench.svg");
+    let drawn = file.to_string_lossy();
+    let options = [
+        "mine",
+        "--rounds",
+        "1",
+        "--seconds",
+        "0.3",
+        "--connections",
+        "2",
+    ];
+    let output = bench(
+        &[
+            &options[..],
+            &["--idle", "3", "--svg", &drawn, "--", &program],
+        ]
+        .concat(),
+    );
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(output.status.success(), "{said}");
+    let tables: Vec<&str> = said.split("\n\n").skip(1).collect();
+    assert_eq!(tables.len(), 3, "{said}");
+    for table in tables {
+        assert!(table.contains(" 1 + 3 idle\n"), "{table}");
+        assert!(
+            table.lines().any(|line| line.starts_with("ch16-events")),
+            "{table}"
+        );
+    }
+    let drawing = fs::read_to_string(&file).expect("a drawing");
+    assert_eq!(
+        drawing.matches(">ch16-events</text>").count(),
+        3,
+        "{drawing}"
+    );
+    assert!(drawing.ends_with("</svg>\n"));
+}
+
+#[test]
+fn what_cannot_be_measured_is_said() {
+    for (arguments, problem) in [
+        (
+            &["4"][..],
+            "chapter 4 is not measured; 5b and those from 9 on are",
+        ),
+        (
+            &["mine"],
+            "name a command behind `--` that starts your server",
+        ),
+        (
+            &["10", "--connections", "3"],
+            "chapter 10 has loads of its own",
+        ),
+        (
+            &["16", "--connections", "0"],
+            "nothing can be measured with 0 clients",
+        ),
+        (&["16", "--seconds", "0"], "it is not from 0.01 to 600"),
+        (&["16", "--idle", "20001"], "it is more than 20000"),
+        (&["mine", "--", "no-such-program"], "no-such-program"),
+    ] {
+        let output = bench(arguments);
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(said.contains(problem), "{arguments:?}: {said}");
+    }
+}
