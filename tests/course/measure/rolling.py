@@ -86,7 +86,7 @@ class Front:
             text = text.replace(old, new)
         for old, new in zip([8080, 8081, 8082, 8083], [self.port, *ports]):
             text = text.replace(f"127.0.0.1:{old}", f"127.0.0.1:{new}")
-        text = text.replace("/tmp/front.sock", self.socket)
+        text = text.replace("target/front.sock", self.socket)
         path = f"{folder}/{FILES[kind]}"
         with open(path, "w") as file:
             file.write(text)

@@ -94,11 +94,13 @@ fn requests_can_be_sent_together() {
 /// One that closes after each answer, so that those who stay can say nothing.
 #[test]
 fn a_server_that_keeps_no_connection_is_measured_too() {
-    let program = program("ch09-site");
-    let lines = measured(&program, &["--connections", "2", "--idle", "3"]);
-    assert_eq!(lines.len(), 2);
-    for line in &lines {
-        assert!(number(line, "requests_per_second") > 0, "{line}");
+    // One says how long its answers are, and the other one only closes.
+    for program in [program("ch09-site"), program("ch05b-threads")] {
+        let lines = measured(&program, &["--connections", "2", "--idle", "3"]);
+        assert_eq!(lines.len(), 2);
+        for line in &lines {
+            assert!(number(line, "requests_per_second") > 0, "{line}");
+        }
     }
 }
 

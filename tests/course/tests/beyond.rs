@@ -72,7 +72,7 @@ impl Front {
         let socket = folder.path().join("front.sock");
         let text = text
             .replace(['<', '>'], "")
-            .replace("/tmp/front.sock", &socket.to_string_lossy());
+            .replace("target/front.sock", &socket.to_string_lossy());
         let path = folder.path().join(file);
         fs::write(&path, text).expect("the configuration is written");
         let command = |checks: bool| {

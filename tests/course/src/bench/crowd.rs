@@ -170,7 +170,9 @@ impl Clients {
         for event in &*events {
             let Token(number) = event.token();
             let client = &mut self.clients[number];
-            let (count, has_ended) = match client.take_turn(&self.way, &mut self.piece) {
+            let to_the_end = event.is_read_closed();
+            let turn = client.take_turn(&self.way, &mut self.piece, to_the_end);
+            let (count, has_ended) = match turn {
                 Ok(turn) => turn,
                 // The server has no place for it, or no time.
                 Err(error) if is_of_the_connection(&error) => (0, true),

@@ -115,8 +115,14 @@ impl Client {
     }
 
     /// Sends and reads what can be, and gives how many answers have come whole; and
-    /// whether the connection has ended.
-    pub fn take_turn(&mut self, way: &Way, piece: &mut [u8]) -> io::Result<(usize, bool)> {
+    /// whether the connection has ended. Where its end has come together with what it
+    /// brought, `to_the_end` says so.
+    pub fn take_turn(
+        &mut self,
+        way: &Way,
+        piece: &mut [u8],
+        to_the_end: bool,
+    ) -> io::Result<(usize, bool)> {
         let mut count = 0;
         loop {
             if self.is_silent {
@@ -141,7 +147,7 @@ impl Client {
                 Err(error) if has_to_wait(&error) => return Ok((count, false)),
                 Err(error) => return Err(error),
             };
-            let is_all = length < piece.len() && line.short_is_all();
+            let is_all = length < piece.len() && line.short_is_all() && !to_the_end;
             let (answers, closes) = self.hear(&piece[..length])?;
             count += answers;
             self.note(answers);
