@@ -115,16 +115,17 @@ pub fn plot(servers: &[&str], crowds: &[String], panels: &[Panel]) -> String {
         for (line, figures) in panel.lines.iter().enumerate() {
             let mut path = String::new();
             let mut dots = String::new();
+            let mut is_drawing = false;
             for (server, figure) in figures.iter().enumerate() {
-                let Some(figure) = figure else { continue };
+                let Some(figure) = figure else {
+                    is_drawing = false;
+                    continue;
+                };
                 let (x, y) = (x(server), y(*figure));
                 // Only chapters follow one another.
                 let follows = servers[server].starts_with(|digit: char| digit.is_ascii_digit());
-                let command = if path.is_empty() || !follows {
-                    'M'
-                } else {
-                    'L'
-                };
+                let command = if is_drawing && follows { 'L' } else { 'M' };
+                is_drawing = true;
                 path += &format!("{command} {x:.1} {y:.1} ");
                 dots += &format!(
                     "  <circle class=\"dot d{line}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>\n"
