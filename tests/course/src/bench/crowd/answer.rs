@@ -24,6 +24,9 @@ pub fn first(received: &[u8]) -> io::Result<Answer> {
     }
     let (mut head, mut body, mut closes) = (0, None, false);
     for line in received.split_inclusive(|&byte| byte == b'\n') {
+        if !line.ends_with(b"\n") {
+            break;
+        }
         head += line.len();
         if let Some(value) = value(line, b"content-length:") {
             let value = str::from_utf8(value)
