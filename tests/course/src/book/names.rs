@@ -34,8 +34,9 @@ pub fn check(course: &Course, text: &str, path: &Path) -> Vec<Problem> {
     };
     let mut problems = Vec::new();
     let mut in_commands = false;
+    let line_ends: Vec<usize> = text.match_indices('\n').map(|(end, _)| end).collect();
     for (event, range) in Markdown::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
-        let line = text[..range.start].matches('\n').count() + 1;
+        let line = line_ends.partition_point(|&end| end < range.start) + 1;
         let mut report = |text: String| problems.push(Problem { line, text });
         match event {
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
