@@ -25,11 +25,11 @@ const LAST: &str = "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\
 const NOW_AND_THEN: Duration = Duration::from_millis(5);
 
 fn start() -> Server {
-    Server::start(CHAPTER).sealed()
+    Server::start(CHAPTER)
 }
 
 fn with_limits(limits: &str) -> Server {
-    Server::start_with_limits(CHAPTER, limits).sealed()
+    Server::start_with_limits(CHAPTER, limits)
 }
 
 fn connect_with(server: &Server, config: ClientConfig) -> Sealed {
@@ -244,7 +244,7 @@ fn a_big_file_comes_whole() {
         .flat_map(|n| [(n % 251) as u8])
         .collect();
     fs::write(pages.join("big.bin"), &content).expect("a file");
-    let server = Server::start_in(CHAPTER, folder.path()).sealed();
+    let server = Server::start_in(CHAPTER, folder.path());
     let mut client = connect(&server);
     let request = LAST.replace("/hello", "/pages/big.bin");
     client.write_all(request.as_bytes()).expect("cannot ask");
@@ -401,7 +401,7 @@ fn a_new_pair_is_taken_whole_or_not_at_all() {
     let [certificate, key] = make_pair(folder.path(), "used");
     let [other, other_key] = make_pair(folder.path(), "other");
     let old = certificate_in(&certificate);
-    let server = Server::start_told(CHAPTER, &["--cert", &certificate, "--key", &key]).sealed();
+    let server = Server::start_told(CHAPTER, &["--cert", &certificate, "--key", &key]);
     assert_eq!(shown(&server), old);
     let mut before = connect(&server);
     before.write_all(GET.as_bytes()).expect("cannot ask");
@@ -535,7 +535,7 @@ fn what_is_wrong_with_a_pair_is_said() {
 }
 
 fn solution() -> Server {
-    Server::start_solution(CHAPTER, "ch17-solution").sealed()
+    Server::start_solution(CHAPTER, "ch17-solution")
 }
 
 #[test]

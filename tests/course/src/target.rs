@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::Again;
 use harness::judge::Death;
 use harness::play::{Connection, Host, PATIENCE};
 use harness::tls::sealed;
+use harness::{Again, without_own_package};
 use indicatif::{ProgressBar, ProgressStyle};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
@@ -140,6 +140,9 @@ pub struct Target {
     kept: Option<TempDir>,
     /// What the environment variable `LIMITS` says while it runs.
     limits: Option<String>,
+    /// Where anything listened before it was first started. To find that out takes a
+    /// look at every process.
+    listening_before: Option<BTreeSet<SocketAddr>>,
 }
 
 impl Target {
@@ -161,6 +164,7 @@ impl Target {
             place: Place::new(),
             kept: None,
             limits: None,
+            listening_before: None,
             is_sealed: false,
         }
     }
@@ -252,11 +256,12 @@ impl Target {
             )));
         }
         // Our own always says where it listens.
-        let before = if is_own { BTreeSet::new() } else { listening() };
+        if !is_own && self.listening_before.is_none() {
+            self.listening_before = Some(listening());
+        }
         self.place
             .start(keeping(&guestbook, command(words, self.limits.as_deref())?))?;
-        let waited =
-            self.wait_until_it_listens(expected, is_own || taken && port.is_none(), &before);
+        let waited = self.wait_until_it_listens(expected, is_own || taken && port.is_none());
         let is_kept = matches!(&waited, Err(CannotCheck(words)) if says_in_use(words))
             && !is_free(expected)
             && !answers();
@@ -269,7 +274,7 @@ impl Target {
         };
         self.place
             .start(keeping(&guestbook, command(words, self.limits.as_deref())?))?;
-        self.wait_until_it_listens(expected, is_own, &before)
+        self.wait_until_it_listens(expected, is_own)
     }
 
     /// Stops the command, so that the next check gets a new one.
@@ -290,12 +295,13 @@ impl Target {
         &mut self,
         expected: SocketAddr,
         only_what_it_says: bool,
-        listening_before: &BTreeSet<SocketAddr>,
     ) -> Result<(), CannotCheck> {
-        let (words, port) = match &self.kind {
+        let longest = self.start_timeout * PATIENCE_WITH_CARGO;
+        let (words, port, longest_silence) = match &self.kind {
             Kind::Running(_) | Kind::HandIn(_) => return Ok(()),
-            Kind::Command { words, port } => (words, *port),
-            Kind::Own { words } => (words, None),
+            Kind::Command { words, port } => (words, *port, self.start_timeout),
+            // Cargo says nothing here while it builds it.
+            Kind::Own { words } => (words, None, longest),
         };
         let waits_for = format!(
             "Waiting for `{}` to print `Listening on port N...` or to answer on {expected}",
@@ -346,15 +352,13 @@ impl Target {
                 is_told = true;
                 warn!("{waits_for}");
             }
-            if last_sign.elapsed() > self.start_timeout
-                || started.elapsed() > self.start_timeout * PATIENCE_WITH_CARGO
-            {
+            if last_sign.elapsed() > longest_silence || started.elapsed() > longest {
                 return Err(CannotCheck(format!(
                     "`{}` neither printed `Listening on port N...` nor answered on {expected} \
                      within {} s{}; --port names another port, --start-timeout another time",
                     words.join(" "),
-                    self.start_timeout.as_secs(),
-                    what_began_to_listen(listening_before),
+                    longest_silence.as_secs(),
+                    what_began_to_listen(self.listening_before.as_ref()),
                 )));
             }
             drop(guard);
@@ -568,7 +572,10 @@ fn listening() -> BTreeSet<SocketAddr> {
 }
 
 /// What has begun to listen since, as the end of a sentence.
-fn what_began_to_listen(before: &BTreeSet<SocketAddr>) -> String {
+fn what_began_to_listen(before: Option<&BTreeSet<SocketAddr>>) -> String {
+    let Some(before) = before else {
+        return String::new();
+    };
     let now = listening();
     let new: Vec<String> = now.difference(before).map(SocketAddr::to_string).collect();
     if new.is_empty() {
@@ -688,6 +695,7 @@ fn command(words: &[String], limits: Option<&str>) -> Result<Command, CannotChec
         .ok_or_else(|| CannotCheck("there is no command after --".to_owned()))?;
     let mut command = Command::new(program);
     command.args(arguments);
+    without_own_package(&mut command);
     match limits {
         Some(limits) => command.env("LIMITS", limits),
         None => command.env_remove("LIMITS"),

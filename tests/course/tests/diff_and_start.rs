@@ -109,7 +109,7 @@ fn start_makes_a_crate_that_builds_and_never_overwrites_it() {
     let main = copy.path().join("chapters/my-server/src/main.rs");
     assert_snapshot!(course(copy.path(), &["start"], 80));
 
-    let check = Command::new(env!("CARGO"))
+    let check = Command::from(harness::cargo())
         .args([
             "check",
             "--offline",

@@ -1,11 +1,15 @@
 //! For each exercise: the chapter as it stands does not pass, the solution does
 //! and still does what the chapter does, and a plausible wrong answer does not.
 
+mod programs;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::thread;
 
 use assert_cmd::Command;
 use insta::assert_snapshot;
+use programs::program;
 
 const WRONG: &str = env!("CARGO_BIN_EXE_wrong");
 
@@ -51,7 +55,7 @@ fn every_chapter_has_an_exercise_with_three_hints() {
 /// with.
 #[test]
 fn plausible_answers_that_are_wrong() {
-    for (mode, problem) in [
+    let answers = [
         ("ch01-silent", "Connection from [address]"),
         ("ch01-question-mark", "ended"),
         ("ch01-line-feed", "LF alone, and not in CRLF"),
@@ -91,7 +95,8 @@ fn plausible_answers_that_are_wrong() {
             "ch17-plain",
             "Strict-Transport-Security came over plain HTTP",
         ),
-    ] {
+    ];
+    let is_refused = |(mode, problem): (&str, &str)| {
         let (chapter, _) = mode.split_at_checked(4).expect("a chapter's name");
         let chapter = if mode == "ch05a" { mode } else { chapter };
         let said = check(&[chapter, "--exercise", "--", WRONG, mode, "127.0.0.1:0"]);
@@ -99,7 +104,13 @@ fn plausible_answers_that_are_wrong() {
         // Long sentences are wrapped.
         let said: Vec<&str> = said.split_whitespace().collect();
         assert!(said.join(" ").contains(problem), "{mode}: {said:?}");
-    }
+    };
+    // At once, as most of what they do is to wait.
+    thread::scope(|scope| {
+        for answer in answers {
+            scope.spawn(move || is_refused(answer));
+        }
+    });
 }
 
 /// The name of a chapter's crate, and how it is called for short.
@@ -114,36 +125,10 @@ impl Chapter {
         Self { name, short_name }
     }
 
-    /// Builds the chapter and its solution, and gives the paths of both.
-    fn build(&self) -> (PathBuf, PathBuf) {
-        let solution = format!("{}-solution", self.short_name);
-        let output = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--message-format=json"])
-            .args(["--package", self.name, "--bins", "--example", &solution])
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
-            .output()
-            .expect("cargo runs");
-        assert!(output.status.success(), "{} is built", self.name);
-        let programs: Vec<PathBuf> = String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-            .filter_map(|message| Some(message.get("executable")?.as_str()?.into()))
-            .collect();
-        let is_solution = |path: &&PathBuf| path.file_stem() == Some(solution.as_ref());
-        let found = |wanted: bool| {
-            let program = programs.iter().find(|path| is_solution(path) == wanted);
-            program.expect("cargo names what it built").clone()
-        };
-        (found(false), found(true))
-    }
-
     /// What the checks of the exercise say of the chapter as it stands.
     fn prove(&self, keeps_the_chapters_checks: bool) -> String {
-        let (chapter, solution) = self.build();
-        let (chapter, solution) = (
-            chapter.display().to_string(),
-            solution.display().to_string(),
-        );
+        let chapter = program(self.name);
+        let solution = program(&format!("{}-solution", self.short_name));
         let address = "127.0.0.1:0";
 
         let solved = check(&[self.name, "--exercise", "--", &solution, address]);

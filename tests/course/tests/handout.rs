@@ -143,7 +143,7 @@ fn what_is_there_stays() {
 #[ignore = "builds a whole workspace"]
 fn it_builds_and_its_tests_pass() {
     let handout = Handout::new(&["--no-last-hint"]);
-    Command::new(env!("CARGO"))
+    Command::from(harness::cargo())
         .args(["test", "--locked"])
         .current_dir(handout.path())
         .env(

@@ -3,6 +3,7 @@
 //! Whatever goes wrong in here ends the test that asked for it, so functions
 //! panic instead of returning errors.
 
+mod cargo;
 pub mod checks;
 mod command_line;
 mod exchange;
@@ -17,6 +18,7 @@ pub mod tls;
 pub mod transcript;
 pub mod wire;
 
+pub use cargo::{cargo, without_own_package};
 pub use checks::still_does_what_came_before;
 pub use command_line::check_command_line;
 pub use exchange::Exchange;

@@ -38,6 +38,21 @@ pub struct Server {
     carrier: fn(TcpStream) -> Box<dyn Connection>,
 }
 
+/// What carries HTTP to a program.
+#[cfg(feature = "tls")]
+fn carrier(program: &str) -> fn(TcpStream) -> Box<dyn Connection> {
+    let name = Path::new(program).file_name().unwrap_or_default();
+    match crate::checks::is_sealed(&name.to_string_lossy()) {
+        true => crate::tls::sealed,
+        false => |stream| Box::new(stream),
+    }
+}
+
+#[cfg(not(feature = "tls"))]
+fn carrier(_: &str) -> fn(TcpStream) -> Box<dyn Connection> {
+    |stream| Box::new(stream)
+}
+
 /// The process of a server. A server that is stopped and started again has another.
 struct Running {
     child: Child,
@@ -117,7 +132,7 @@ impl Server {
         let mut command = Command::new(program);
         command.arg("127.0.0.1:0");
         let running = Running::begin(&mut command, program, None::<fn() -> bool>, || false);
-        let server = Self::of(command, running);
+        let server = Self::of(command, running, program);
         server.running().output.read_to_its_end();
         server
     }
@@ -128,7 +143,7 @@ impl Server {
         let mut command = Command::new(program);
         command.arg("127.0.0.1:0");
         let running = Running::begin(&mut command, program, ALL, || false);
-        Self::of(command, running)
+        Self::of(command, running, program)
     }
 
     /// Starts a program with such limits on a free port, and leaves what it prints and
@@ -148,7 +163,7 @@ impl Server {
         let running = Running::begin(&mut command, program, errors, reads_on);
         Self {
             read_on: Some(read_on),
-            ..Self::of(command, running)
+            ..Self::of(command, running, program)
         }
     }
 
@@ -159,16 +174,16 @@ impl Server {
 
     fn spawn(mut command: Command, program: &str) -> Self {
         let running = Running::begin(&mut command, program, ALL, || true);
-        Self::of(command, running)
+        Self::of(command, running, program)
     }
 
-    fn of(command: Command, running: Running) -> Self {
+    fn of(command: Command, running: Running, program: &str) -> Self {
         Self {
             command: Mutex::new(command),
             running: Mutex::new(running),
             limits: String::new(),
             read_on: None,
-            carrier: |stream| Box::new(stream),
+            carrier: carrier(program),
         }
     }
 
@@ -213,16 +228,9 @@ impl Server {
         stream
     }
 
-    /// Opens a connection over which HTTP can be spoken.
+    /// Opens a connection over which HTTP can be spoken: TLS, where the chapter speaks it.
     pub fn open(&self) -> Box<dyn Connection> {
         (self.carrier)(self.connect())
-    }
-
-    /// The same, where TLS is spoken with it.
-    #[cfg(feature = "tls")]
-    pub fn sealed(self) -> Self {
-        let carrier = crate::tls::sealed;
-        Self { carrier, ..self }
     }
 
     /// Opens a connection and begins to write down what goes over it. The

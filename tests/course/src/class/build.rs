@@ -3,14 +3,12 @@
 use std::env::consts::EXE_SUFFIX;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use toml_edit::DocumentMut;
 
-use crate::cargo;
 use crate::chapters::Course;
 use crate::process::Place;
 
@@ -33,7 +31,7 @@ pub fn build(
     target: &Path,
     limit: Duration,
 ) -> Result<PathBuf, Refused> {
-    let mut command = Command::new(cargo());
+    let mut command = harness::cargo();
     command
         .args(["build", "--bins", "--message-format=json"])
         .arg("--manifest-path")
