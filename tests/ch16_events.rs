@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::thread;
 
-use harness::{Server, check_command_line, files, hostile, still_does_what_came_before};
+use harness::clients::{HALF_A_FORM, are_served, clients, get, last, send};
+use harness::{
+    Server, check_command_line, files, hostile, limits, still_does_what_came_before, turns,
+};
 use insta::assert_snapshot;
 
 const CHAPTER: &str = env!("CARGO_BIN_EXE_ch16-events");
@@ -13,80 +16,12 @@ const CHAPTER: &str = env!("CARGO_BIN_EXE_ch16-events");
 /// Many more than there are loops, and a few for each.
 const MANY: usize = 40;
 
-fn get(target: &str) -> String {
-    format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n")
-}
-
-/// The last request of a connection.
-fn last(target: &str) -> String {
-    format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-}
-
-/// The head of a form, of which less follows than it says.
-const HALF_A_FORM: &str = "POST /guestbook HTTP/1.1\r\nHost: localhost\r\nContent-Length: 22\r\n\
-                           Content-Type: application/x-www-form-urlencoded\r\n\r\nname=Ada&me";
-
 /// So many bytes that no client gets to their end.
 const A_TEBIBYTE: u64 = 1 << 40;
 
-fn with_limits(limits: &str) -> Server {
-    Server::start_with(CHAPTER, &[("LIMITS", limits)])
-}
-
-/// A page, over as many connections as there are loops and more.
-fn the_page_is_served(server: &Server) {
-    for mut client in clients(server, MANY, "") {
-        ask(&mut client);
-    }
-}
-
-/// So many clients, each of which has sent this.
-fn clients(server: &Server, count: usize, sent: &str) -> Vec<TcpStream> {
-    let client = |_| {
-        let mut client = server.connect();
-        client.write_all(sent.as_bytes()).expect("cannot send");
-        client
-    };
-    (0..count).map(client).collect()
-}
-
-/// Asks over a connection that stays.
-fn ask(client: &mut TcpStream) {
-    client
-        .write_all(get("/hello").as_bytes())
-        .expect("cannot send");
-    let mut received = Vec::new();
-    while !received.ends_with(b"<h1>Hello, User!</h1>") {
-        let mut byte = [0];
-        client.read_exact(&mut byte).expect("no answer");
-        received.extend(byte);
-    }
-}
-
-/// All that comes until the server closes.
-fn rest(client: &mut TcpStream) -> String {
-    let mut received = String::new();
-    client.read_to_string(&mut received).expect("no end");
-    received
-}
-
-/// How many threads a server has, and how many files it has open, in this order.
-#[cfg(target_os = "linux")]
-fn threads_and_files(server: &Server) -> [usize; 2] {
-    ["task", "fd"].map(|what| {
-        let entries = fs::read_dir(format!("/proc/{}/{what}", server.process()));
-        entries.expect("the process runs").count()
-    })
-}
-
-/// What Linux says of a process, such as `VmRSS`, in KiB.
-#[cfg(target_os = "linux")]
-fn memory(server: &Server, what: &str) -> usize {
-    let status = fs::read_to_string(format!("/proc/{}/status", server.process()));
-    let status = status.expect("the process runs");
-    let line = status.lines().find_map(|line| line.strip_prefix(what));
-    let kib = line.and_then(|line| line.strip_prefix(":")?.trim().strip_suffix(" kB"));
-    kib.expect("Linux tells it").parse().expect("KiB")
+/// Over as many connections as there are loops and more.
+fn many_are_served(server: &Server) {
+    are_served(server, MANY);
 }
 
 /// A folder with a file in it that has that many bytes and takes no room.
@@ -126,31 +61,9 @@ fn pipelined_to_several_loops() {
     assert_snapshot!(exchange);
 }
 
-/// More than a turn may answer, read or send: what does not fit is taken up where it
-/// stopped.
 #[test]
 fn a_pipeline_of_many_turns() {
-    const REQUESTS: usize = 5000;
-    let server = with_limits("requests=10000");
-    let mut client = server.connect();
-    let mut sender = client.try_clone().expect("another handle");
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            let requests: String = (1..=REQUESTS)
-                .map(|number| get(&format!("/query?number={number}")))
-                .collect();
-            let requests = requests + &last("/hello");
-            sender.write_all(requests.as_bytes()).expect("cannot send");
-        });
-        let received = rest(&mut client);
-        let mut answers = received.split("<pre>").skip(1);
-        for number in 1..=REQUESTS {
-            let answer = answers.next().expect("an answer");
-            let page = format!("{{\"number\": [\"{number}\"]}}</pre>");
-            assert!(answer.starts_with(&page), "{number}: {answer}");
-        }
-        assert!(received.ends_with("<h1>Hello, User!</h1>"));
-    });
+    turns::a_pipeline_of_many_turns(CHAPTER);
 }
 
 /// All of them fill their sockets before the first one takes a byte, and then each takes
@@ -164,7 +77,7 @@ fn writes_are_taken_up_where_they_stopped() {
     let server = Server::start_in(CHAPTER, folder.path());
     let clients = clients(&server, 8, &last("/pages/big.bin"));
     let mut clients: Vec<_> = clients.into_iter().map(|one| (one, Vec::new())).collect();
-    the_page_is_served(&server);
+    many_are_served(&server);
     let mut piece = vec![0; 100_003];
     let mut has_moved = true;
     while has_moved {
@@ -182,17 +95,9 @@ fn writes_are_taken_up_where_they_stopped() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn threads_do_not_grow_with_clients() {
-    let server = Server::start(CHAPTER);
-    the_page_is_served(&server);
-    let [before, _] = threads_and_files(&server);
-    let mut silent = clients(&server, 100, "");
-    let mut answered = clients(&server, 100, "");
-    answered.iter_mut().for_each(ask);
-    assert_eq!(threads_and_files(&server)[0], before);
-    // They are all still there, and all the same to it.
-    silent.iter_mut().chain(&mut answered).for_each(ask);
-    assert_eq!(threads_and_files(&server)[0], before);
+fn a_crowd_costs_no_thread_and_little_memory() {
+    turns::threads_do_not_grow_with_clients(CHAPTER, MANY);
+    turns::a_crowd_costs_little_memory_and_leaves_little_behind(CHAPTER, MANY);
 }
 
 /// In each loop there is one of each kind that would have all of it.
@@ -201,8 +106,11 @@ fn busy_clients_let_others_have_their_turn() {
     let folder = site_with_a_file_of(A_TEBIBYTE);
     let many = [("LIMITS", "requests=1000000")];
     let server = Server::start_in_with(CHAPTER, folder.path(), &many);
-    let downloads = clients(&server, 4, &get("/pages/big.bin"));
-    let pipeliners = clients(&server, 4, "");
+    let connected = || [(); 4].map(|()| server.connect());
+    let (mut downloads, pipeliners) = (connected(), connected());
+    for client in &mut downloads {
+        send(client, &get("/pages/big.bin"));
+    }
     let slow = clients(&server, 100, &get("/pages/big.bin"));
     thread::scope(|scope| {
         for client in downloads.iter().chain(&pipeliners) {
@@ -214,148 +122,48 @@ fn busy_clients_let_others_have_their_turn() {
             let requests = get("/hello").repeat(100);
             scope.spawn(move || while writer.write_all(requests.as_bytes()).is_ok() {});
         }
-        clients(&server, 8, "").iter_mut().for_each(ask);
+        are_served(&server, 8);
         for client in downloads.iter().chain(&pipeliners) {
             client.shutdown(Shutdown::Both).expect("an end");
         }
     });
     drop(slow);
-    the_page_is_served(&server);
+    many_are_served(&server);
 }
 
 #[test]
-fn slow_senders_hold_no_loop() {
-    for beginning in ["GET /hello HTTP/1.1\r\nHo", HALF_A_FORM] {
-        let server = Server::start(CHAPTER);
-        let _slow = clients(&server, MANY, beginning);
-        the_page_is_served(&server);
-    }
+fn slow_clients_hold_no_loop() {
+    turns::slow_senders(CHAPTER, MANY);
+    turns::slow_readers(CHAPTER, MANY);
+    files::a_client_that_never_reads_a_big_file_holds_nobody_else(CHAPTER, many_are_served);
 }
 
-#[test]
-fn slow_readers_hold_no_loop() {
-    let server = Server::start(CHAPTER);
-    let mut slow = clients(&server, MANY, &get("/numbers?to=100000000"));
-    for client in &mut slow {
-        client.read_exact(&mut [0]).expect("a first byte");
-    }
-    the_page_is_served(&server);
-    files::a_client_that_never_reads_a_big_file_holds_nobody_else(CHAPTER, the_page_is_served);
-}
-
-/// Nobody waits here for a time to be over: these are longer than the harness would.
 #[test]
 fn an_end_that_comes_with_the_last_bytes_is_seen_at_once() {
-    for sent in ["", "\r\n", &get("/hello"), &get("/hello").repeat(3)] {
-        let server = with_limits("idle=600 linger=600 head=600");
-        for mut client in clients(&server, 4, sent) {
-            client.shutdown(Shutdown::Write).expect("cannot end");
-            let answers = rest(&mut client).matches("HTTP/1.1 200 OK\r\n").count();
-            assert_eq!(answers, sent.matches("GET").count(), "{sent}");
-        }
-    }
+    turns::an_end_that_comes_with_the_last_bytes(CHAPTER);
 }
 
-/// The whole of an exchange, up to each of its bytes.
 #[test]
 fn clients_that_change_their_mind_at_every_byte() {
-    let server = Server::start(CHAPTER);
-    let mut first = server.connect();
-    ask(&mut first);
-    #[cfg(target_os = "linux")]
-    let before = threads_and_files(&server);
-    for sent in [get("/hello"), HALF_A_FORM.to_owned() + "ssage=Hello"] {
-        for end in 0..=sent.len() {
-            hostile::reset_after(&server, &sent[..end], 0);
-        }
-        for read in 1..100 {
-            hostile::reset_after(&server, &sent, read);
-        }
-        ask(&mut first);
-    }
-    #[cfg(target_os = "linux")]
-    while threads_and_files(&server) != before {
-        thread::yield_now();
-    }
+    hostile::clients_that_change_their_mind_at_every_byte(CHAPTER);
 }
 
 #[test]
 fn each_deadline_ends_its_client_in_every_loop() {
-    for (limits, sent, answer) in [
-        ("idle=0.1", String::new(), ""),
-        ("idle=0.1", get("/hello"), "HTTP/1.1 200 "),
-        ("head=0.1", "GET /hello".to_owned(), "HTTP/1.1 408 "),
-        ("body=0.1", HALF_A_FORM.to_owned(), "HTTP/1.1 408 "),
-        ("patience=0.1", HALF_A_FORM.to_owned(), "HTTP/1.1 408 "),
-        ("life=0.000001", get("/hello"), "HTTP/1.1 200 "),
-    ] {
-        let server = with_limits(limits);
-        for mut client in clients(&server, MANY, &sent) {
-            let received = rest(&mut client);
-            assert!(received.starts_with(answer), "{limits}: {received}");
-            assert_eq!(received.is_empty(), answer.is_empty(), "{limits}");
-        }
-    }
-}
-
-#[test]
-fn a_client_that_takes_nothing_is_given_up() {
-    let server = with_limits("patience=0.1 connections=1");
-    let mut greedy = server.connect();
-    let numbers = get("/numbers?to=100000000");
-    greedy.write_all(numbers.as_bytes()).expect("cannot send");
-    greedy.read_exact(&mut [0]).expect("a first byte");
-    a_place_becomes_free(&server);
-}
-
-#[test]
-fn who_lingers_is_let_go() {
-    let server = with_limits("linger=0.1");
-    for mut client in clients(&server, 4, &last("/hello")) {
-        assert!(rest(&mut client).ends_with("</h1>"));
-        while client.write_all(b"x").is_ok() {}
-    }
-}
-
-fn a_place_becomes_free(server: &Server) {
-    let tries = || server.exchange("tries", last("/hello"));
-    while !tries().contains("HTTP/1.1 200 ") {}
+    limits::each_deadline_ends_its_client(CHAPTER, MANY);
+    limits::a_client_that_takes_nothing_is_given_up(CHAPTER);
+    limits::who_lingers_is_let_go(CHAPTER);
 }
 
 #[test]
 fn no_place_left() {
-    let server = with_limits("connections=3 connections_of_one=3");
-    let mut admitted = clients(&server, 3, "");
-    admitted.iter_mut().for_each(ask);
-    for mut client in clients(&server, MANY, "") {
-        let received = rest(&mut client);
-        assert!(received.starts_with("HTTP/1.1 503 "), "{received}");
-        assert!(received.contains("\r\nRetry-After: "), "{received}");
-    }
-    admitted.iter_mut().for_each(ask);
-    drop(admitted);
-    a_place_becomes_free(&server);
+    limits::no_place_left(CHAPTER, MANY);
 }
 
-/// Where there is no file descriptor left, who is in is served, nobody else is let in,
-/// and the server looks for one twenty times a second and no more.
 #[cfg(target_os = "linux")]
 #[test]
 fn no_file_descriptor_left() {
-    let server = Server::start_with_open_files(CHAPTER, 32);
-    let began = std::time::Instant::now();
-    let mut admitted = server.connect();
-    ask(&mut admitted);
-    let crowd = clients(&server, 60, "");
-    for _ in 0..500 {
-        ask(&mut admitted);
-    }
-    drop(crowd);
-    ask(&mut server.connect());
-    let most = began.elapsed().as_millis() / 50 + 1;
-    let log = server.log();
-    let tries = log.matches("cannot accept a connection").count();
-    assert!((1..=most).contains(&(tries as u128)), "{tries}, {most}");
+    limits::no_file_descriptor_left(CHAPTER, 32);
 }
 
 #[test]
@@ -385,50 +193,32 @@ fn files_that_are_none() {
     files::links_and_what_is_no_file(CHAPTER);
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn a_crowd_costs_little_memory_and_leaves_little_behind() {
-    let server = with_limits("connections=1000 connections_of_one=1000");
-    the_page_is_served(&server);
-    let before = memory(&server, "VmRSS");
-    // A test may have 1,024 files open.
-    let mut idle = clients(&server, 900, "");
-    idle.iter_mut().for_each(ask);
-    let each = memory(&server, "VmRSS").saturating_sub(before) / 900;
-    assert!(each < 3, "{each} KiB for each of them");
-    drop(idle);
-    let mut idle = clients(&server, 900, "");
-    idle.iter_mut().for_each(ask);
-    let again = memory(&server, "VmRSS").saturating_sub(before) / 900;
-    assert!(again < 4, "{again} KiB for each of the next ones");
-}
-
 #[test]
 fn hostile_clients() {
-    hostile::try_each(&Server::start(CHAPTER), the_page_is_served);
+    hostile::try_each(&Server::start(CHAPTER), many_are_served);
 }
 
 #[test]
 fn nobody_reads_the_log() {
-    hostile::nobody_reads_the_log(CHAPTER, the_page_is_served);
+    hostile::nobody_reads_the_log(CHAPTER, many_are_served);
 }
 
 #[test]
 fn nobody_reads_what_went_wrong() {
     let server = Server::start_stalled(CHAPTER, "log_lines=1");
-    hostile::nobody_reads_what_went_wrong(server, the_page_is_served);
+    hostile::nobody_reads_what_went_wrong(server, many_are_served);
 }
 
 #[test]
 fn a_silent_crowd() {
-    let server = with_limits("connections_of_one=512");
-    hostile::a_silent_crowd(&server, the_page_is_served);
+    let server = Server::start_with_limits(CHAPTER, "connections_of_one=512");
+    hostile::a_silent_crowd(&server, many_are_served);
 }
 
 #[test]
 fn bodies_that_are_held_back() {
     let server = Server::start(CHAPTER);
-    hostile::bodies_that_are_held_back(&server, HALF_A_FORM, the_page_is_served);
+    hostile::bodies_that_are_held_back(&server, HALF_A_FORM, many_are_served);
 }
 
 #[test]
@@ -561,7 +351,7 @@ fn exercise_to_the_end_and_then_again() {
     assert!(accepted("to=1001"));
     while !says("<h1>168 primes up to 1001</h1>") {}
     assert!(accepted(NEVER));
-    the_page_is_served(&server);
+    many_are_served(&server);
     assert!(says("<h1>Counting the primes up to 1000000000000000</h1>"));
 }
 
@@ -569,98 +359,30 @@ fn exercise_to_the_end_and_then_again() {
 #[cfg(unix)]
 mod stop {
     use super::*;
-    use harness::Signal::{SIGCONT, SIGINT, SIGSTOP, SIGTERM};
-
-    /// Asks the server to stop, and waits until all of its loops do: then those who are
-    /// idle are let go, in each of them.
-    fn ask_to_stop(server: &Server) {
-        let mut idle = clients(server, MANY, "");
-        idle.iter_mut().for_each(ask);
-        server.signal(SIGTERM);
-        idle.iter_mut().for_each(|idle| assert_eq!(rest(idle), ""));
-    }
-
-    fn has_stopped(server: Server, ended: usize, cut_off: usize) {
-        let end = server.ended();
-        let all = ended + cut_off;
-        let said = format!(
-            "Stopped: {ended} of {all} connections have ended, {cut_off} are cut off; \
-             0 lines of the access log are lost\n"
-        );
-        assert_eq!(end.errors, said);
-        assert_eq!(end.code, Some(0));
-    }
-
-    /// They still wait to be accepted when the signal comes.
-    #[test]
-    fn who_has_knocked_before_the_signal_is_answered() {
-        let server = Server::start(CHAPTER);
-        server.signal(SIGSTOP);
-        let mut waiting = clients(&server, MANY, &get("/hello"));
-        server.signal(SIGTERM);
-        server.signal(SIGCONT);
-        for client in &mut waiting {
-            let answer = rest(client);
-            assert!(answer.ends_with("<h1>Hello, User!</h1>"), "{answer}");
-        }
-        drop(waiting);
-        assert_eq!(server.ended().code, Some(0));
-    }
+    use harness::Signal::SIGTERM;
+    use harness::clients::{ask, rest};
+    use harness::stop;
+    use std::net::TcpStream;
 
     #[test]
     fn a_server_that_nobody_uses() {
-        for signal in [SIGTERM, SIGINT] {
-            let server = Server::start(CHAPTER);
-            server.signal(signal);
-            has_stopped(server, 0, 0);
-        }
+        stop::a_server_that_nobody_uses(CHAPTER);
+    }
+
+    #[test]
+    fn who_has_knocked_before_the_signal_is_answered() {
+        stop::who_has_knocked_before_the_signal_is_answered(CHAPTER, MANY);
     }
 
     #[test]
     fn what_has_begun_is_answered_in_every_loop_and_is_the_last() {
-        let hello = get("/hello");
-        let sign = HALF_A_FORM.to_owned() + "ssage=Hello";
-        for (request, status) in [(&hello, "200 OK"), (&sign, "303 See Other")] {
-            for cut in [1, request.len() / 2, request.len() - 1] {
-                let server = Server::start(CHAPTER);
-                let mut begun = clients(&server, MANY, "");
-                // A server that has not read it yet would let them go as idle.
-                for client in &mut begun {
-                    ask(client);
-                    client
-                        .write_all(&request.as_bytes()[..cut])
-                        .expect("a part");
-                }
-                ask_to_stop(&server);
-                for client in &mut begun {
-                    client
-                        .write_all(&request.as_bytes()[cut..])
-                        .expect("cannot send");
-                    let answer = rest(client);
-                    let status_line = format!("HTTP/1.1 {status}\r\n");
-                    assert!(answer.starts_with(&status_line), "{answer}");
-                    assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
-                }
-                drop(begun);
-                has_stopped(server, 2 * MANY, 0);
-            }
-        }
+        // Whom a loop has answered, it has: others may be on their way to another one.
+        stop::what_has_begun_is_answered_and_is_the_last(CHAPTER, MANY, ask);
     }
 
     #[test]
     fn long_answers_come_whole() {
-        const LAST: &str = "\n1000000\n\r\n0\r\n\r\n";
-        let server = with_limits("stop=600");
-        let mut clients = clients(&server, 8, &get("/numbers?to=1000000"));
-        for client in &mut clients {
-            client.read_exact(&mut [0]).expect("a first byte");
-        }
-        server.signal(SIGTERM);
-        for client in &mut clients {
-            assert!(rest(client).ends_with(LAST));
-        }
-        drop(clients);
-        has_stopped(server, 8, 0);
+        stop::long_answers_come_whole(CHAPTER, 8, |_| {});
     }
 
     /// All loops write to one log, and no line is lost or torn.
@@ -670,7 +392,7 @@ mod stop {
         let mut clients = clients(&server, MANY, "");
         for (number, client) in clients.iter_mut().enumerate() {
             let request = last(&format!("/query?number={number}"));
-            client.write_all(request.as_bytes()).expect("cannot send");
+            send(client, &request);
         }
         for client in &mut clients {
             rest(client);
@@ -692,13 +414,7 @@ mod stop {
 
     #[test]
     fn who_takes_too_long_is_cut_off_in_every_loop() {
-        let server = with_limits("stop=0.3");
-        let mut unread = clients(&server, MANY, &get("/numbers?to=100000000"));
-        for client in &mut unread {
-            client.read_exact(&mut [0]).expect("a first byte");
-        }
-        ask_to_stop(&server);
-        has_stopped(server, MANY, MANY);
+        stop::who_takes_too_long_is_cut_off(CHAPTER, MANY);
     }
 
     /// Some are let in while the server is asked to stop: each of them is served, or
@@ -721,7 +437,7 @@ mod stop {
                         }
                     });
                 }
-                the_page_is_served(&server);
+                many_are_served(&server);
                 server.signal(SIGTERM);
                 let end = server.ended();
                 assert_eq!(end.code, Some(0), "{}", end.errors);
@@ -732,14 +448,6 @@ mod stop {
 
     #[test]
     fn who_asks_twice_is_obeyed_at_once() {
-        let server = with_limits("stop=60");
-        let mut unread = clients(&server, 1, &get("/numbers?to=100000000"));
-        unread[0].read_exact(&mut [0]).expect("a first byte");
-        ask_to_stop(&server);
-        // The first ones may still belong to the one before.
-        while !server.ends_soon() {
-            server.signal(SIGTERM);
-        }
-        assert_eq!(server.ended().code, Some(130));
+        stop::who_asks_twice_is_obeyed_at_once(CHAPTER, MANY);
     }
 }

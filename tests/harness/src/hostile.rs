@@ -8,6 +8,9 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use crate::Server;
+#[cfg(target_os = "linux")]
+use crate::clients::wait_until;
+use crate::clients::{HALF_A_FORM, THE_OTHER_HALF, ask, get};
 
 /// What a client does with its connection; what it gives back, it holds on to.
 type Client = fn(TcpStream) -> Option<TcpStream>;
@@ -144,14 +147,38 @@ pub fn a_body_that_comes_slowly(server: &Server, head: &str) -> String {
     exchange.finish()
 }
 
+/// Lets clients come that send all of an exchange up to each of its bytes, or read up to
+/// each of the first ones of its answer, and are gone then with a reset; and checks that
+/// the server has nothing of them in the end.
+pub fn clients_that_change_their_mind_at_every_byte(program: &str) {
+    let server = Server::start(program);
+    let mut first = server.open();
+    ask(&mut first);
+    #[cfg(target_os = "linux")]
+    let before = (server.threads(), server.open_files());
+    for sent in [get("/hello"), HALF_A_FORM.to_owned() + THE_OTHER_HALF] {
+        for end in 0..=sent.len() {
+            reset_after(&server, &sent[..end], 0);
+        }
+        for read in 1..100 {
+            reset_after(&server, &sent, read);
+        }
+        ask(&mut first);
+    }
+    #[cfg(target_os = "linux")]
+    wait_until("it has nothing of them any more", || {
+        (server.threads(), server.open_files()) == before
+    });
+}
+
 /// Lets a client come that sends this, reads so many bytes of what comes back, and is
 /// gone then with a reset.
-pub fn reset_after(server: &Server, sent: &str, read: usize) {
-    let mut client = server.connect();
+fn reset_after(server: &Server, sent: &str, read: usize) {
+    let mut client = server.open();
     client.write_all(sent.as_bytes()).expect("cannot send");
     let mut received = vec![0; read];
     client.read_exact(&mut received).expect("cannot receive");
-    reset(client);
+    client.abandon();
 }
 
 /// Sends what the server will take of it. One that has heard enough closes,

@@ -5,17 +5,24 @@
 
 mod cargo;
 pub mod checks;
+pub mod clients;
 mod command_line;
 mod exchange;
 pub mod files;
 pub mod hostile;
 pub mod judge;
+pub mod limits;
 pub mod play;
+#[cfg(target_os = "linux")]
+mod possessions;
 pub mod response;
 mod server;
+#[cfg(unix)]
+pub mod stop;
 #[cfg(feature = "tls")]
 pub mod tls;
 pub mod transcript;
+pub mod turns;
 pub mod wire;
 
 pub use cargo::{cargo, without_own_package};
