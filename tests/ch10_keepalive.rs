@@ -3,19 +3,13 @@
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use harness::clients::wait_until;
+use harness::clients::{get, last};
 use harness::{Server, check_command_line, hostile, still_does_what_came_before};
 use insta::assert_snapshot;
 
 const CHAPTER: &str = env!("CARGO_BIN_EXE_ch10-keepalive");
-
-fn get(target: &str) -> String {
-    format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n")
-}
-
-/// The last request of a connection.
-fn last(target: &str) -> String {
-    format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-}
 
 /// A POST request to the guestbook with these field lines, each with its line end.
 fn post(fields: &str, body: &str) -> String {
@@ -31,6 +25,32 @@ fn form(body: &str) -> String {
     )
 }
 
+/// Sends requests in one piece, and reads to the end of the connection.
+fn together(heading: &str, requests: impl AsRef<[u8]>) -> String {
+    Server::start(CHAPTER).exchange(heading, requests)
+}
+
+/// Sends each of these when the one before it is answered, after which the connection
+/// stays open.
+fn in_turn(heading: &str, requests: &[&str]) -> String {
+    let server = Server::start(CHAPTER);
+    let begun = server.begin(heading);
+    requests
+        .iter()
+        .fold(begun, |exchange, request| exchange.send(request).receive())
+        .stays_open()
+}
+
+/// The same with a last one, after which the connection ends.
+fn in_turn_and_last(heading: &str, requests: &[&str], last: &str) -> String {
+    let server = Server::start(CHAPTER);
+    let begun = server.begin(heading);
+    let answered = requests
+        .iter()
+        .fold(begun, |exchange, request| exchange.send(request).receive());
+    answered.send(last).finish()
+}
+
 fn the_page_is_served(server: &Server) {
     let exchange = server.exchange("core", last("/hello"));
     assert!(exchange.contains("< <h1>Hello, User!</h1>"), "{exchange}");
@@ -43,14 +63,10 @@ fn what_came_before() {
 
 #[test]
 fn one_request_after_another() {
-    let exchange = Server::start(CHAPTER)
-        .begin("core: after an answer the connection takes the next request")
-        .send(get("/hello"))
-        .receive()
-        .send(get("/query?name=Ada"))
-        .receive()
-        .stays_open();
-    assert_snapshot!(exchange);
+    assert_snapshot!(in_turn(
+        "core: after an answer the connection takes the next request",
+        &[&get("/hello"), &get("/query?name=Ada")]
+    ));
 }
 
 #[test]
@@ -63,182 +79,151 @@ fn pipelined() {
         get("/query?a=3"),
         last("/query?a=4"),
     ];
-    let exchange = Server::start(CHAPTER).exchange(
+    assert_snapshot!(together(
         "core: requests that come together are answered in their order",
         requests.concat(),
-    );
-    assert_snapshot!(exchange);
+    ));
 }
 
 #[test]
 fn a_small_page_behind_a_long_one() {
     let requests = get("/pages/favicon.svg") + &last("/hello");
-    let exchange = Server::start(CHAPTER).exchange(
+    assert_snapshot!(together(
         "core: a short answer waits for the long one before it",
         requests,
-    );
-    assert_snapshot!(exchange);
+    ));
 }
 
 #[test]
 fn connection_close() {
-    let exchange = Server::start(CHAPTER)
-        .begin("core: after a request that says close, no other is answered")
-        .send(last("/hello"))
-        .receive()
-        .send(last("/query?name=Ada"))
-        .finish();
-    assert_snapshot!(exchange);
+    assert_snapshot!(in_turn_and_last(
+        "core: after a request that says close, no other is answered",
+        &[&last("/hello")],
+        &last("/query?name=Ada")
+    ));
 }
 
 #[test]
 fn connection_close_and_more_at_once() {
-    let exchange = Server::start(CHAPTER).exchange(
+    assert_snapshot!(together(
         "robust: nor does one that came together with it spoil its answer",
         last("/hello") + &last("/query?name=Ada"),
-    );
-    assert_snapshot!(exchange);
+    ));
 }
 
 #[test]
 fn connection_close_among_others() {
-    let exchange = Server::start(CHAPTER).exchange(
+    assert_snapshot!(together(
         "core: close may stand in a list, in any case",
         "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: Keep-Alive, Close\r\n\r\n",
-    );
-    assert_snapshot!(exchange);
+    ));
 }
 
 #[test]
 fn http_1_0() {
     let request = "GET /hello HTTP/1.0\r\n\r\n";
-    let exchange = Server::start(CHAPTER)
-        .begin("core: a client of HTTP/1.0 that does not ask for more gets one answer")
-        .send(request)
-        .receive()
-        .send(request)
-        .finish();
-    assert_snapshot!(exchange);
+    assert_snapshot!(in_turn_and_last(
+        "core: a client of HTTP/1.0 that does not ask for more gets one answer",
+        &[request],
+        request
+    ));
 }
 
 #[test]
 fn http_1_0_keep_alive() {
     let request = "GET /hello HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n";
-    let exchange = Server::start(CHAPTER)
-        .begin("robust: a client of HTTP/1.0 may ask for the connection to stay")
-        .send(request)
-        .receive()
-        .send(request)
-        .receive()
-        .stays_open();
-    assert_snapshot!(exchange);
+    assert_snapshot!(in_turn(
+        "robust: a client of HTTP/1.0 may ask for the connection to stay",
+        &[request, request]
+    ));
 }
 
 #[test]
 fn a_body_and_the_next_request() {
-    let exchange = Server::start(CHAPTER)
-        .begin("core: the next request is what follows the body")
-        .send(form("name=Ada&message=Hello") + &last("/hello"))
-        .finish();
-    assert_snapshot!(exchange);
+    assert_snapshot!(together(
+        "core: the next request is what follows the body",
+        form("name=Ada&message=Hello") + &last("/hello")
+    ));
 }
 
 #[test]
 fn a_body_that_looks_like_a_request() {
     let request = get("/query?is=no+request");
-    let exchange = Server::start(CHAPTER)
-        .begin("core: a body is no request, whatever it looks like")
-        .send(post(
+    assert_snapshot!(in_turn_and_last(
+        "core: a body is no request, whatever it looks like",
+        &[&post(
             &format!("Content-Length: {}\r\n", request.len()),
             &request,
-        ))
-        .receive()
-        .send(last("/hello"))
-        .finish();
-    assert_snapshot!(exchange);
+        )],
+        &last("/hello")
+    ));
 }
 
 #[test]
 fn head_and_get() {
-    let exchange = Server::start(CHAPTER).exchange(
+    assert_snapshot!(together(
         "core: the answer to HEAD ends with its head, and the next one follows",
         "HEAD /hello HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned() + &last("/hello"),
-    );
-    assert_snapshot!(exchange);
+    ));
 }
 
 #[test]
 fn no_content_and_get() {
-    let exchange = Server::start(CHAPTER).exchange(
+    assert_snapshot!(together(
         "core: an answer that cannot have content ends with its head too",
         "OPTIONS /hello HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned() + &last("/hello"),
-    );
-    assert_snapshot!(exchange);
+    ));
 }
 
 #[test]
 fn errors_that_keep_the_connection() {
-    let exchange = Server::start(CHAPTER)
-        .begin("robust: a request that is understood and refused is not the last")
-        .send(get("/missing"))
-        .receive()
-        .send("DELETE /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .receive()
-        .send(post(
-            "Content-Type: text/plain\r\nContent-Length: 5\r\n",
-            "Hello",
-        ))
-        .receive()
-        .send(form("name=Ada"))
-        .receive()
-        .send(get("/hello"))
-        .receive()
-        .stays_open();
-    assert_snapshot!(exchange);
+    assert_snapshot!(in_turn(
+        "robust: a request that is understood and refused is not the last",
+        &[
+            &get("/missing"),
+            "DELETE /hello HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            &post("Content-Type: text/plain\r\nContent-Length: 5\r\n", "Hello",),
+            &form("name=Ada"),
+            &get("/hello")
+        ]
+    ));
 }
 
 #[test]
 fn two_lengths_and_a_request() {
     let lengths = "Content-Length: 1\r\nContent-Length: 40\r\n";
-    let exchange = Server::start(CHAPTER)
-        .begin("core: after two lengths nobody knows where the next request begins")
-        .send(get("/hello"))
-        .receive()
-        .send(post(lengths, &get("/hello")))
-        .finish();
-    assert_snapshot!(exchange);
+    assert_snapshot!(in_turn_and_last(
+        "core: after two lengths nobody knows where the next request begins",
+        &[&get("/hello")],
+        &post(lengths, &get("/hello"))
+    ));
 }
 
 #[test]
 fn a_broken_request_behind_a_whole_one() {
-    let exchange = Server::start(CHAPTER).exchange(
+    assert_snapshot!(together(
         "robust: what is no request is answered in its turn, and is the last",
         get("/hello") + "no request\r\n\r\n" + &get("/hello"),
-    );
-    assert_snapshot!(exchange);
+    ));
 }
 
 #[test]
 fn a_length_and_a_transfer_coding_and_a_request() {
     let both = "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n";
-    let exchange = Server::start(CHAPTER)
-        .begin("core: a length beside a transfer coding ends the connection")
-        .send(get("/hello"))
-        .receive()
-        .send(post(both, "0\r\n\r\n") + &get("/hello"))
-        .finish();
-    assert_snapshot!(exchange);
+    assert_snapshot!(in_turn_and_last(
+        "core: a length beside a transfer coding ends the connection",
+        &[&get("/hello")],
+        &(post(both, "0\r\n\r\n") + &get("/hello"))
+    ));
 }
 
 #[test]
 fn an_unknown_transfer_coding_and_a_request() {
-    let exchange = Server::start(CHAPTER)
-        .begin("robust: so does a transfer coding that the server does not know")
-        .send(get("/hello"))
-        .receive()
-        .send(post("Transfer-Encoding: gzip, chunked\r\n", &get("/hello")))
-        .finish();
-    assert_snapshot!(exchange);
+    assert_snapshot!(in_turn_and_last(
+        "robust: so does a transfer coding that the server does not know",
+        &[&get("/hello")],
+        &post("Transfer-Encoding: gzip, chunked\r\n", &get("/hello"))
+    ));
 }
 
 #[test]
@@ -257,13 +242,11 @@ fn a_refused_body_that_keeps_coming() {
 
 #[test]
 fn empty_lines_between_requests() {
-    let exchange = Server::start(CHAPTER)
-        .begin("robust: empty lines before a request are skipped")
-        .send(get("/hello") + "\r\n")
-        .receive()
-        .send("\r\n\r\n".to_owned() + &last("/hello"))
-        .finish();
-    assert_snapshot!(exchange);
+    assert_snapshot!(in_turn_and_last(
+        "robust: empty lines before a request are skipped",
+        &[&(get("/hello") + "\r\n")],
+        &("\r\n\r\n".to_owned() + &last("/hello")),
+    ));
 }
 
 #[test]
@@ -302,14 +285,10 @@ fn byte_by_byte() {
 fn one_and_a_half_requests() {
     let second = get("/query?a=2");
     let (half, rest) = second.split_at(17);
-    let exchange = Server::start(CHAPTER)
-        .begin("core: half a request waits for the rest of it")
-        .send(get("/query?a=1") + half)
-        .receive()
-        .send(rest)
-        .receive()
-        .stays_open();
-    assert_snapshot!(exchange);
+    assert_snapshot!(in_turn(
+        "core: half a request waits for the rest of it",
+        &[&(get("/query?a=1") + half), rest]
+    ));
 }
 
 #[test]
@@ -480,31 +459,6 @@ fn a_client_that_never_reads_is_not_read_from_any_further() {
     the_page_is_served(&server);
 }
 
-/// What a process of this number has: memory in KiB, open files and threads.
-#[cfg(target_os = "linux")]
-fn possessions(process: u32) -> (u64, usize, usize) {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status"))
-        .expect("the system tells, and the server answers");
-    let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let memory = memory
-        .expect("the system tells, and the server answers")
-        .trim()
-        .trim_end_matches(" kB");
-    let count = |what: &str| {
-        let entries = std::fs::read_dir(format!("/proc/{process}/{what}"));
-        entries
-            .expect("the system tells, and the server answers")
-            .count()
-    };
-    (
-        memory
-            .parse()
-            .expect("the system tells, and the server answers"),
-        count("fd"),
-        count("task"),
-    )
-}
-
 /// Sends so many requests over so many connections, each of which has a client.
 #[cfg(target_os = "linux")]
 fn ask_over_connections(server: &Server, connections: usize, requests: usize) {
@@ -518,12 +472,10 @@ fn ask_over_connections(server: &Server, connections: usize, requests: usize) {
                 for _ in 0..requests / connections / TOGETHER {
                     client
                         .write_all(sent.as_bytes())
-                        .expect("the system tells, and the server answers");
+                        .expect("the server answers");
                     let mut answer = vec![0; 65536];
                     while answers.windows(5).filter(|end| end == b"</h1>").count() < TOGETHER {
-                        let length = client
-                            .read(&mut answer)
-                            .expect("the system tells, and the server answers");
+                        let length = client.read(&mut answer).expect("the server answers");
                         assert!(length > 0, "the connection ended");
                         answers.extend_from_slice(&answer[..length]);
                     }
@@ -533,9 +485,7 @@ fn ask_over_connections(server: &Server, connections: usize, requests: usize) {
         })
         .collect();
     for client in clients {
-        client
-            .join()
-            .expect("the system tells, and the server answers");
+        client.join().expect("the server answers");
     }
 }
 
@@ -547,17 +497,16 @@ fn nothing_is_kept_of_two_hundred_thousand_requests() {
     // What the process needs once, such as memory for so many threads at a time, it
     // has after these.
     ask_over_connections(&server, 100, 200_000);
-    let has_settled = |threads: usize| {
-        while possessions(server.process()).2 > threads {
-            std::thread::yield_now();
-        }
-        possessions(server.process())
+    let possessions = || {
+        wait_until("its threads have ended", || server.threads() == 1);
+        let files = server.open_files();
+        (server.memory("VmRSS"), files)
     };
-    let before = has_settled(1);
+    let before = possessions();
     ask_over_connections(&server, 100, 200_000);
-    let after = has_settled(1);
-    println!("memory in KiB, open files, threads: before {before:?}, after {after:?}");
-    assert_eq!((before.1, before.2), (after.1, after.2));
+    let after = possessions();
+    println!("memory in KiB, open files: before {before:?}, after {after:?}");
+    assert_eq!(before.1, after.1);
     assert!(after.0 < before.0 + 1024, "{before:?}, {after:?}");
 }
 

@@ -414,16 +414,7 @@ fn memory_is_as_computed() {
     const MAX_BODY: usize = 1024 * 1024;
     let limits = format!("connections={CONNECTIONS} log_lines=100");
     let server = with_limits(&limits);
-    let peak = || {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", server.process()));
-        let status = status.expect("the process runs");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = peak
-            .expect("Linux tells the peak")
-            .trim()
-            .trim_end_matches(" kB");
-        kib.parse::<usize>().expect("KiB") * 1024
-    };
+    let peak = || server.memory("VmHWM") * 1024;
     the_page_is_served(&server);
     let before = peak();
     let mut body = b"name=a&message=".to_vec();

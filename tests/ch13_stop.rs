@@ -48,8 +48,10 @@ fn a_silent_crowd() {
 #[cfg(unix)]
 mod stop {
     use super::*;
+    use harness::PATIENCE;
     use harness::Signal::{self, SIGCONT, SIGHUP, SIGINT, SIGSTOP, SIGTERM};
-    use harness::{Ended, PATIENCE};
+    use harness::clients::wait_until;
+    use harness::stop::has_stopped;
     use std::fs::{self, File};
     use std::io::{BufRead, BufReader, Read, Write};
     use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -113,20 +115,6 @@ mod stop {
                 Err(_) => thread::yield_now(),
             }
         }
-    }
-
-    fn has_stopped(server: Server, ended: usize, cut_off: usize) -> Ended {
-        let end = server.ended();
-        assert_eq!(end.code, Some(0), "{}", end.errors);
-        let all = ended + cut_off;
-        assert_eq!(
-            end.errors,
-            format!(
-                "Stopped: {ended} of {all} connections have ended, {cut_off} are cut off; \
-                 0 lines of the access log are lost\n"
-            )
-        );
-        end
     }
 
     /// A server with a file that takes several turns to send.
@@ -275,9 +263,10 @@ mod stop {
         ask(&half, "GET /hello HTTP/1.1\r\n");
         ask_to_stop(&server, &[SIGINT]);
         // The first ones may still belong to the one before.
-        while !server.ends_soon() {
+        wait_until("it has ended", || {
             server.signal(SIGINT);
-        }
+            server.ends_soon()
+        });
         let end = server.ended();
         assert_eq!((end.code, &*end.errors), (Some(130), ""));
     }

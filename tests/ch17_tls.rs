@@ -8,15 +8,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
+#[cfg(unix)]
+use harness::clients::ask as ask_and_stay;
+#[cfg(unix)]
+use harness::stop;
 use harness::tls::rustls::pki_types::pem::PemObject;
 use harness::tls::rustls::pki_types::{CertificateDer, ServerName};
 use harness::tls::rustls::version::{TLS12, TLS13};
 use harness::tls::rustls::{self, ClientConfig, ClientConnection, RootCertStore};
 use harness::tls::{Sealed, config};
-use harness::{PATIENCE, Server, hostile, still_does_what_came_before};
+use harness::{PATIENCE, Server, hostile, limits, still_does_what_came_before, turns};
 use insta::assert_snapshot;
 
 const CHAPTER: &str = env!("CARGO_BIN_EXE_ch17-tls");
+
+/// More clients than there are loops on most machines. Each shakes hands.
+const SOME: usize = 16;
 
 const GET: &str = "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const LAST: &str = "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -430,27 +437,37 @@ fn a_new_pair_is_taken_whole_or_not_at_all() {
     assert!(received.ends_with("<h1>Hello, User!</h1>"), "{received}");
 }
 
+/// What chapter 13 promises: each connection ends with close_notify, or else these fail.
 #[test]
 #[cfg(unix)]
 fn a_stop_cuts_nobody_off() {
-    let server = start();
-    let mut idle = connect(&server);
-    idle.write_all(GET.as_bytes()).expect("cannot ask");
-    idle.read_exact(&mut [0; 100]).expect("an answer");
-    let mut busy = connect(&server);
-    busy.write_all(&LAST.as_bytes()[..20]).expect("cannot ask");
-    server.signal(harness::Signal::SIGTERM);
-    // It ends with close_notify, or else this fails.
-    idle.read_to_end(&mut Vec::new()).expect("an end");
-    busy.write_all(&LAST.as_bytes()[20..]).expect("cannot ask");
-    let mut received = String::new();
-    busy.read_to_string(&mut received).expect("an answer");
-    assert!(received.ends_with("<h1>Hello, User!</h1>"), "{received}");
-    let ended = server.ended();
-    assert_eq!(ended.code, Some(0));
-    let said = "Stopped: 2 of 2 connections have ended, 0 are cut off; \
-                0 lines of the access log are lost\n";
-    assert!(ended.errors.ends_with(said), "{}", ended.errors);
+    stop::a_server_that_nobody_uses(CHAPTER);
+    stop::what_has_begun_is_answered_and_is_the_last(CHAPTER, SOME, ask_and_stay);
+    stop::long_answers_come_whole(CHAPTER, 2, |_| {});
+}
+
+#[test]
+#[cfg(unix)]
+fn a_stop_waits_for_nobody_for_ever() {
+    stop::who_takes_too_long_is_cut_off(CHAPTER, SOME);
+    stop::who_asks_twice_is_obeyed_at_once(CHAPTER, SOME);
+}
+
+#[test]
+fn nobody_waits_for_the_slow_ones() {
+    turns::slow_senders(CHAPTER, SOME);
+    turns::slow_readers(CHAPTER, SOME);
+}
+
+#[test]
+fn those_for_whom_there_is_no_place_and_those_who_take_nothing() {
+    limits::no_place_left(CHAPTER, SOME);
+    limits::a_client_that_takes_nothing_is_given_up(CHAPTER);
+}
+
+#[test]
+fn clients_that_change_their_mind_at_every_byte() {
+    hostile::clients_that_change_their_mind_at_every_byte(CHAPTER);
 }
 
 #[test]

@@ -539,7 +539,8 @@ fn help() {
 fn ctrl_c_stops_the_server() {
     use std::net::TcpStream;
     use std::process::{self, Stdio};
-    use std::thread::yield_now;
+
+    use harness::clients::wait_until;
 
     let port = free_port();
     let address = format!("127.0.0.1:{port}");
@@ -559,15 +560,11 @@ fn ctrl_c_stops_the_server() {
         .stderr(Stdio::null())
         .spawn()
         .expect("the course starts");
-    while TcpStream::connect(&address).is_err() {
-        yield_now();
-    }
+    wait_until("it listens", || TcpStream::connect(&address).is_ok());
     let interrupted = process::Command::new("kill")
         .args(["-INT", &course.id().to_string()])
         .status();
     assert!(interrupted.expect("kill runs").success());
     assert_eq!(course.wait().expect("the course ends").code(), Some(130));
-    while TcpStream::connect(&address).is_ok() {
-        yield_now();
-    }
+    wait_until("it is gone", || TcpStream::connect(&address).is_err());
 }

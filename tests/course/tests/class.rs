@@ -302,7 +302,8 @@ fn what_cannot_be_done_is_said() {
 #[test]
 fn ctrl_c_stops_all_servers() {
     use std::process::{self, Stdio};
-    use std::thread::yield_now;
+
+    use harness::clients::wait_until;
 
     let class = Class::new();
     let learners = ["ada", "ben", "cleo"];
@@ -321,9 +322,9 @@ fn ctrl_c_stops_all_servers() {
         .stderr(Stdio::null())
         .spawn()
         .expect("the course starts");
-    while !learners.iter().all(|learner| class.path(learner).exists()) {
-        yield_now();
-    }
+    wait_until("all of them run", || {
+        learners.iter().all(|learner| class.path(learner).exists())
+    });
     let kill = |signal: &str, process: &str| {
         let mut kill = process::Command::new("kill");
         let status = kill.args([signal, process]).stderr(Stdio::null()).status();
@@ -332,8 +333,7 @@ fn ctrl_c_stops_all_servers() {
     assert!(kill("-INT", &course.id().to_string()));
     assert_eq!(course.wait().expect("the course ends").code(), Some(130));
     for learner in learners {
-        while kill("-0", class.read(learner).trim()) {
-            yield_now();
-        }
+        let process = class.read(learner);
+        wait_until("it is gone", || !kill("-0", process.trim()));
     }
 }

@@ -195,14 +195,9 @@ pub fn a_big_file_arrives_whole_and_is_never_whole_in_memory(program: &str) {
             });
         }
     });
-    if cfg!(target_os = "linux") {
-        let status = fs::read_to_string(format!("/proc/{}/status", server.process()));
-        let status = status.expect("the process runs");
-        let peak = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .expect("Linux tells the peak");
-        let kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("KiB");
+    #[cfg(target_os = "linux")]
+    {
+        let kib = server.memory("VmHWM") as u64;
         assert!(kib < SIZE / 1024 / 4, "{kib} KiB at its peak");
     }
 }
