@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::thread;
 
-use harness::clients::{HALF_A_FORM, are_served, get, last};
+use harness::clients::{HALF_A_FORM, are_served, get};
 use harness::{
     Server, check_command_line, files, hostile, limits, still_does_what_came_before, turns,
 };
@@ -294,13 +294,13 @@ fn exercise_status() {
         .begin_anew(
             "exercise: the server knows how much it has answered, and how much of it failed",
         )
-        .send(last("/status"))
+        .send(harness::clients::last("/status"))
         .another()
-        .send(last("/divide?a=7&b=0"))
+        .send(harness::clients::last("/divide?a=7&b=0"))
         .another()
-        .send(last("/missing"))
+        .send(harness::clients::last("/missing"))
         .another()
-        .send(last("/status"))
+        .send(harness::clients::last("/status"))
         .finish();
     assert_snapshot!(exchange);
 }
@@ -311,9 +311,11 @@ fn exercise_more_than_there_are_workers() {
     let mut exchange =
         server.begin_anew("exercise: however many answers fail, there is somebody to answer");
     for _ in 0..2 * common::pool::WORKERS {
-        exchange = exchange.send(last("/divide?a=7&b=0")).another();
+        exchange = exchange
+            .send(harness::clients::last("/divide?a=7&b=0"))
+            .another();
     }
-    assert_snapshot!(exchange.send(last("/status")).finish());
+    assert_snapshot!(exchange.send(harness::clients::last("/status")).finish());
 }
 
 #[test]
@@ -324,7 +326,7 @@ fn exercise_what_stays() {
         .receive()
         .send("DELETE /divide HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .receive()
-        .send(last("/hello"))
+        .send(harness::clients::last("/hello"))
         .finish();
     assert_snapshot!(exchange);
 }
