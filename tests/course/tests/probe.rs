@@ -1,14 +1,17 @@
 //! What `cargo course probe` finds in a right server, and in ones with a single fault.
 
+mod programs;
+
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use std::{env, str, thread};
+use std::{str, thread};
 
 use insta::assert_snapshot;
+use programs::program;
 use serde_json::Value;
 
 /// How many servers are probed at once: a probe rests most of the time.
@@ -35,10 +38,9 @@ impl Server {
         Self::spawn(command).sealed()
     }
 
-    /// A chapter, which has to be built.
+    /// A chapter.
     fn start_chapter(name: &str) -> Self {
-        let mut command =
-            Command::new(Path::new(env!("CARGO_BIN_EXE_probed")).with_file_name(name));
+        let mut command = Command::new(program(name));
         command.arg("127.0.0.1:0").stderr(Stdio::null());
         Self::spawn(command)
     }
@@ -352,7 +354,6 @@ fn our_own_servers() {
         "ch16-events",
         "ch17-tls",
     ];
-    build(&CHAPTERS);
     let found: Vec<Vec<String>> = thread::scope(|scope| {
         let probed = CHAPTERS.map(|chapter| {
             scope.spawn(move || {
@@ -379,26 +380,6 @@ fn our_own_servers() {
         before = found;
     }
     assert_snapshot!(changes);
-}
-
-/// Builds chapters, into the folder where the servers of these tests lie.
-fn build(chapters: &[&str]) {
-    let built = Path::new(env!("CARGO_BIN_EXE_probed")).ancestors().nth(2);
-    let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "--quiet", "--target-dir"]);
-    command.arg(built.expect("the folder has a parent"));
-    for chapter in chapters {
-        command.args(["--package", chapter]);
-    }
-    // What cargo tells a test of its own package would let build scripts run once more, here
-    // and in the next build.
-    for (name, _) in env::vars() {
-        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(name);
-        }
-    }
-    let status = command.status().expect("cargo runs");
-    assert!(status.success(), "{status}");
 }
 
 /// Over TLS a right server is right too, and one with a fault has that one alone.
