@@ -14,8 +14,12 @@ use process_wrap::std::{ChildWrapper, CommandWrap};
 use crate::CannotCheck;
 
 /// How long a server that has closed a connection without an answer may take to
-/// die of it, and one that has died until all that it printed has come.
+/// die of it.
 pub const DEATH_TIMEOUT: Duration = Duration::from_millis(300);
+
+/// How long it may take until all has come that was printed by a server that has died.
+/// Only where something that it started still has its output does it take that long.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often is looked whether it has ended.
 const TICK: Duration = Duration::from_millis(10);
@@ -244,7 +248,9 @@ impl Collected {
     pub fn all(&self) -> String {
         let (printed, ended) = &*self.shared;
         let (printed, _) = ended
-            .wait_timeout_while(lock(printed), DEATH_TIMEOUT, |printed| !printed.at_its_end)
+            .wait_timeout_while(lock(printed), LAST_WORDS_TIMEOUT, |printed| {
+                !printed.at_its_end
+            })
             .unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&printed.bytes).into_owned()
     }
