@@ -310,7 +310,7 @@ fn garbage_and_half_handshakes_end_nobody_elses_connection() {
 
 #[test]
 fn nobody_reads_what_went_wrong() {
-    let server = Server::start_stalled(CHAPTER, "log_lines=1").sealed();
+    let server = Server::start_stalled(CHAPTER, "log_lines=1");
     hostile::nobody_reads_what_went_wrong(server, the_page_is_served);
 }
 
