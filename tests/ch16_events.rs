@@ -180,15 +180,7 @@ fn a_client_that_reads_slowly() {
 
 #[test]
 fn files_that_are_none() {
-    files::nothing_leads_out(CHAPTER, |target| {
-        if target.starts_with('/') || target.starts_with("http://") {
-            "404 Not Found"
-        } else if target.starts_with("file://") {
-            "421 Misdirected Request"
-        } else {
-            "400 Bad Request"
-        }
-    });
+    files::nothing_leads_out_of_the_site(CHAPTER);
     #[cfg(unix)]
     files::links_and_what_is_no_file(CHAPTER);
 }

@@ -52,6 +52,16 @@ fn ask_for_the_big_file(server: &Server) -> TcpStream {
     client
 }
 
+/// What the site of part two answers there.
+pub fn nothing_leads_out_of_the_site(program: &str) {
+    nothing_leads_out(program, |target| match target {
+        _ if target.starts_with("file://") => "421 Misdirected Request",
+        _ if target.contains('#') => "400 Bad Request",
+        _ if target.starts_with('/') || target.starts_with("http://") => "404 Not Found",
+        _ => "400 Bad Request",
+    });
+}
+
 /// Asks for a file beside `pages/` in every notation, and checks that it never comes
 /// and that the status is as `status_of` says of the target.
 pub fn nothing_leads_out(program: &str, status_of: impl Fn(&str) -> &'static str) {
