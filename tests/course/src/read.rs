@@ -8,7 +8,7 @@ use std::thread;
 use anyhow::{Context, anyhow, ensure};
 
 use crate::chapters::Course;
-use crate::{cargo, process, site};
+use crate::{process, site};
 
 /// The server: the first that knows what a browser has already.
 const CHAPTER: &str = "14";
@@ -51,7 +51,7 @@ pub fn read(course: &Course, address: SocketAddr) -> anyhow::Result<()> {
 /// Builds the server's program and gives its path.
 fn build(course: &Course) -> anyhow::Result<String> {
     let chapter = course.chapter(CHAPTER)?;
-    let output = Command::new(cargo())
+    let output = harness::cargo()
         .args(["build", "--quiet", "--package", &chapter.name])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(&course.root)

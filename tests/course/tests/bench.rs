@@ -1,9 +1,12 @@
 //! `cargo course bench`: what it prints and draws. What the figures are, no test can know.
 
+mod programs;
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use programs::program;
 use serde_json::Value;
 
 fn bench(arguments: &[&str]) -> Output {
@@ -14,28 +17,6 @@ fn bench(arguments: &[&str]) -> Output {
         .env("CARGO_TARGET_DIR", folder.path())
         .output()
         .expect("the course runs")
-}
-
-/// A chapter's program, as `cargo test` builds it too.
-fn program(chapter: &str) -> String {
-    let output = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--message-format=json",
-            "--package",
-            chapter,
-        ])
-        .output()
-        .expect("cargo runs");
-    let lines = String::from_utf8(output.stdout).expect("UTF-8");
-    let messages = lines
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"));
-    let mut programs = messages
-        .filter_map(|message: Value| Some(PathBuf::from(message.get("executable")?.as_str()?)));
-    let program = programs.next().expect("a program is built");
-    program.to_string_lossy().into_owned()
 }
 
 /// The lines about one server, with a short turn for each.

@@ -2,6 +2,8 @@
 //! one of them is not installed, its tests say so and do nothing.
 #![cfg(unix)]
 
+mod programs;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::{PATIENCE, Server, Signal};
+use programs::program;
 use tempfile::TempDir;
 
 const FRONTS: [(&str, &str); 2] = [("nginx", "nginx.conf"), ("haproxy", "haproxy.cfg")];
@@ -144,18 +147,7 @@ fn free_address() -> SocketAddr {
 
 /// Three instances of chapter 16.
 fn instances() -> [Server; 3] {
-    let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--message-format=json"])
-        .args(["--package", "ch16-events"])
-        .output()
-        .expect("cargo runs");
-    let messages = String::from_utf8(output.stdout).expect("UTF-8");
-    let program = messages.lines().find_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        Some(message.get("executable")?.as_str()?.to_owned())
-    });
-    let program = program.expect("a program is built");
-    [(); 3].map(|()| Server::start(&program))
+    [(); 3].map(|()| Server::start(&program("ch16-events")))
 }
 
 /// An instance that keeps the head of each request, and answers with it.

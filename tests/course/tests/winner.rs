@@ -1,11 +1,14 @@
 //! The server that is ahead in a benchmark, and the checks that find what it leaves out
 //! for that.
 
+mod programs;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Child, Command, Stdio};
 
 use harness::PATIENCE;
+use programs::program;
 use serde_json::Value;
 
 const HELLO: &str = "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -19,18 +22,7 @@ struct Winner {
 
 impl Winner {
     fn start() -> Self {
-        let output = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--message-format=json"])
-            .args(["--package", "ch16-events", "--example", "ch16-winner"])
-            .output()
-            .expect("cargo runs");
-        let messages = String::from_utf8(output.stdout).expect("UTF-8");
-        let program = messages.lines().find_map(|line| {
-            let message: Value = serde_json::from_str(line).ok()?;
-            Some(message.get("executable")?.as_str()?.to_owned())
-        });
-        let program = program.expect("the example is built");
-        let mut child = Command::new(&program)
+        let mut child = Command::new(program("ch16-winner"))
             .arg("127.0.0.1:0")
             .stdout(Stdio::piped())
             .spawn()

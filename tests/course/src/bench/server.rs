@@ -11,7 +11,6 @@ use anyhow::{Context, ensure};
 use tempfile::TempDir;
 
 use super::cores;
-use crate::cargo;
 use crate::chapters::{Chapter, Course};
 use crate::process;
 
@@ -46,7 +45,7 @@ impl Program {
     pub fn of(course: &Course, chapter: &Chapter) -> anyhow::Result<Self> {
         // Built first and started directly: what cargo starts would not stop
         // with it.
-        let output = Command::new(cargo())
+        let output = harness::cargo()
             .args(["build", "--quiet", "--release", "--package", &chapter.name])
             .arg("--message-format=json-render-diagnostics")
             .current_dir(&course.root)
