@@ -88,6 +88,11 @@ pub fn check(
     } else {
         chapter.lesson.clone()
     };
+    // Who forgets to name their own server is not to believe that it passes.
+    let heading = match &kind {
+        Kind::Own { .. } => format!("{heading} (the course's own server)"),
+        _ => heading,
+    };
     let whose = match &kind {
         Kind::Command { words, .. } if words.iter().any(|word| word.contains(MY_SERVER)) => {
             Whose::MyServer

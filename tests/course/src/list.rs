@@ -32,7 +32,8 @@ pub fn list(course: &Course) -> anyhow::Result<()> {
         say!("  check a chapter:   cargo course check {number}");
     }
     say!("  read the book:     cargo course read");
-    say!("  what comes next:   cargo course diff 2");
+    let next_step = if number == "1" { "2" } else { number };
+    say!("  what comes next:   cargo course diff {next_step}");
     say!("  its exercise:      cargo course hint {number}");
     say!("  all the rest:      cargo course --help");
     Ok(())
