@@ -177,34 +177,51 @@ function wordsOf(text) {
   return text.toLowerCase().split(/\s+/).filter(Boolean);
 }
 
-// How well a section fits, or 0: a word in its title counts more than one in its text.
+function escaped(word) {
+  return word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/\s+/g, "\\s+");
+}
+
+// Finds a word where one begins with it, and not in the middle of another.
+function atBeginning(word) {
+  return new RegExp(`(?<![\\p{L}\\p{N}])${escaped(word)}`, "iu");
+}
+
+// How well a section fits, or 0: a word in its title counts more than one in its text, one
+// that stands alone more than a part of another, and what is told more than what is code.
+// Of two that fit as well, the book's order has the earlier one first.
 function fit(section, words, phrase) {
   if (!words.every((word) => section.lower.includes(word))) return 0;
   const title = section.title.toLowerCase();
-  let points = 1;
+  let points = 100;
   if (title === phrase) points += 100;
   if (words.every((word) => title.includes(word))) points += section.isTerm ? 60 : 40;
-  if (section.lower.includes(phrase)) points += 10;
-  return points + Math.min(5, section.lower.split(words[0]).length - 1);
+  if (words.every((word) => atBeginning(word).test(section.lower))) points += 20;
+  if (atBeginning(phrase).test(section.lower)) points += 20;
+  if (/^(what .* brings|the listing|what changed)/.test(title)) points -= 30;
+  return points;
 }
 
 // A text with the words in it marked. A line may end in the middle of several.
 function marked(text, words) {
-  const escaped = words.map((word) =>
-    word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/\s+/g, "\\s+"));
-  const parts = text.split(new RegExp(`(${escaped.join("|")})`, "gi"));
+  const parts = text.split(new RegExp(`(${words.map(escaped).join("|")})`, "gi"));
   return parts.map((part, place) => (place % 2 ? make("mark", {}, part) : part));
 }
 
 // What stands around the first of the words.
 function around(section, words, phrase) {
   const lower = section.text.toLowerCase();
-  const places = [phrase, ...words].map((word) => lower.indexOf(word));
+  const wanted = [phrase, ...words];
+  const places = [
+    ...wanted.map((word) => lower.search(atBeginning(word))),
+    ...wanted.map((word) => lower.indexOf(word)),
+  ];
   const at = places.find((place) => place >= 0) ?? 0;
   const start = at < 50 ? 0 : lower.lastIndexOf(" ", at - 40) + 1;
   const before = start > 0 ? "… " : "";
   const marks = lower.includes(phrase) ? [phrase] : words;
-  return marked(before + section.text.slice(start, start + 150), marks);
+  const end = section.text.indexOf(" ", start + 150);
+  const after = end < 0 ? "" : " …";
+  return marked(before + section.text.slice(start, end < 0 ? undefined : end) + after, marks);
 }
 
 function choose(number) {
