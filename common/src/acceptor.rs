@@ -24,6 +24,10 @@ const REST: Duration = Duration::from_millis(50);
 /// How many are let in at once, before it is the turn of those who are in.
 const AT_ONCE: usize = 64;
 
+/// How many once the server is to stop. Who is not let in then is lost with the listener,
+/// and no more than that wait at ours.
+const AT_LAST: usize = 1024;
+
 /// A listening socket that does not wait, and those who decide about its clients.
 pub struct Acceptor<'a> {
     listener: mio::net::TcpListener,
@@ -91,7 +95,11 @@ impl<'a> Acceptor<'a> {
         if rests_until.is_some() {
             return rests_until;
         }
-        for _ in 0..AT_ONCE {
+        let most = match self.stop.is_asked() {
+            true => AT_LAST,
+            false => AT_ONCE,
+        };
+        for _ in 0..most {
             match self.listener.accept() {
                 Ok((stream, address)) => {
                     let Some(place) = self.admission.admit(address.ip()) else {
@@ -187,5 +195,7 @@ mod tests {
     #[test]
     fn who_has_knocked_is_let_in_also_when_the_server_is_to_stop() {
         assert_eq!(accept(3, "", true), (3, [None, None]));
+        let crowd = AT_ONCE + 1;
+        assert_eq!(accept(crowd, "", true), (crowd, [None, None]));
     }
 }

@@ -36,7 +36,8 @@ static ROOT: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
 /// Nothing comes of a target that leads out of `pages/` in whatever way, of one
 /// that is not a regular file (a folder, a pipe, a device), and of a file that
 /// the server may not read. Who may write below `pages/` is trusted: between the
-/// look at a path and its opening they could put a link there that leads out.
+/// look at a path and its opening they could put a link there that leads out, or
+/// a pipe, whose opening waits for its other end.
 ///
 /// ```
 /// let page = common::open_page("/pages/style.css")?.unwrap();

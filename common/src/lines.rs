@@ -15,6 +15,10 @@ const GATHER: Duration = Duration::from_millis(5);
 /// How much room there is for lines in any case, in bytes: even the longest finds some.
 const KEPT: usize = 64 * 1024;
 
+/// How many bytes are written together at the most. A pipe keeps so much whole (`PIPE_BUF`
+/// of Linux), also where two logs share it.
+const TOGETHER: usize = 4096;
+
 /// How long a line mostly is, in bytes.
 pub const USUAL_LINE: usize = 128;
 
@@ -125,6 +129,11 @@ impl Shared {
         !taken.is_empty()
     }
 
+    /// Says which of them are still to be written.
+    fn left(&self, rest: &[u8]) {
+        self.lock().being_written = (rest.len(), count(rest));
+    }
+
     /// Says that those are written, but for so many. Gives how many were lost before,
     /// where that can be told now.
     fn written(&self, lost: u64) -> u64 {
@@ -151,14 +160,19 @@ fn write_all(shared: &Shared, mut output: impl Write) {
     let mut piece = Vec::new();
     let (mut is_broken, mut is_half) = (false, false);
     while shared.take(&mut piece) {
+        let mut rest = &*piece;
+        let mut written = Ok(());
         if is_half {
             // What is left of a line that failed is not to take the next one with it.
-            piece.insert(0, b'\n');
+            (_, written) = write(&mut output, b"\n");
+            is_half = written.is_err();
         }
-        let mut rest = &*piece;
-        let written = write(&mut output, &mut rest);
-        if let [.., last] = piece[..piece.len() - rest.len()] {
-            is_half = last != b'\n';
+        while written.is_ok() && !rest.is_empty() {
+            let length;
+            (length, written) = write(&mut output, &rest[..whole_lines(rest)]);
+            is_half = rest[..length].last().is_some_and(|byte| *byte != b'\n');
+            rest = &rest[length..];
+            shared.left(rest);
         }
         if let Err(error) = &written
             && !is_broken
@@ -175,17 +189,26 @@ fn write_all(shared: &Shared, mut output: impl Write) {
     }
 }
 
-/// Writes what it can, and leaves the rest.
-fn write(output: &mut impl Write, rest: &mut &[u8]) -> io::Result<()> {
-    while !rest.is_empty() {
-        match output.write(rest) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(length) => *rest = &rest[length..],
+/// How many bytes the first lines have that are written together; a longer line goes alone.
+fn whole_lines(lines: &[u8]) -> usize {
+    let most = &lines[..lines.len().min(TOGETHER)];
+    let end = most.iter().rposition(|byte| *byte == b'\n');
+    let end = end.or_else(|| lines.iter().position(|byte| *byte == b'\n'));
+    end.map_or(lines.len(), |end| end + 1)
+}
+
+/// Writes what it can, and gives how many bytes that were.
+fn write(output: &mut impl Write, lines: &[u8]) -> (usize, io::Result<()>) {
+    let mut length = 0;
+    while length < lines.len() {
+        match output.write(&lines[length..]) {
+            Ok(0) => return (length, Err(ErrorKind::WriteZero.into())),
+            Ok(more) => length += more,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return (length, Err(error)),
         }
     }
-    output.flush()
+    (length, output.flush())
 }
 
 #[cfg(test)]
@@ -299,6 +322,48 @@ mod tests {
         for name in ["a", "b", "c"] {
             let of_one = written.lines().filter(|line| line.starts_with(name));
             assert!(of_one.eq((0..1000).map(|number| format!("{name} {number}"))));
+        }
+    }
+
+    #[test]
+    fn no_line_is_cut_for_what_keeps_little_whole() {
+        let (sender, written) = channel();
+        let lines = Lines::start("log", 10_000, Reader(sender)).unwrap();
+        let line = "a".repeat(99) + "\n";
+        let long = "b".repeat(2 * TOGETHER) + "\n";
+        lines.add((line.repeat(100) + &long + &line).as_bytes());
+        assert_eq!(lines.finish(LONG), 0);
+        let pieces: Vec<String> = written.try_iter().collect();
+        assert!(pieces.iter().all(|piece| piece.ends_with('\n')));
+        let long = |piece: &&String| piece.len() > TOGETHER;
+        assert_eq!(pieces.iter().filter(long).count(), 1);
+    }
+
+    /// Takes some lines, and then fails for good.
+    #[test]
+    fn what_was_written_before_it_failed_is_not_lost() {
+        struct Fails(usize);
+
+        impl Write for Fails {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let length = bytes.len().min(self.0);
+                self.0 -= length;
+                match length {
+                    0 => Err(ErrorKind::StorageFull.into()),
+                    _ => Ok(length),
+                }
+            }
+
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+
+        let lines = Lines::start("log", 100, Fails(12)).unwrap();
+        // Two lines come out whole, and of the third its beginning.
+        for lost in [0, 2, 4] {
+            lines.add(b"line\nline\n");
+            assert_eq!(lines.finish(LONG), lost);
         }
     }
 
