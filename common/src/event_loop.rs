@@ -99,6 +99,7 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
             }
             let now = Instant::now();
             let mut knocks = false;
+            let were_ready = self.ready.len();
             for event in &events {
                 match event.token() {
                     LISTENER => knocks = true,
@@ -108,7 +109,7 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
             }
             // Who was ready before these events came has its turn now, and once: who is
             // ready again after that comes behind the next events.
-            for _ in 0..self.ready.len() {
+            for _ in 0..were_ready {
                 if let Some(number) = self.ready.pop_front() {
                     self.take_turn(number, now);
                 }

@@ -129,9 +129,11 @@ impl Shared {
         !taken.is_empty()
     }
 
-    /// Says which of them are still to be written.
-    fn left(&self, rest: &[u8]) {
-        self.lock().being_written = (rest.len(), count(rest));
+    /// Says that some of them are written.
+    fn some_written(&self, lines: &[u8]) {
+        let mut queue = self.lock();
+        queue.being_written.0 -= lines.len();
+        queue.being_written.1 -= count(lines);
     }
 
     /// Says that those are written, but for so many. Gives how many were lost before,
@@ -171,8 +173,8 @@ fn write_all(shared: &Shared, mut output: impl Write) {
             let length;
             (length, written) = write(&mut output, &rest[..whole_lines(rest)]);
             is_half = rest[..length].last().is_some_and(|byte| *byte != b'\n');
+            shared.some_written(&rest[..length]);
             rest = &rest[length..];
-            shared.left(rest);
         }
         if let Err(error) = &written
             && !is_broken

@@ -164,7 +164,7 @@ impl Lobby {
     /// Takes in a client who has just knocked.
     fn welcome(&mut self, client: Client) {
         let (number, mut client) = (self.next_number, Box::new(client));
-        // Where a number has 32 bits, they begin again after some years.
+        // Where a number has 32 bits, they begin again after some weeks.
         self.next_number = number.wrapping_add(1).max(FIRST_CLIENT);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();

@@ -59,7 +59,7 @@ fn needs_body(request: &Request) -> bool {
 }
 
 fn sign(request: &Request, guestbook: &Guestbook) -> Result<Response, RequestError> {
-    let form = common::parse_form(request)?;
+    let form = common::form_in_turn(request)?;
     let first = |name| form.values(name).first().map_or("", String::as_str);
     guestbook.add(Entry::new(first("name"), first("message"))?);
     // The browser asks for that page next, and a reload repeats that and not this.
