@@ -8,12 +8,13 @@ may then be idle for ten minutes.
 """
 
 import collections
-import os
 import resource
 import socket
 import subprocess
 import sys
 import time
+
+from server import processor_time, start
 
 SECONDS = 6
 GET = b"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -24,27 +25,15 @@ def status(process, name):
         return next(int(line.split()[1]) for line in lines if line.startswith(name))
 
 
-def processor_time(process):
-    with open(f"/proc/{process}/stat") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def main():
     program, count = sys.argv[1], int(sys.argv[2])
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    environment = dict(os.environ)
+    limits = None
     for places in sys.argv[3:]:
         limits = f"connections={places} connections_of_one={places} idle=600"
-        environment["LIMITS"] = limits
-    server = subprocess.Popen(
-        [program, "127.0.0.1:0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment,
-    )
-    address = ("127.0.0.1", int(server.stdout.readline().split()[3].rstrip(b".")))
+    server, port = start([program], limits)
+    address = ("127.0.0.1", port)
     reader = subprocess.Popen(["cat"], stdin=server.stdout, stdout=subprocess.DEVNULL)
 
     began, crowd, waited = time.monotonic(), [], 0
@@ -57,7 +46,7 @@ def main():
         f"{status(server.pid, 'Threads')} threads, {status(server.pid, 'VmRSS') >> 10} MiB"
     )
 
-    answers, longest, before = collections.Counter(), 0, processor_time(server.pid)
+    answers, longest, before = collections.Counter(), 0, processor_time(server)
     began = time.monotonic()
     while time.monotonic() - began < SECONDS:
         asked = time.monotonic()
@@ -69,7 +58,7 @@ def main():
                 answers["reset"] += 1
         longest = max(longest, time.monotonic() - asked)
         time.sleep(0.02)
-    taken = processor_time(server.pid) - before
+    taken = processor_time(server) - before
     print(
         f"{taken:.2f} s of processor time in {SECONDS} s; new clients got {dict(answers)}, "
         f"the slowest after {longest * 1000:.0f} ms"

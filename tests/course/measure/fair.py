@@ -8,13 +8,14 @@ takes wrk, curl, chrt and taskset, and the right to go before all other programs
 """
 
 import os
-import re
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+from server import start
 
 LIMITS = "connections=10000 connections_of_one=10000 requests=1000000"
 MEASURED = """
@@ -49,21 +50,17 @@ function request() return request_all end
 
 
 def before_all_others(priority, core, *command):
-    return ["timeout", "15", "chrt", "-f", priority, "taskset", "-c", core, *command]
+    return ["chrt", "-f", priority, "taskset", "-c", core, *command]
 
 
 def wait_of_one(port):
     command = before_all_others("20", "1", sys.executable, "-c", MEASURED, str(port))
+    command = ["timeout", "15", *command]
     return [float(text) for text in subprocess.check_output(command, text=True).split()]
 
 
 def measure(program, site):
-    environment = dict(os.environ, LIMITS=LIMITS)
-    command = ["chrt", "-f", "10", "taskset", "-c", "0", program, "127.0.0.1:0"]
-    server = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, cwd=site
-    )
-    port = int(re.search(rb"\d+", server.stdout.readline()).group())
+    server, port = start(before_all_others("10", "0", program), LIMITS, site)
     url = f"http://127.0.0.1:{port}"
     alone = wait_of_one(port)
     greedy = [

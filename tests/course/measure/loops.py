@@ -5,12 +5,13 @@
 It takes wrk, chrt and taskset, and the right to go before all other programs (chrt).
 """
 
-import os
 import re
 import signal
 import statistics
 import subprocess
 import sys
+
+from server import processor_time, start
 
 LIMITS = "connections=10000 connections_of_one=10000 requests=1000000"
 QUERY = "/query?" + "&".join(f"name{i}=Ada+Lovelace+%C3%BC" for i in range(230))
@@ -21,31 +22,14 @@ def before_all_others(cores, *command):
     return ["chrt", "-f", "10", "taskset", "-c", cores, *command]
 
 
-def processor_time(process):
-    with open(f"/proc/{process}/stat") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def start(program, cores):
-    environment = dict(os.environ, LIMITS=LIMITS)
-    command = before_all_others(cores, program, "127.0.0.1:0")
-    server = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-    )
-    port = int(re.search(rb"\d+", server.stdout.readline()).group())
-    # Nobody reads its log any more, so it goes on in a thread that loses lines.
-    return server, port
-
-
 def measure(server, port, target):
     url = f"http://127.0.0.1:{port}{target}"
-    before = processor_time(server.pid)
+    before = processor_time(server)
     load = before_all_others("0,1", "timeout", "5", "wrk", "-t2", "-c64", "-d1s", url)
     said = subprocess.run(load, capture_output=True, text=True).stdout
     requests = int(re.search(r"(\d+) requests in", said).group(1))
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said).group(1))
-    return rate, (processor_time(server.pid) - before) / requests * 1e6
+    return rate, (processor_time(server) - before) / requests * 1e6
 
 
 def main():
@@ -53,7 +37,8 @@ def main():
     measured = {}
     for _ in range(rounds):
         for loops, cores in ((1, "0"), (2, "0,1")):
-            server, port = start(program, cores)
+            # Nobody reads its log, so lines are lost, and that holds nobody up.
+            server, port = start(before_all_others(cores, program), LIMITS)
             for name, target in TARGETS.items():
                 measured.setdefault((name, loops), []).append(measure(server, port, target))
             server.send_signal(signal.SIGKILL)

@@ -14,6 +14,8 @@ import sys
 import tempfile
 import time
 
+from server import start
+
 SECONDS = "20"
 KINDS = {
     "slow heads": ("/hello", "-H -i 5 -x 24"),
@@ -70,12 +72,7 @@ def be_polite(port, attack):
 
 
 def main():
-    server = subprocess.Popen(
-        [sys.argv[1], "127.0.0.1:0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    port = int(server.stdout.readline().split()[3].rstrip(b"."))
+    server, port = start([sys.argv[1]])
     with tempfile.TemporaryFile() as log:
         reader = subprocess.Popen(["cat"], stdin=server.stdout, stdout=log)
         ask(port)

@@ -12,11 +12,12 @@ import random
 import signal
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
+
+from server import start
 
 PATIENCE = 20
 GET = b"GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n"
@@ -79,15 +80,7 @@ def be_client(kind, port, outcomes, is_over):
 def stop_once(program, folder, outcomes):
     """Gives the exit code, and after how many milliseconds the port was free and the
     process gone."""
-    environment = dict(os.environ, LIMITS="requests=1000000")
-    server = subprocess.Popen(
-        [program, "127.0.0.1:0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=folder,
-        env=environment,
-    )
-    port = int(server.stdout.readline().split()[3].rstrip(b"."))
+    server, port = start([program], "requests=1000000", folder)
     threading.Thread(target=server.stdout.read, daemon=True).start()
     is_over = threading.Event()
     clients = [
