@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::RequestError;
 use crate::html::escape;
-use crate::log::turns_text_around;
+use crate::log::characters;
 
 /// How many entries are kept. A newer one takes the place of the oldest, so that
 /// nobody can fill the memory.
@@ -52,19 +52,8 @@ impl Entry {
 /// A text without what could change how the page around it looks, or the terminal of
 /// who reads it there.
 fn shown(text: &str) -> String {
-    let mut characters = text.chars().peekable();
-    let mut shown = String::with_capacity(text.len());
-    while let Some(character) = characters.next() {
-        let stays = match character {
-            '\n' | '\t' => true,
-            '\r' => characters.peek() == Some(&'\n'),
-            _ => !character.is_control() && !turns_text_around(character),
-        };
-        if stays {
-            shown.push(character);
-        }
-    }
-    shown
+    let harmless = characters(text).filter(|(_, is_harmless)| *is_harmless);
+    harmless.map(|(character, _)| character).collect()
 }
 
 /// The entries, the newest first, and the page that shows them. All threads share it: one

@@ -5,6 +5,7 @@
 
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write as _};
+use std::iter;
 use std::sync::OnceLock;
 
 /// Writes a line to the log: these words, a space, and, made [`printable`], what
@@ -46,15 +47,8 @@ pub fn take_errors(take: impl Fn(&str) + Send + Sync + 'static) {
 /// ```
 pub fn printable(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
-    let sent = String::from_utf8_lossy(bytes);
-    let mut characters = sent.chars().peekable();
-    while let Some(character) = characters.next() {
-        let stays = match character {
-            '\n' | '\t' => true,
-            '\r' => characters.peek() == Some(&'\n'),
-            _ => !character.is_control() && !turns_text_around(character),
-        };
-        if stays {
+    for (character, is_harmless) in characters(&String::from_utf8_lossy(bytes)) {
+        if is_harmless {
             text.push(character);
         } else {
             // Writing to a String cannot fail.
@@ -64,9 +58,23 @@ pub fn printable(bytes: &[u8]) -> String {
     text
 }
 
+/// The characters of a text, each with whether it leaves what stands around it as it is.
+pub(crate) fn characters(text: &str) -> impl Iterator<Item = (char, bool)> {
+    let mut characters = text.chars().peekable();
+    iter::from_fn(move || {
+        let character = characters.next()?;
+        let is_harmless = match character {
+            '\n' | '\t' => true,
+            '\r' => characters.peek() == Some(&'\n'),
+            _ => !character.is_control() && !turns_text_around(character),
+        };
+        Some((character, is_harmless))
+    })
+}
+
 /// Whether this character changes the direction or the line of the text around
 /// it, so that it would be read in another order than it was sent in.
-pub(crate) fn turns_text_around(character: char) -> bool {
+fn turns_text_around(character: char) -> bool {
     matches!(
         character,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
