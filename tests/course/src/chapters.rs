@@ -3,8 +3,9 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use harness::checks::{Check, checks_of};
 
 /// The workspace and its chapters, in their order.
@@ -124,6 +125,26 @@ impl Chapter {
             number,
             lesson,
         })
+    }
+
+    /// Builds the chapter's program, with these options for cargo, and gives its path. It
+    /// is started directly: what cargo starts would not stop with it.
+    pub fn build(&self, course: &Course, options: &[&str]) -> anyhow::Result<String> {
+        let output = harness::cargo()
+            .args(["build", "--quiet", "--package", &self.name])
+            .arg("--message-format=json-render-diagnostics")
+            .args(options)
+            .current_dir(&course.root)
+            .stderr(Stdio::inherit())
+            .output()?;
+        ensure!(output.status.success(), "cannot build {}", self.name);
+        let messages = String::from_utf8_lossy(&output.stdout);
+        let mut programs = messages.lines().filter_map(|line| {
+            let message: serde_json::Value = serde_json::from_str(line).ok()?;
+            Some(message.get("executable")?.as_str()?.to_owned())
+        });
+        let program = programs.next_back();
+        program.with_context(|| format!("cargo built no program for {}", self.name))
     }
 
     /// What the chapter's file and snapshot names begin with, such as `ch05a`.

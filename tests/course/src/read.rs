@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, anyhow};
 
 use crate::chapters::Course;
 use crate::{process, site};
@@ -17,7 +17,7 @@ const CHAPTER: &str = "14";
 pub fn read(course: &Course, address: SocketAddr) -> anyhow::Result<()> {
     // Neither has to wait for the other.
     let (program, made) = thread::scope(|scope| {
-        let built = scope.spawn(|| build(course));
+        let built = scope.spawn(|| course.chapter(CHAPTER)?.build(course, &[]));
         let made = site::make(course, None, None);
         (built.join(), made)
     });
@@ -46,23 +46,4 @@ pub fn read(course: &Course, address: SocketAddr) -> anyhow::Result<()> {
         say!("{}", line?);
     }
     Ok(())
-}
-
-/// Builds the server's program and gives its path.
-fn build(course: &Course) -> anyhow::Result<String> {
-    let chapter = course.chapter(CHAPTER)?;
-    let output = harness::cargo()
-        .args(["build", "--quiet", "--package", &chapter.name])
-        .arg("--message-format=json-render-diagnostics")
-        .current_dir(&course.root)
-        .stderr(Stdio::inherit())
-        .output()?;
-    ensure!(output.status.success(), "cannot build {}", chapter.name);
-    let messages = String::from_utf8_lossy(&output.stdout);
-    let mut programs = messages.lines().filter_map(|line| {
-        let message: serde_json::Value = serde_json::from_str(line).ok()?;
-        Some(message.get("executable")?.as_str()?.to_owned())
-    });
-    let program = programs.next_back();
-    program.with_context(|| format!("cargo built no program for {}", chapter.name))
 }

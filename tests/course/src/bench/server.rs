@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use harness::checks::is_sealed;
 use tempfile::TempDir;
 
 use super::cores;
@@ -43,23 +44,9 @@ enum Kind {
 impl Program {
     /// Builds a chapter's release build.
     pub fn of(course: &Course, chapter: &Chapter) -> anyhow::Result<Self> {
-        // Built first and started directly: what cargo starts would not stop
-        // with it.
-        let output = harness::cargo()
-            .args(["build", "--quiet", "--release", "--package", &chapter.name])
-            .arg("--message-format=json-render-diagnostics")
-            .current_dir(&course.root)
-            .stderr(Stdio::inherit())
-            .output()?;
-        ensure!(output.status.success(), "cannot build {}", chapter.name);
-        let program = String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-            .filter_map(|message| Some(message.get("executable")?.as_str()?.to_owned()))
-            .next_back()
-            .with_context(|| format!("cargo built no program for {}", chapter.name))?;
+        let program = chapter.build(course, &["--release"])?;
         Ok(Self {
-            is_sealed: chapter.number == "17",
+            is_sealed: is_sealed(&chapter.name),
             ..Self::command(chapter.name.clone(), vec![program])
         })
     }
