@@ -6,14 +6,14 @@
 //! With the name of a file behind the address it speaks TLS, and writes the certificate
 //! there that it shows.
 
+mod sealed;
+
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{env, fs, process, str, thread};
 
-use harness::tls::rustls::crypto::ring;
-use harness::tls::rustls::pki_types::PrivateKeyDer;
 use harness::tls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 const PAGE: &str = "<!DOCTYPE html>\n<title>A page</title>\n<p>What the probe asks for.</p>\n";
@@ -69,17 +69,9 @@ fn main() -> io::Result<()> {
 
 /// What TLS needs, with a certificate made for the day, which is written to a file.
 fn tls(file: &str) -> io::Result<Arc<ServerConfig>> {
-    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
-    let made = rcgen::generate_simple_self_signed(names).map_err(io::Error::other)?;
-    fs::write(file, made.cert.pem())?;
-    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.into()], key)
-        .map_err(io::Error::other)?;
-    Ok(Arc::new(config))
+    let (config, certificate) = sealed::config()?;
+    fs::write(file, certificate)?;
+    Ok(config)
 }
 
 /// What a connection goes over: TCP, or TLS over it.

@@ -2,6 +2,8 @@
 //!
 //!     cargo run -p course --bin wrong -- ch03 127.0.0.1:0
 
+mod sealed;
+
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -12,9 +14,7 @@ use std::{env, fs, thread};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use harness::tls::rustls::crypto::ring;
-use harness::tls::rustls::pki_types::PrivateKeyDer;
-use harness::tls::rustls::{ServerConfig, ServerConnection, Stream};
+use harness::tls::rustls::{ServerConnection, Stream};
 
 const HELLO: &str = "<html><body><h1>Hello, World!</h1></body></html>";
 const NOT_FOUND: &str = "<h1>404 Not Found</h1>";
@@ -920,16 +920,7 @@ fn decode(text: &str) -> String {
 /// Wrong: the promise comes only with pages, and not with refusals; or over plain HTTP
 /// too.
 fn ch17(listener: &TcpListener, promises: fn(bool, &str) -> bool) -> io::Result<()> {
-    let names = vec!["localhost".to_owned()];
-    let made = rcgen::generate_simple_self_signed(names).map_err(io::Error::other)?;
-    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.into()], key)
-        .map_err(io::Error::other)?;
-    let config = Arc::new(config);
+    let (config, _) = sealed::config()?;
     loop {
         let (mut stream, _) = listener.accept()?;
         let mut first = [0];

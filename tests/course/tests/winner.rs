@@ -3,50 +3,32 @@
 
 mod programs;
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::process::Command;
 
-use harness::PATIENCE;
+use harness::Server;
 use programs::program;
 use serde_json::Value;
 
 const HELLO: &str = "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const PAGE: &str = "<h1>Hello, User!</h1>";
 
-/// It, running. It is stopped when this is dropped.
-struct Winner {
-    child: Child,
-    address: String,
-}
+/// It, running.
+struct Winner(Server);
 
 impl Winner {
     fn start() -> Self {
-        let mut child = Command::new(program("ch16-winner"))
-            .arg("127.0.0.1:0")
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let output = child.stdout.take().expect("the output is piped");
-        let mut line = String::new();
-        let mut output = BufReader::new(output);
-        output.read_line(&mut line).expect("a first line");
-        let port: String = line.chars().filter(char::is_ascii_digit).collect();
-        Self {
-            child,
-            address: format!("127.0.0.1:{port}"),
-        }
+        Self(Server::start(&program("ch16-winner")))
     }
 
-    fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(&self.address).expect("cannot connect");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
-        stream
+    fn address(&self) -> String {
+        self.0.address().to_string()
     }
 
     /// All that comes back for this, to the end.
     fn answers(&self, request: &str) -> String {
-        let mut stream = self.connect();
+        let mut stream = self.0.connect();
         stream.write_all(request.as_bytes()).expect("cannot send");
         stream.shutdown(Shutdown::Write).expect("cannot close");
         let mut received = String::new();
@@ -75,17 +57,10 @@ impl Winner {
 
     /// Whether `cargo course check 16` finds fault with it in this exchange.
     fn fails(&self, name: &str) -> bool {
-        let words = ["check", "16", &self.address, "--json", "--only", name];
+        let words = ["check", "16", &self.address(), "--json", "--only", name];
         !self
             .found(&words, |outcome| outcome["passed"] == false)
             .is_empty()
-    }
-}
-
-impl Drop for Winner {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 
@@ -116,7 +91,7 @@ fn the_probe_finds_it() {
         .into_iter()
         .zip(["host-missing", "smuggled-between-two-lengths"])
     {
-        let words = ["probe", &winner.address, "--group", group, "--json"];
+        let words = ["probe", &winner.address(), "--group", group, "--json"];
         let departs = winner.found(&words, |outcome| outcome["result"] == "departs");
         assert!(
             departs.iter().any(|name| name == case),
@@ -128,9 +103,8 @@ fn the_probe_finds_it() {
 #[test]
 fn a_request_in_two_pieces_gets_no_answer() {
     let winner = Winner::start();
-    let mut stream = winner.connect();
+    let mut stream = winner.0.connect();
     let (first, second) = HELLO.split_at(HELLO.len() - 2);
-    stream.set_nodelay(true).expect("it can be set");
     stream.write_all(first.as_bytes()).expect("cannot send");
     // An answer to another one shows that it has read this.
     assert!(winner.answers(HELLO).ends_with(PAGE));
@@ -146,7 +120,7 @@ fn a_request_in_two_pieces_gets_no_answer() {
 fn a_client_that_reads_late_loses_answers() {
     const ASKED: usize = 200_000;
     let winner = Winner::start();
-    let mut stream = winner.connect();
+    let mut stream = winner.0.connect();
     let mut sender = stream.try_clone().expect("the same connection");
     // It never stops reading, so all of this goes out before anything is read here.
     sender
