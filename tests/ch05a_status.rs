@@ -170,10 +170,7 @@ fn log() {
 #[test]
 fn a_real_client() {
     let server = Server::start(CHAPTER);
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .build()
-        .into();
+    let agent = harness::agent();
     for (target, status, page) in [
         ("/", 200, "<h1>Welcome to the Home Page</h1>"),
         ("/hello", 200, "<h1>Hello, User!</h1>"),

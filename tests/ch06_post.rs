@@ -356,10 +356,7 @@ fn a_real_client() {
 #[test]
 fn a_real_client_that_waits_to_be_told_to_continue() {
     let server = Server::start(CHAPTER);
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .build()
-        .into();
+    let agent = harness::agent();
     for (length, status) in [(1_048_576, 200), (1_048_577, 413)] {
         let response = agent
             .post(server.url("/"))

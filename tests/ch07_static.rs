@@ -184,10 +184,7 @@ fn a_folder_without_pages_gets_the_pages_of_the_workspace() {
 #[test]
 fn every_file_of_the_site_that_a_page_names_is_there_and_has_its_type() {
     let server = Server::start(CHAPTER);
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .build()
-        .into();
+    let agent = harness::agent();
     files::every_file_that_a_page_names_is_there("/", |target| {
         let mut response = agent.get(server.url(target)).call().unwrap();
         assert_eq!(

@@ -910,10 +910,7 @@ fn links_that_lead_out_and_what_is_no_file() {
 #[test]
 fn every_file_of_the_site_that_a_page_names_is_there_and_has_its_type() {
     let server = Server::start(CHAPTER);
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .build()
-        .into();
+    let agent = harness::agent();
     files::every_file_that_a_page_names_is_there("/pages/site.html", |target| {
         let mut response = agent.get(server.url(target)).call().unwrap();
         let charset = if target.ends_with(".svg") {
@@ -1023,10 +1020,7 @@ fn a_real_client_that_signs_the_guestbook() {
 #[test]
 fn a_real_client_that_waits_to_be_told_to_continue() {
     let server = Server::start(CHAPTER);
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .build()
-        .into();
+    let agent = harness::agent();
     for (length, status) in [(1_048_576, 415), (1_048_577, 413)] {
         let response = agent
             .post(server.url("/guestbook"))

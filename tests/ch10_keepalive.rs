@@ -326,10 +326,7 @@ fn log() {
 #[test]
 fn a_real_client() {
     let server = Server::start(CHAPTER);
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .build()
-        .into();
+    let agent = harness::agent();
     for _ in 0..3 {
         let mut hello = agent.get(server.url("/hello")).call().unwrap();
         let page = hello.body_mut().read_to_string().unwrap();

@@ -514,10 +514,7 @@ const JUST_NOW: Duration = Duration::ZERO;
 
 /// Asks for `a.txt`.
 fn a_txt(server: &Server, fields: &str) -> ureq::http::Response<ureq::Body> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .build()
-        .into();
+    let agent = harness::agent();
     let request = agent.get(server.url("/pages/a.txt"));
     let fields = fields.lines().filter_map(|line| line.split_once(": "));
     let request = fields.fold(request, |request, (name, value)| {

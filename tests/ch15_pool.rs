@@ -156,27 +156,7 @@ fn bodies_that_are_held_back() {
 
 #[test]
 fn a_real_client() {
-    let server = Server::start(CHAPTER);
-    thread::scope(|scope| {
-        for _ in 0..MANY {
-            scope.spawn(|| {
-                let agent: ureq::Agent = ureq::Agent::config_builder()
-                    .http_status_as_error(false)
-                    .build()
-                    .into();
-                for _ in 0..3 {
-                    let mut hello = agent.get(server.url("/hello")).call().expect("an answer");
-                    let page = hello.body_mut().read_to_string().expect("a page");
-                    assert_eq!(page, "<h1>Hello, User!</h1>");
-                    let form = [("name", "Ada"), ("message", "Hello")];
-                    let signed = agent.post(server.url("/guestbook"));
-                    let mut signed = signed.send_form(form).expect("an answer");
-                    let page = signed.body_mut().read_to_string().expect("a page");
-                    assert!(page.contains("<dt>Ada</dt>"), "{page}");
-                }
-            });
-        }
-    });
+    harness::clients::real_clients(&Server::start(CHAPTER), MANY);
 }
 
 /// What chapter 13 promises, where there are signals.

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::play::Connection;
-use crate::{PATIENCE, Server};
+use crate::{PATIENCE, Server, agent};
 
 /// A client's connection.
 pub type Client = Box<dyn Connection>;
@@ -41,6 +41,27 @@ pub fn get(target: &str) -> String {
 /// The last request of a connection.
 pub fn last(target: &str) -> String {
     format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+}
+
+/// Lets so many clients that others have written use the site at the same time.
+pub fn real_clients(server: &Server, count: usize) {
+    thread::scope(|scope| {
+        for _ in 0..count {
+            scope.spawn(|| {
+                let agent = agent();
+                for _ in 0..3 {
+                    let mut hello = agent.get(server.url("/hello")).call().expect("an answer");
+                    let page = hello.body_mut().read_to_string().expect("a page");
+                    assert_eq!(page, PAGE);
+                    let form = [("name", "Ada"), ("message", "Hello")];
+                    let signed = agent.post(server.url("/guestbook"));
+                    let mut signed = signed.send_form(form).expect("an answer");
+                    let page = signed.body_mut().read_to_string().expect("a page");
+                    assert!(page.contains("<dt>Ada</dt>"), "{page}");
+                }
+            });
+        }
+    });
 }
 
 /// So many clients, each of which has sent this.

@@ -3,6 +3,7 @@
 //! Whatever goes wrong in here ends the test that asked for it, so functions
 //! panic instead of returning errors.
 
+mod agent;
 mod cargo;
 pub mod checks;
 pub mod clients;
@@ -25,6 +26,7 @@ pub mod transcript;
 pub mod turns;
 pub mod wire;
 
+pub use agent::agent;
 pub use cargo::{cargo, without_own_package};
 pub use checks::still_does_what_came_before;
 pub use command_line::check_command_line;
