@@ -7,14 +7,18 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::date::{Now, http_date};
 use crate::error::RequestError;
-use crate::lines::{Lines, USUAL_LINE};
+use crate::lines::Lines;
 use crate::request::Request;
 use crate::response::{Response, Watcher};
+
+/// For how much of a line there is room at once, in bytes: for that of a short target. A
+/// longer one moves as it grows; and small pieces of memory are quicker to have and to give
+/// back, where many answers are on their way at the same time.
+const SHORT_LINE: usize = 96;
 
 /// Where the lines go.
 #[derive(Clone)]
@@ -35,10 +39,16 @@ impl AccessLog {
         self.0.finish(time)
     }
 
-    /// The same response. When it has been sent, or nothing more of it will be, the line
-    /// is written, and says how much content that was.
-    pub fn watch(&self, client: IpAddr, request: &Request, response: Response) -> Response {
-        let mut line = start_of_line(client);
+    /// The same response, to a request that came `now`. When it has been sent, or nothing
+    /// more of it will be, the line is written, and says how much content that was.
+    pub fn watch(
+        &self,
+        client: &str,
+        request: &Request,
+        response: Response,
+        now: Instant,
+    ) -> Response {
+        let mut line = start_of_line(client, now);
         add_printable(&mut line, &request.method);
         line.push(' ');
         add_printable(&mut line, &request.target);
@@ -55,8 +65,8 @@ impl AccessLog {
     }
 
     /// Writes the line of a client that was refused before it had a request.
-    pub fn refused(&self, client: IpAddr, refusal: &RequestError) {
-        let mut line = start_of_line(client);
+    pub fn refused(&self, client: &str, refusal: &RequestError) {
+        let mut line = start_of_line(client, Instant::now());
         line.push('-');
         add_status(&mut line, refusal.status);
         line += "-\n";
@@ -65,12 +75,12 @@ impl AccessLog {
 }
 
 /// A line up to its request.
-fn start_of_line(client: IpAddr) -> String {
+fn start_of_line(client: &str, now: Instant) -> String {
     static NOW: Now = Now::new(log_date);
-    let mut line = String::with_capacity(USUAL_LINE);
-    // Writing to a String cannot fail.
-    let _ = write!(line, "{client} - - [");
-    NOW.add_to(&mut line);
+    let mut line = String::with_capacity(SHORT_LINE);
+    line += client;
+    line += " - - [";
+    NOW.add_to(&mut line, now);
     line += "] \"";
     line
 }
@@ -179,7 +189,7 @@ mod tests {
     use crate::response::Body;
     use std::sync::{Arc, Mutex};
 
-    const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const CLIENT: &str = "127.0.0.1";
 
     /// Keeps what is written to it.
     #[derive(Clone, Default)]
@@ -219,9 +229,9 @@ mod tests {
     fn line_of(line: &str, response: Response, most: usize, step: usize) -> String {
         let request = request(line);
         let written = written(|log| {
-            let mut outgoing = Outgoing::default();
-            let response = log.watch(CLIENT, &request, in_chunks(&request, response));
-            outgoing.add_response(response, request.method == "HEAD");
+            let (mut outgoing, now) = (Outgoing::default(), Instant::now());
+            let response = log.watch(CLIENT, &request, in_chunks(&request, response), now);
+            outgoing.add_response(response, request.method == "HEAD", now);
             let mut left = most;
             while left > 0 && !outgoing.is_done() {
                 let length = outgoing.to_send().unwrap().len().min(step).min(left);
@@ -301,12 +311,12 @@ mod tests {
     #[test]
     fn each_has_its_line_in_the_order_of_their_requests() {
         let written = written(|log| {
-            let mut outgoing = Outgoing::default();
+            let (mut outgoing, now) = (Outgoing::default(), Instant::now());
             for number in 1..=9 {
                 let request = request(&format!("GET /{number} HTTP/1.1"));
-                outgoing.add_response(log.watch(CLIENT, &request, page(number)), false);
+                outgoing.add_response(log.watch(CLIENT, &request, page(number), now), false, now);
                 // Somebody else's, of which the log knows nothing.
-                outgoing.add_response(page(3), false);
+                outgoing.add_response(page(3), false, now);
             }
             while !outgoing.is_done() {
                 let length = outgoing.to_send().unwrap().len().min(50);

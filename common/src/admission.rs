@@ -47,8 +47,12 @@ pub struct Place {
     /// What its client may cost.
     pub limits: Limits,
     client: IpAddr,
+    /// The same, as the log has it.
+    name: String,
     log: AccessLog,
     began: Instant,
+    /// When the last request came.
+    now: Instant,
     requests: usize,
     taken: Arc<Mutex<Taken>>,
 }
@@ -90,7 +94,7 @@ impl Admission {
     /// Tells a client to come back later.
     pub fn turn_away(&self, stream: TcpStream) {
         if let Ok(client) = stream.peer_addr() {
-            self.log.refused(client.ip(), &busy());
+            self.log.refused(&client.ip().to_string(), &busy());
         }
         if say_busy(&stream).is_ok()
             && let Err(TrySendError::Full((stream, _))) =
@@ -115,11 +119,14 @@ impl Admission {
         }
         taken.in_all += 1;
         taken.by_client.insert(one_of(client), of_one + 1);
+        let now = Instant::now();
         Some(Place {
             client,
+            name: client.to_string(),
             limits: self.limits,
             log: self.log.clone(),
-            began: Instant::now(),
+            began: now,
+            now,
             requests: 0,
             taken: Arc::clone(&self.taken),
         })
@@ -129,20 +136,26 @@ impl Admission {
 impl Place {
     /// Counts a request. Whether it is the last one that this connection may have.
     pub fn is_last_request(&mut self) -> bool {
+        self.is_last_request_at(Instant::now())
+    }
+
+    /// The same at a moment that is known already.
+    pub fn is_last_request_at(&mut self, now: Instant) -> bool {
         self.requests += 1;
-        self.requests >= self.limits.requests || self.began.elapsed() >= self.limits.life
+        self.now = now;
+        self.requests >= self.limits.requests || self.now - self.began >= self.limits.life
     }
 
     /// The same response, which writes its line in the access log when its content has
     /// been read.
     pub fn watch(&self, request: &Request, response: Response) -> Response {
-        self.log.watch(self.client, request, response)
+        self.log.watch(&self.name, request, response, self.now)
     }
 
     /// Writes the line of a refused request, where there is one.
     pub fn note(&self, refusal: Option<&RequestError>) {
         if let Some(refusal) = refusal {
-            self.log.refused(self.client, refusal);
+            self.log.refused(&self.name, refusal);
         }
     }
 }

@@ -161,7 +161,7 @@ impl Client {
         respond: &impl Fn(&Request) -> Response,
     ) -> anyhow::Result<Next> {
         for _ in 0..TURN {
-            self.answer(respond);
+            self.answer(now, respond);
             if self.under_way.is_to_end() && !self.winds_up {
                 (self.winds_up, self.may_read) = (true, true);
             }
@@ -199,13 +199,13 @@ impl Client {
         Ok(Next::Turn)
     }
 
-    fn answer(&mut self, respond: &impl Fn(&Request) -> Response) {
+    fn answer(&mut self, now: Instant, respond: &impl Fn(&Request) -> Response) {
         for _ in 0..ANSWERS {
             let Some(request) = self.connection.next_request() else {
                 break;
             };
             let is_misunderstood = self.line.is_misunderstood();
-            if self.place.is_last_request() || is_misunderstood {
+            if self.place.is_last_request_at(now) || is_misunderstood {
                 self.connection.wind_up();
             }
             let response = match is_misunderstood {

@@ -180,8 +180,7 @@ impl Connection {
     fn refuse(&mut self, refused: Refused) {
         (self.is_last, self.lingers) = (true, true);
         (self.since, self.moved) = (self.now, self.now);
-        let was_answered = self.incoming.is_within_body() && self.incoming.head().is_none();
-        if !was_answered {
+        if !self.incoming.head_was_taken() {
             self.send(refused.response(), refused.is_head == Some(true));
             self.refusal = Some(refused.error);
         }
@@ -213,7 +212,7 @@ impl Connection {
             self.lingers = true;
             response = response.with("Connection", "close");
         }
-        self.outgoing.add_response(response, is_head);
+        self.outgoing.add_response(response, is_head, self.now);
     }
 
     /// What is to be sent next; it fails as [`Outgoing::to_send`] does.
@@ -231,16 +230,11 @@ impl Connection {
     pub fn waits_for(&self) -> Wait {
         let (times, now, since) = (self.times, self.now, self.since);
         if !self.outgoing.is_done() {
-            let until = self.moved + times.patience;
-            return match now < until {
-                true => Wait::ToWrite(until),
-                false => Wait::ToClose,
-            };
+            return Wait::ToWrite(self.moved + times.patience).or_close(now);
         }
         if self.is_last {
-            let until = since + times.linger;
-            return match self.lingers && !self.has_ended && now < until {
-                true => Wait::ToLinger(until),
+            return match self.lingers && !self.has_ended {
+                true => Wait::ToLinger(since + times.linger).or_close(now),
                 false => Wait::ToClose,
             };
         }

@@ -1,7 +1,7 @@
 //! Moments as HTTP writes them: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The weekdays from that of 1 January 1970 on.
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
@@ -13,42 +13,57 @@ pub(crate) const MONTHS: [&str; 12] = [
 /// second, so it is written once a second and then copied.
 pub struct Now {
     write: fn(u64) -> String,
-    /// The second that was written last, and how it was written.
-    last: Mutex<(u64, String)>,
+    last: Mutex<Written>,
+}
+
+/// What was written last, and until when it is right.
+struct Written {
+    text: String,
+    until: Option<Instant>,
 }
 
 impl Now {
     /// Writes the seconds since 1970 in this way.
     pub const fn new(write: fn(u64) -> String) -> Self {
-        let last = Mutex::new((0, String::new()));
+        let last = Mutex::new(Written {
+            text: String::new(),
+            until: None,
+        });
         Self { write, last }
     }
 
-    /// Adds the present moment to a text.
-    pub fn add_to(&self, text: &mut String) {
-        self.add(text, seconds_since_1970(SystemTime::now()));
+    /// Adds the present moment, which the caller knows as `now`, to a text. So the clock that
+    /// tells the date is asked once a second, and not for each response.
+    pub fn add_to(&self, text: &mut String, now: Instant) {
+        self.add(text, now, SystemTime::now);
     }
 
-    fn add(&self, text: &mut String, seconds: u64) {
+    fn add(&self, text: &mut String, now: Instant, clock: impl Fn() -> SystemTime) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.0 != seconds || last.1.is_empty() {
-            *last = (seconds, (self.write)(seconds));
+        if last.until.is_none_or(|until| now >= until) {
+            let moment = since_1970(clock());
+            let left = Duration::from_nanos(1_000_000_000 - u64::from(moment.subsec_nanos()));
+            last.text = (self.write)(moment.as_secs());
+            last.until = Some(now + left);
         }
-        *text += &last.1;
+        *text += &last.text;
     }
 }
 
 /// Adds the present moment to a text, for the field `Date` (RFC 9110 §6.6.1).
-pub fn add_now(text: &mut String) {
+pub fn add_now(text: &mut String, now: Instant) {
     static NOW: Now = Now::new(http_date);
-    NOW.add_to(text);
+    NOW.add_to(text, now);
 }
 
 /// The whole seconds from the beginning of 1970 to that moment; 0 for one before,
 /// which only a clock that is wrong shows.
 pub fn seconds_since_1970(moment: SystemTime) -> u64 {
-    let since = moment.duration_since(UNIX_EPOCH);
-    since.map_or(0, |duration| duration.as_secs())
+    since_1970(moment).as_secs()
+}
+
+fn since_1970(moment: SystemTime) -> Duration {
+    moment.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Writes a moment, given in seconds since 1970, as HTTP does.
@@ -105,7 +120,6 @@ pub(crate) fn days_of(month: usize, year: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     /// What `date -u -d @SECONDS` prints for each of these.
     #[test]
@@ -129,19 +143,28 @@ mod tests {
     fn now_is_now() {
         let before = seconds_since_1970(SystemTime::now());
         let mut date = String::new();
-        add_now(&mut date);
+        add_now(&mut date, Instant::now());
         let after = seconds_since_1970(SystemTime::now());
         let possible: Vec<String> = (before..=after).map(http_date).collect();
         assert!(possible.contains(&date), "{date}: {possible:?}");
     }
 
+    /// The clock is looked at again when its next second begins, and not before.
     #[test]
     fn another_second_is_another_date() {
-        let now = Now::new(http_date);
-        for seconds in [0, 1, 1, 0] {
-            let mut date = String::new();
-            now.add(&mut date, seconds);
-            assert_eq!(date, http_date(seconds));
+        let (now, began) = (Now::new(http_date), Instant::now());
+        for (passed, clock, date) in [
+            (0, 5_400, 5),
+            (599, 0, 5),
+            (600, 6_000, 6),
+            (1599, 0, 6),
+            // It was put back.
+            (1600, 4_000, 4),
+        ] {
+            let mut text = String::new();
+            let clock = || UNIX_EPOCH + Duration::from_millis(clock);
+            now.add(&mut text, began + Duration::from_millis(passed), clock);
+            assert_eq!(text, http_date(date), "{passed}");
         }
     }
 

@@ -200,16 +200,18 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
         }
     }
 
-    /// Something was heard of a client: where it can go on with that, it has a turn.
+    /// Something was heard of a client: where it can go on with that, it has a turn. But who
+    /// is ready has one soon, and not two.
     fn hear(&mut self, number: usize, sign: Sign, now: Instant) {
         if let Some(guest) = self.clients.get_mut(&number)
             && guest.client.hear(sign)
+            && !guest.is_ready
         {
-            self.wake(number, now);
+            self.take_turn(number, now);
         }
     }
 
-    /// Gives a client a turn; but who is ready has one soon, and not two.
+    /// Gives a client a turn, unless it is ready.
     fn wake(&mut self, number: usize, now: Instant) {
         let guest = self.clients.get(&number);
         if guest.is_some_and(|guest| !guest.is_ready) {

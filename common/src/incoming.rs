@@ -87,6 +87,11 @@ impl Incoming {
         self.coming.as_mut()?.request.take()
     }
 
+    /// Whether it was taken so, and its body is still to follow.
+    pub fn head_was_taken(&self) -> bool {
+        self.is_within_body() && self.head().is_none()
+    }
+
     /// Goes on to what has come next.
     ///
     /// # Errors

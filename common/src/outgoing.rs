@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
+use std::time::Instant;
 
 use crate::buffer::Buffer;
 use crate::response::{Body, Response, Watcher};
@@ -51,8 +52,8 @@ impl Outgoing {
     }
 
     /// Adds a response, or, for `HEAD`, its head alone.
-    pub fn add_response(&mut self, response: Response, is_head: bool) {
-        self.add(response.head().as_bytes());
+    pub fn add_response(&mut self, response: Response, is_head: bool, now: Instant) {
+        self.add(response.head_at(now).as_bytes());
         let has_body = !is_head && response.may_have_content();
         if let Some(watcher) = response.watcher {
             let start = self.added();
@@ -183,7 +184,7 @@ mod tests {
             for step in [1000, ROOM, usize::MAX] {
                 let mut outgoing = Outgoing::default();
                 let source = io::repeat(b'x').take(LENGTH as u64);
-                outgoing.add_response(response(length, source), false);
+                outgoing.add_response(response(length, source), false, Instant::now());
                 assert!(!outgoing.has_room());
                 let sent = send_all(&mut outgoing, step).unwrap();
                 assert!(sent.ends_with(&vec![b'x'; LENGTH]));
@@ -197,7 +198,7 @@ mod tests {
         let mut outgoing = Outgoing::default();
         for is_head in [false, true, false] {
             assert!(outgoing.has_room());
-            outgoing.add_response(response(Some(3), &b"abc"[..]), is_head);
+            outgoing.add_response(response(Some(3), &b"abc"[..]), is_head, Instant::now());
         }
         let sent = send_all(&mut outgoing, usize::MAX).unwrap();
         let sent = String::from_utf8(sent).unwrap();
@@ -228,7 +229,7 @@ mod tests {
             Box::new(b"1234".chain(Broken)),
         ] {
             let mut outgoing = Outgoing::default();
-            outgoing.add_response(response(Some(5), source), false);
+            outgoing.add_response(response(Some(5), source), false, Instant::now());
             let head = String::from_utf8_lossy(outgoing.to_send().unwrap()).into_owned();
             assert!(
                 head.ends_with("\r\n\r\n1234"),
@@ -251,7 +252,7 @@ mod tests {
         }
         let mut outgoing = Outgoing::default();
         let source = Interrupted(false).chain(&b"abc"[..]);
-        outgoing.add_response(response(Some(3), source), false);
+        outgoing.add_response(response(Some(3), source), false, Instant::now());
         let sent = send_all(&mut outgoing, usize::MAX).unwrap();
         assert!(sent.ends_with(b"\r\n\r\nabc"));
     }
@@ -259,7 +260,7 @@ mod tests {
     #[test]
     fn no_more_is_read_than_was_announced() {
         let mut outgoing = Outgoing::default();
-        outgoing.add_response(response(Some(2), &b"1234"[..]), false);
+        outgoing.add_response(response(Some(2), &b"1234"[..]), false, Instant::now());
         assert!(send_all(&mut outgoing, 1).unwrap().ends_with(b"\r\n\r\n12"));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Cursor, ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::time::Instant;
 
 use crate::close::linger;
 use crate::date;
@@ -53,13 +54,16 @@ impl Body {
 
 impl Response {
     /// A response of that type. To text, the type tells its encoding too.
-    pub fn new(status: &'static str, content_type: &str, body: Body) -> Self {
-        let response = Self::empty(status);
+    pub fn new(status: &'static str, content_type: &'static str, body: Body) -> Self {
         let charset = match content_type.starts_with("text/") {
             true => "; charset=utf-8",
             false => "",
         };
-        Self { body, ..response }.with("Content-Type", [content_type, charset].concat())
+        let mut response = Self::empty(status);
+        response.body = body;
+        let line = ["Content-Type: ", content_type, charset, "\r\n"];
+        response.fields.extend(line);
+        response
     }
 
     /// A response without content.
@@ -135,11 +139,16 @@ impl Response {
 
     /// The status line, the header section and the blank line.
     pub fn head(&self) -> String {
+        self.head_at(Instant::now())
+    }
+
+    /// The same at a moment that is known already.
+    pub fn head_at(&self, now: Instant) -> String {
         let mut head = String::with_capacity(USUAL_HEAD);
         head += "HTTP/1.1 ";
         head += self.status;
         head += "\r\nDate: ";
-        date::add_now(&mut head);
+        date::add_now(&mut head, now);
         head += "\r\n";
         head += &self.fields;
         if let Some(length) = self.body.length

@@ -48,3 +48,15 @@ pub enum Wait {
     /// For nothing: it is over.
     ToClose,
 }
+
+impl Wait {
+    /// The same, or the end where the time for it is over.
+    pub fn or_close(self, now: Instant) -> Self {
+        match self {
+            Self::ToRead(until) | Self::ToWrite(until) | Self::ToLinger(until) if now < until => {
+                self
+            }
+            _ => Self::ToClose,
+        }
+    }
+}

@@ -37,9 +37,10 @@ fn handle_connection(
     let mut stream = Blocking::new(stream)?;
     let mut connection = Connection::new(Times::default(), Instant::now());
     let mut number = 0;
+    let client = client.to_string();
     while stream.wait(&mut connection)? {
         while let Some(request) = connection.next_request() {
-            common::log(&client.to_string(), request.to_string());
+            common::log(&client, request.to_string());
             number += 1;
             let response = respond(&request, guestbook, number).unwrap_or_else(common::refused);
             connection.answer(&request, response);

@@ -36,9 +36,10 @@ fn handle_connection(
     stream.set_nodelay(true)?;
     let mut stream = Blocking::new(stream)?;
     let mut connection = Connection::new(Times::default(), Instant::now());
+    let client = client.to_string();
     while stream.wait(&mut connection)? {
         while let Some(request) = connection.next_request() {
-            common::log(&client.to_string(), request.to_string());
+            common::log(&client, request.to_string());
             let response = respond(&request, guestbook).unwrap_or_else(common::refused);
             connection.answer(&request, response);
         }

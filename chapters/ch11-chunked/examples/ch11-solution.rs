@@ -43,9 +43,10 @@ fn handle_connection(
     let mut connection = Connection::new(Times::default(), Instant::now())
         .with_framing(common::by_length_or_chunks)
         .with_early_answers(needs_body);
+    let client = client.to_string();
     while stream.wait(&mut connection)? {
         while let Some(request) = connection.next_request() {
-            common::log(&client.to_string(), request.to_string());
+            common::log(&client, request.to_string());
             let response = respond(&request, guestbook).unwrap_or_else(common::refused);
             connection.answer(&request, response);
         }

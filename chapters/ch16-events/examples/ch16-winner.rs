@@ -27,7 +27,7 @@ fn main() -> anyhow::Result<()> {
     // The answer is made once, with the time of the start, and copied as often as anybody
     // can ask at a time.
     let mut date = String::new();
-    common::date::add_now(&mut date);
+    common::date::add_now(&mut date, std::time::Instant::now());
     let answer = format!(
         "HTTP/1.1 200 OK\r\n\
          Date: {date}\r\n\
