@@ -157,6 +157,11 @@ mod stop {
     }
 
     #[test]
+    fn who_has_knocked_before_the_signal_is_answered() {
+        harness::stop::who_has_knocked_before_the_signal_is_answered(CHAPTER, 8);
+    }
+
+    #[test]
     fn who_is_idle_is_let_go_without_a_byte() {
         let server = Server::start(CHAPTER);
         let spare = server.connect();

@@ -1,6 +1,6 @@
 //! Stopping without cutting anybody off.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::exit;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -115,32 +115,42 @@ impl Stop {
     }
 
     /// Waits for the next client that has a place, as [`Admission::accept`] does; `None`
-    /// once the server is to stop. The connection counts from here on, before it has a
-    /// thread: if its thread counted it, the end might come in between and not wait for
-    /// it.
+    /// once the server is to stop and all are let in who have knocked by then. The
+    /// connection counts from here on, before it has a thread: if its thread counted it,
+    /// the end might come in between and not wait for it.
     pub fn accept(
         &self,
         listener: &TcpListener,
         admission: &Admission,
     ) -> Option<(TcpStream, Place, UnderWay)> {
-        while !self.is_asked() {
-            let Some((stream, client)) = try_accept(listener, log_error) else {
+        loop {
+            let accepted = match self.0.asked.get() {
+                None => try_accept(listener, log_error),
+                Some(_) if self.time_left() > Duration::ZERO => Some(who_has_knocked(listener)?),
+                Some(_) => return None,
+            };
+            let Some((stream, client)) = accepted else {
                 continue;
             };
             if self.0.bell.get().is_some_and(|bell| bell.is(client)) {
-                break;
+                continue;
             }
             match admission.admit(client.ip()) {
                 Some(place) => return Some((stream, place, self.begin())),
                 None => admission.turn_away(stream),
             }
         }
-        None
     }
 
     /// How long those may take then that are under way.
     pub fn time(&self) -> Duration {
         self.0.time
+    }
+
+    /// How much of that time is left, counted from when the server was asked.
+    fn time_left(&self) -> Duration {
+        let passed = self.0.asked.get().map(|asked| asked.at.elapsed());
+        self.time().saturating_sub(passed.unwrap_or_default())
     }
 
     /// Counts a connection, from the moment on that it is accepted.
@@ -152,13 +162,12 @@ impl Stop {
         }
     }
 
-    /// Waits for those who are under way, for [`Stop::time`] at the most, and says what
+    /// Waits for those who are under way, for what is left of [`Stop::time`], and says what
     /// was done, as [`Stop::report`] does.
     pub fn finish(&self, log: &AccessLog) {
-        let waited =
-            self.0
-                .one_less
-                .wait_timeout_while(self.under_way(), self.time(), |under_way| *under_way > 0);
+        let is_busy = |under_way: &mut usize| *under_way > 0;
+        let one_less = &self.0.one_less;
+        let waited = one_less.wait_timeout_while(self.under_way(), self.time_left(), is_busy);
         let cut_off = *waited.unwrap_or_else(PoisonError::into_inner).0;
         self.report(cut_off, log);
     }
@@ -182,6 +191,15 @@ impl Stop {
         let under_way = self.0.under_way.lock();
         under_way.unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Somebody who waits to be accepted, where there is one.
+fn who_has_knocked(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+    listener.set_nonblocking(true).ok()?;
+    let (stream, client) = listener.accept().ok()?;
+    // Some systems hand that on from the listener.
+    stream.set_nonblocking(false).ok()?;
+    Some((stream, client))
 }
 
 impl UnderWay {
@@ -241,6 +259,7 @@ impl Drop for UnderWay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::Limits;
     use crate::waiting::Times;
     use std::io::{self, Read, Write};
     use std::thread;
@@ -258,6 +277,25 @@ mod tests {
             finished
         });
         assert!(!finished);
+    }
+
+    #[test]
+    fn who_has_knocked_before_the_stop_is_let_in() {
+        let log = AccessLog::start(1, io::sink()).unwrap();
+        let admission = Admission::start(Limits::default(), log).unwrap();
+        let stop = Stop::new(Duration::from_secs(60));
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let _ = stop.0.bell.set(Bell::of(address).unwrap());
+        let clients: Vec<_> = (0..3)
+            .map(|_| TcpStream::connect(address).unwrap())
+            .collect();
+        stop.ask();
+        for client in clients {
+            let (stream, ..) = stop.accept(&listener, &admission).unwrap();
+            assert_eq!(stream.peer_addr().unwrap(), client.local_addr().unwrap());
+        }
+        assert!(stop.accept(&listener, &admission).is_none());
     }
 
     /// A request may be on its way to a connection that is idle when the server is to stop.

@@ -1,7 +1,14 @@
 """A chapter's server, started to be measured; for the other programs of this folder."""
 
 import os
+import socket
+import ssl
 import subprocess
+
+# Who answers is not asked: it was started here.
+ANYBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+ANYBODY.check_hostname = False
+ANYBODY.verify_mode = ssl.CERT_NONE
 
 
 def start(command, limits=None, folder=None):
@@ -18,6 +25,15 @@ def start(command, limits=None, folder=None):
         env=environment,
     )
     return process, int(process.stdout.readline().split()[3].rstrip(b"."))
+
+
+def connect(port, scheme, patience):
+    """A connection to it, over TLS where the scheme is https. There, an end that is not
+    sealed is an error, and no end."""
+    connection = socket.create_connection(("127.0.0.1", port), patience)
+    if scheme == "https":
+        return ANYBODY.wrap_socket(connection, suppress_ragged_eofs=False)
+    return connection
 
 
 def processor_time(process):

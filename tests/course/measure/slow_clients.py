@@ -1,6 +1,7 @@
 """Lets slowhttptest at a server, and measures how long a polite client waits meanwhile.
 
     python3 tests/course/measure/slow_clients.py target/release/ch12-limits
+    python3 tests/course/measure/slow_clients.py target/release/ch17-tls https
 
 Two hundred connections of each kind, one kind after the other: heads that do not end, bodies
 that trickle, answers that nobody takes, and requests for thousands of ranges. What the server
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 
-from server import start
+from server import ANYBODY, start
 
 SECONDS = "20"
 KINDS = {
@@ -43,10 +44,15 @@ def held(process):
     }
 
 
-def ask(port):
+def ask(port, scheme):
     """Whether a page is served, over a connection of its own."""
     try:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        if scheme == "https":
+            connection = http.client.HTTPSConnection(
+                "127.0.0.1", port, timeout=10, context=ANYBODY
+            )
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
         connection.request("GET", "/hello")
         response = connection.getresponse()
         page = response.read()
@@ -56,11 +62,11 @@ def ask(port):
         return False
 
 
-def be_polite(port, attack):
+def be_polite(port, scheme, attack):
     times, unserved = [], 0
     while attack.poll() is None:
         began = time.perf_counter()
-        unserved += not ask(port)
+        unserved += not ask(port, scheme)
         times.append((time.perf_counter() - began) * 1000)
         time.sleep(0.01)
     times.sort()
@@ -73,18 +79,19 @@ def be_polite(port, attack):
 
 def main():
     server, port = start([sys.argv[1]])
+    scheme = "".join(sys.argv[2:]) or "http"
     with tempfile.TemporaryFile() as log:
         reader = subprocess.Popen(["cat"], stdin=server.stdout, stdout=log)
-        ask(port)
+        ask(port, scheme)
         print(f"{'before':13}", held(server.pid))
         for kind, (target, options) in KINDS.items():
             attack = subprocess.Popen(
                 ["slowhttptest", *options.split(), "-c", "200", "-r", "200", "-l", SECONDS]
-                + ["-u", f"http://127.0.0.1:{port}{target}"],
+                + ["-u", f"{scheme}://127.0.0.1:{port}{target}"],
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            print(f"{kind:13}", be_polite(port, attack), flush=True)
+            print(f"{kind:13}", be_polite(port, scheme, attack), flush=True)
         # The last of them may linger or be idle for so long.
         time.sleep(12)
         print(f"{'after':13}", held(server.pid))

@@ -1,6 +1,7 @@
 """Stops a server under load, many times, and counts whom that cuts off.
 
     python3 tests/course/measure/stop_load.py target/release/ch13-stop 50
+    python3 tests/course/measure/stop_load.py target/release/ch17-tls 50 https
 
 Sixty-four clients keep the server busy when SIGTERM comes: with sixteen requests at a
 time, with one after the other, with a connection for each, and with a download.
@@ -11,13 +12,14 @@ import os
 import random
 import signal
 import socket
+import ssl
 import statistics
 import sys
 import tempfile
 import threading
 import time
 
-from server import start
+from server import connect, start
 
 PATIENCE = 20
 GET = b"GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n"
@@ -52,23 +54,26 @@ def read_answer(connection, received):
         return "whole", body[length:], closes
     except socket.timeout:
         return "hung", b"", True
-    except ConnectionError:
+    except (ConnectionError, ssl.SSLError):
         return ("cut off" if received else "reset without a byte"), b"", True
 
 
-def be_client(kind, port, outcomes, is_over):
+def be_client(kind, port, scheme, outcomes, is_over):
     request, count = REQUESTS[kind]
     while not is_over.is_set():
         try:
-            connection = socket.create_connection(("127.0.0.1", port), PATIENCE)
+            connection = connect(port, scheme, PATIENCE)
+        except ConnectionRefusedError:
+            return
         except OSError:
+            outcomes[kind, "never connected"] += 1
             return
         with connection:
             received, closes = b"", False
             while not closes and not is_over.is_set():
                 try:
                     connection.sendall(request)
-                except ConnectionError:
+                except (ConnectionError, ssl.SSLError):
                     break
                 for _ in range(count):
                     outcome, received, closes = read_answer(connection, received)
@@ -77,14 +82,14 @@ def be_client(kind, port, outcomes, is_over):
                         break
 
 
-def stop_once(program, folder, outcomes):
+def stop_once(program, scheme, folder, outcomes):
     """Gives the exit code, and after how many milliseconds the port was free and the
     process gone."""
     server, port = start([program], "requests=1000000", folder)
     threading.Thread(target=server.stdout.read, daemon=True).start()
     is_over = threading.Event()
     clients = [
-        threading.Thread(target=be_client, args=(kind, port, outcomes, is_over))
+        threading.Thread(target=be_client, args=(kind, port, scheme, outcomes, is_over))
         for kind in CLIENTS
     ]
     for client in clients:
@@ -96,8 +101,8 @@ def stop_once(program, folder, outcomes):
         with socket.socket() as other:
             other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
+                # It does not listen: a client would take it for the server.
                 other.bind(("127.0.0.1", port))
-                other.listen()
                 break
             except OSError:
                 time.sleep(0.001)
@@ -112,12 +117,13 @@ def stop_once(program, folder, outcomes):
 
 def main():
     program, rounds = os.path.abspath(sys.argv[1]), int(sys.argv[2])
+    scheme = "".join(sys.argv[3:]) or "http"
     outcomes = collections.Counter()
     with tempfile.TemporaryDirectory() as folder:
         os.mkdir(f"{folder}/pages")
         with open(f"{folder}/pages/big.bin", "wb") as file:
             file.truncate(100 << 20)
-        stops = [stop_once(program, folder, outcomes) for _ in range(rounds)]
+        stops = [stop_once(program, scheme, folder, outcomes) for _ in range(rounds)]
     codes, free, gone = zip(*stops)
     print("exit codes:", dict(collections.Counter(codes)))
     print(f"port free after {statistics.median(free):.1f} ms, at most {max(free):.1f} ms")
