@@ -1,13 +1,32 @@
-//! The `curl` line that does by hand what a check does.
+//! The `curl` lines that do by hand what a check does.
 
 use std::net::SocketAddr;
 
-use harness::transcript::Step;
+use harness::transcript::{Again, Step};
 use harness::wire;
 
-/// A shell command that sends what one connection of a transcript sends, to a server
-/// that may speak TLS.
-pub fn command(steps: &[Step], address: SocketAddr, is_sealed: bool) -> String {
+/// Shell commands that send what a transcript sends, one for each of its connections, to
+/// a server that may speak TLS.
+pub fn commands(steps: &[Step], address: SocketAddr, is_sealed: bool) -> Vec<String> {
+    let mut commands = Vec::new();
+    for connection in steps.split(|step| *step == Step::Another) {
+        for step in connection {
+            match step {
+                Step::Again(Again::Stopped) => commands.push(STOP.to_owned()),
+                Step::Again(Again::Killed) => commands.push(KILL.to_owned()),
+                _ => {}
+            }
+        }
+        commands.push(command(connection, address, is_sealed));
+    }
+    commands
+}
+
+const STOP: &str = "# Stop the server with Ctrl-C, and start it again.";
+const KILL: &str = "# End the server with kill -9, and start it again.";
+
+/// A shell command that sends what one connection of a transcript sends.
+fn command(steps: &[Step], address: SocketAddr, is_sealed: bool) -> String {
     let is_sealed = is_sealed && !steps.contains(&Step::Plain);
     let mut sent = Vec::new();
     let mut before = String::new();
@@ -103,6 +122,10 @@ impl Request {
             }
         }
         if !self.body.is_empty() {
+            // With a body, curl would name the type of a form.
+            if values(&self.fields, "Content-Type").next().is_none() {
+                words.extend(["-H".to_owned(), "Content-Type:".to_owned()]);
+            }
             words.extend(["--data-binary".to_owned(), quoted(&self.body)]);
         }
         let scheme = match is_sealed {
@@ -180,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands() {
+    fn what_one_connection_sends() {
         let long = format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(9000));
         for (sent, command) in [
             (
@@ -197,7 +220,11 @@ mod tests {
             ),
             (
                 "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\na=b",
-                "curl -i --data-binary a=b http://127.0.0.1:80/",
+                "curl -i -H Content-Type: --data-binary a=b http://127.0.0.1:80/",
+            ),
+            (
+                "POST / HTTP/1.1\r\nContent-Type: a/b\r\nContent-Length: 3\r\n\r\na=b",
+                "curl -i -H 'Content-Type: a/b' --data-binary a=b http://127.0.0.1:80/",
             ),
             (
                 "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\na=b",
@@ -221,6 +248,32 @@ mod tests {
         assert_eq!(
             super::command(&steps, SocketAddr::from(([127, 0, 0, 1], 80)), false),
             r"printf 'GET /\r\n' | nc -N 127.0.0.1 80"
+        );
+    }
+
+    #[test]
+    fn a_command_for_each_connection() {
+        let get = |path: &str| Step::Send(format!("GET {path} HTTP/1.1\r\n\r\n").into());
+        let steps = [
+            Step::Anew,
+            get("/a"),
+            Step::Another,
+            Step::Again(Again::Killed),
+            get("/b"),
+            Step::Another,
+            Step::Again(Again::Stopped),
+            get("/c"),
+        ];
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        assert_eq!(
+            commands(&steps, address, false),
+            [
+                "curl -i http://127.0.0.1:80/a",
+                KILL,
+                "curl -i http://127.0.0.1:80/b",
+                STOP,
+                "curl -i http://127.0.0.1:80/c",
+            ]
         );
     }
 }

@@ -124,7 +124,7 @@ impl<'a> Report<'a> {
         }
         if left_out.skipped > 0 {
             say!(
-                "The server does not answer: {} checks were skipped, which --all plays.",
+                "There was no answer in time more than once: {} checks were skipped, which --all plays.",
                 left_out.skipped
             );
         }
@@ -236,15 +236,29 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
     let (start, address) = target.by_hand();
     say!("  the same by hand, while the server runs");
     if let Some(start) = start {
+        let starts_again = |step: &Step| matches!(step, Step::Again(_));
         match transcript.limits() {
             Some(limits) => say!("    LIMITS='{limits}' {start}"),
+            None if transcript.steps.iter().any(starts_again) => {
+                say!("    GUESTBOOK=/tmp/guestbook {start}");
+            }
             None => say!("    {start}"),
         }
     }
-    say!(
-        "    {}",
-        by_hand::command(steps, address, target.is_sealed())
-    );
+    // What a server remembers comes of the connections before.
+    let steps = match transcript.begins_anew() && transcript.prints().is_none() {
+        true => up_to(failure.connection, &transcript.steps),
+        false => steps,
+    };
+    for command in by_hand::commands(steps, address, target.is_sealed()) {
+        say!("    {command}");
+    }
+}
+
+/// The steps of a transcript to the end of the connection of that number.
+fn up_to(connection: usize, steps: &[Step]) -> &[Step] {
+    let mut ends = (0..steps.len()).filter(|&at| steps[at] == Step::Another);
+    &steps[..ends.nth(connection).unwrap_or(steps.len())]
 }
 
 /// Prints bytes with their line ends, and of many lines those around a position.
