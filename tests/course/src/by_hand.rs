@@ -17,10 +17,27 @@ pub fn commands(steps: &[Step], address: SocketAddr, is_sealed: bool) -> Vec<Str
                 _ => {}
             }
         }
+        let sent = harness::play::bytes_sent(connection);
+        let sent = String::from_utf8_lossy(&sent);
+        for name in REMEMBERED.iter().filter(|name| sent.contains(**name)) {
+            commands.push(format!(
+                "# {name} stands for what that field said in the answer before."
+            ));
+        }
         commands.push(command(connection, address, is_sealed));
     }
     commands
 }
+
+/// Whether something that is sent is known only from an answer before.
+pub fn refers_back(steps: &[Step]) -> bool {
+    let sent = harness::play::bytes_sent(steps);
+    let sent = String::from_utf8_lossy(&sent);
+    REMEMBERED.iter().any(|name| sent.contains(name))
+}
+
+/// What stands for the last value of a field.
+const REMEMBERED: [&str; 2] = ["[ETag]", "[Last-Modified]"];
 
 const STOP: &str = "# Stop the server with Ctrl-C, and start it again.";
 const KILL: &str = "# End the server with kill -9, and start it again.";
@@ -273,6 +290,22 @@ mod tests {
                 "curl -i http://127.0.0.1:80/b",
                 STOP,
                 "curl -i http://127.0.0.1:80/c",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_stands_for_an_earlier_value_is_explained() {
+        let with = |field: &str| Step::Send(format!("GET / HTTP/1.1\r\n{field}\r\n").into());
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        let steps = [with(""), Step::Another, with("If-None-Match: [ETag]\r\n")];
+        assert!(refers_back(&steps) && !refers_back(&steps[..2]));
+        assert_eq!(
+            commands(&steps, address, false),
+            [
+                "curl -i http://127.0.0.1:80/",
+                "# [ETag] stands for what that field said in the answer before.",
+                "curl -i -H 'If-None-Match: [ETag]' http://127.0.0.1:80/",
             ]
         );
     }

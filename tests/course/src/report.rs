@@ -245,8 +245,9 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
             None => say!("    {start}"),
         }
     }
-    // What a server remembers comes of the connections before.
-    let steps = match transcript.begins_anew() && transcript.prints().is_none() {
+    // What a server remembers, or a client, comes of the connections before.
+    let remembers = transcript.begins_anew() || by_hand::refers_back(steps);
+    let steps = match remembers && transcript.prints().is_none() {
         true => up_to(failure.connection, &transcript.steps),
         false => steps,
     };
