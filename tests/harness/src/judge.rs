@@ -354,6 +354,15 @@ fn still_open() -> Failure {
     .stuck()
 }
 
+fn told_to_go_on() -> Failure {
+    Failure::new(
+        "the client was told to go on, where a refusal was expected",
+        "What is refused whatever its body is need not wait for it: look at the head, and \
+         refuse instead of saying `100 Continue` (RFC 9110 section 10.1.1).",
+    )
+    .stuck()
+}
+
 fn no_answer(end: End) -> Failure {
     match end {
         End::TimedOut => Failure::new(
@@ -520,7 +529,11 @@ fn compare_answer(
         return Ok(());
     };
     let Some(response) = &answer.last else {
-        return Err(no_answer(end));
+        let is_told_to_go_on = wanted_codes.is_empty() && came_codes == [100];
+        return Err(match is_told_to_go_on && wanted.status >= 400 {
+            true => told_to_go_on(),
+            false => no_answer(end),
+        });
     };
     compare_response(wanted, response, conversation, notes)?;
     if let Framing::Length(length) = response.framing
@@ -1373,6 +1386,12 @@ mod tests {
         let only_told = "HTTP/1.1 100 Continue\r\n\r\n";
         let (problem, _) = judged_as("POST", &wanted, only_told, End::TimedOut).unwrap_err();
         assert!(problem.starts_with("timed out"), "{problem}");
+        let refusal = WANTED.replace("200 OK", "415 Unsupported Media Type");
+        let (problem, _) = judged_as("POST", &refusal, only_told, End::TimedOut).unwrap_err();
+        assert_eq!(
+            problem,
+            "the client was told to go on, where a refusal was expected"
+        );
     }
 
     #[test]
