@@ -198,4 +198,6 @@ pub mod signals;
 #[cfg(feature = "ch17")]
 pub mod tls;
 #[cfg(feature = "ch17")]
+pub mod tls_line;
+#[cfg(feature = "ch17")]
 pub use {certificate::Pair, options::Options, signals::stop_or_reload, tls::Tls};
