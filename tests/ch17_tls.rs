@@ -9,9 +9,13 @@ use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 #[cfg(unix)]
-use harness::clients::ask as ask_and_stay;
+use harness::Signal::SIGTERM;
+#[cfg(unix)]
+use harness::clients::{NO_HURRY, ask as ask_and_stay};
 #[cfg(unix)]
 use harness::stop;
+#[cfg(unix)]
+use harness::tls::rustls::Stream;
 use harness::tls::rustls::pki_types::pem::PemObject;
 use harness::tls::rustls::pki_types::{CertificateDer, ServerName};
 use harness::tls::rustls::version::{TLS12, TLS13};
@@ -60,14 +64,18 @@ fn the_page_is_served(server: &Server) {
     assert!(received.ends_with("<h1>Hello, User!</h1>"), "{received}");
 }
 
-/// What a client sends first.
-fn client_hello() -> Vec<u8> {
+/// A client that begins with a handshake, and what it sends first.
+fn beginning_client() -> (ClientConnection, Vec<u8>) {
     let name = ServerName::try_from("localhost").expect("a name");
     let config = Arc::new(config(rustls::ALL_VERSIONS));
     let mut client = ClientConnection::new(config, name).expect("a client");
     let mut hello = Vec::new();
     client.write_tls(&mut hello).expect("a vector takes all");
-    hello
+    (client, hello)
+}
+
+fn client_hello() -> Vec<u8> {
+    beginning_client().1
 }
 
 /// All that comes until the server ends the connection, in whatever way.
@@ -444,6 +452,53 @@ fn a_stop_cuts_nobody_off() {
     stop::a_server_that_nobody_uses(CHAPTER);
     stop::what_has_begun_is_answered_and_is_the_last(CHAPTER, SOME, ask_and_stay);
     stop::long_answers_come_whole(CHAPTER, 2, |_| {});
+}
+
+/// A client that is far away takes longer for it than an idle one is looked at.
+#[test]
+#[cfg(unix)]
+fn a_handshake_under_way_at_the_stop_goes_on() {
+    let server = with_limits(NO_HURRY);
+    let length = client_hello().len();
+    let mut begun: Vec<_> = [1, length / 2, length]
+        .into_iter()
+        .map(|cut| {
+            let (tls, mut hello) = beginning_client();
+            let mut tcp = server.connect();
+            tcp.write_all(&hello[..cut]).expect("cannot begin");
+            hello.drain(..cut);
+            (tls, hello, tcp)
+        })
+        .collect();
+    stop::ask_to_stop(&server, SOME);
+    for (tls, hello, tcp) in &mut begun {
+        tcp.write_all(hello).expect("cannot go on");
+        let mut client = Stream::new(tls, tcp);
+        client.write_all(GET.as_bytes()).expect("cannot ask");
+        let mut answer = String::new();
+        let whole = client.read_to_string(&mut answer);
+        whole.expect("close_notify behind the answer");
+        assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+        assert!(answer.ends_with("<h1>Hello, User!</h1>"), "{answer}");
+    }
+    let ended = SOME + begun.len();
+    drop(begun);
+    stop::has_stopped(server, ended, 0);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_handshake_under_way_does_not_hold_up_a_stop() {
+    let server = with_limits("idle=0.2 stop=600");
+    let mut silent = server.connect();
+    let hello = client_hello();
+    silent.write_all(&hello[..20]).expect("cannot begin");
+    server.signal(SIGTERM);
+    rest(&mut silent);
+    drop(silent);
+    let end = server.ended();
+    assert_eq!(end.code, Some(0), "{}", end.errors);
+    assert!(end.errors.contains(", 0 are cut off;"), "{}", end.errors);
 }
 
 #[test]

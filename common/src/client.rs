@@ -22,8 +22,7 @@ use crate::waiting::Wait;
 /// one. A client that always has something to do would else keep all others waiting.
 const TURN: usize = 4;
 
-/// How many of its requests are answered before the answers are sent. A few bytes may ask
-/// for much.
+/// How many requests are answered before the answers are sent. A few bytes may ask for much.
 const ANSWERS: usize = 16;
 
 /// What a client hears that speaks plain HTTP to a line that does not.
@@ -134,8 +133,7 @@ impl Client {
         Some(ends_at.map_or(until, |end| end.min(until)))
     }
 
-    /// Goes on with this client for a turn, and never waits. What it sends is read into
-    /// `piece`, a piece at a time.
+    /// Goes on with this client for a turn, and never waits. It reads into `piece`.
     pub fn go_on(
         &mut self,
         now: Instant,
@@ -185,8 +183,7 @@ impl Client {
                     if now < until && !is_let_go {
                         return Ok(Next::Sign);
                     }
-                    // Only who has really sent nothing is late, and not who had to wait
-                    // for its turn.
+                    // Only who has really sent nothing is late, not who waited for its turn.
                     self.connection.time_passes(now);
                 }
                 // Nothing has moved for HTTP, whatever the line is busy with.
@@ -225,6 +222,9 @@ impl Client {
         // Where its time is over, a sign of what it has sent may still be on its way.
         if !self.may_read && now < until {
             return Err(ErrorKind::WouldBlock.into());
+        }
+        if self.line.is_shaking_hands() {
+            self.under_way.put_off();
         }
         let length = self.line.read(piece)?;
         let is_all = length < piece.len() && self.line.short_is_all();

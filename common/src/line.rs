@@ -40,6 +40,11 @@ pub trait Line: Read + Write + Send {
         false
     }
 
+    /// Whether the two still agree on keys, before which the client can ask for nothing.
+    fn is_shaking_hands(&self) -> bool {
+        false
+    }
+
     /// Whether it is plain that the client speaks another language than this line does.
     fn is_misunderstood(&self) -> bool {
         false

@@ -238,6 +238,12 @@ impl UnderWay {
         is_over
     }
 
+    /// Lets that moment begin anew, as the client could not ask for anything before. Over
+    /// TLS the two agree on keys first.
+    pub fn put_off(&mut self) {
+        self.ends_at = None;
+    }
+
     /// Until when it is looked at, where it is idle and the server is to stop.
     pub fn ends_at(&self) -> Option<Instant> {
         self.ends_at

@@ -197,6 +197,10 @@ impl Line for TlsLine {
         self.tls.wants_write()
     }
 
+    fn is_shaking_hands(&self) -> bool {
+        self.language == Language::Tls && self.handshake.is_some()
+    }
+
     fn is_misunderstood(&self) -> bool {
         self.language == Language::Plain
     }
