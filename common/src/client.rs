@@ -15,7 +15,7 @@ use crate::line::Line;
 use crate::log::log_error;
 use crate::request::Request;
 use crate::response::Response;
-use crate::stop::UnderWay;
+use crate::under_way::UnderWay;
 use crate::waiting::Wait;
 
 /// How often a client may be read from, or written to, before it is the turn of the next

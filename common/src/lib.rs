@@ -155,7 +155,9 @@ pub mod bell;
 #[cfg(feature = "ch13")]
 pub mod stop;
 #[cfg(feature = "ch13")]
-pub use stop::{Stop, UnderWay};
+pub mod under_way;
+#[cfg(feature = "ch13")]
+pub use {stop::Stop, under_way::UnderWay};
 
 #[cfg(feature = "ch14")]
 pub mod caching;
