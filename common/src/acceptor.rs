@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::line::Line;
 use crate::log::log_error;
 use crate::request::Request;
-use crate::stop::Stop;
+use crate::stop::{AT_LAST, Stop};
 
 /// How long nobody is let in after that has failed. Where the process has no file
 /// descriptor left, it would fail again at once.
@@ -23,10 +23,6 @@ const REST: Duration = Duration::from_millis(50);
 
 /// How many are let in at once, before it is the turn of those who are in.
 const AT_ONCE: usize = 64;
-
-/// How many once the server is to stop. Who is not let in then is lost with the listener,
-/// and no more than that wait at ours.
-const AT_LAST: usize = 1024;
 
 /// A listening socket that does not wait, and those who decide about its clients.
 pub struct Acceptor<'a> {

@@ -1,7 +1,9 @@
 //! Stopping without cutting anybody off.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::exit;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,10 @@ use crate::under_way::UnderWay;
 /// How soon after a signal another one belongs to it. Who ends a session or closes a
 /// terminal sends SIGTERM and SIGHUP in one go, and asks once.
 const SAME_TIME: Duration = Duration::from_millis(250);
+
+/// How many are let in that have knocked before the server is to stop. Who is not is lost
+/// with the listener, and no more than that wait at ours.
+pub(crate) const AT_LAST: usize = 1024;
 
 /// How long the access log may take to write its last lines.
 const LOG_TIME: Duration = Duration::from_secs(1);
@@ -32,6 +38,8 @@ struct Shared {
     time: Duration,
     asked: OnceLock<Asked>,
     bell: OnceLock<Bell>,
+    /// How many were let in after it was asked.
+    let_in: AtomicUsize,
     under_way: Mutex<usize>,
     one_less: Condvar,
 }
@@ -63,6 +71,7 @@ impl Stop {
             time,
             asked: OnceLock::new(),
             bell: OnceLock::new(),
+            let_in: AtomicUsize::new(0),
             under_way: Mutex::new(0),
             one_less: Condvar::new(),
         }))
@@ -110,10 +119,9 @@ impl Stop {
         admission: &Admission,
     ) -> Option<(TcpStream, Place, UnderWay)> {
         loop {
-            let accepted = match self.0.asked.get() {
-                None => try_accept(listener, log_error),
-                Some(_) if self.time_left() > Duration::ZERO => Some(who_has_knocked(listener)?),
-                Some(_) => return None,
+            let accepted = match self.is_asked() {
+                false => try_accept(listener, log_error),
+                true => Some(self.who_has_knocked(listener)?),
             };
             let Some((stream, client)) = accepted else {
                 continue;
@@ -128,15 +136,28 @@ impl Stop {
         }
     }
 
+    /// Somebody who waits to be accepted, where there is one and not too many have been
+    /// let in so.
+    fn who_has_knocked(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+        listener.set_nonblocking(true).ok()?;
+        while self.0.let_in.fetch_add(1, Ordering::Relaxed) < AT_LAST {
+            match listener.accept() {
+                Ok((stream, client)) => {
+                    // Some systems hand that on from the listener.
+                    stream.set_nonblocking(false).ok()?;
+                    return Some((stream, client));
+                }
+                // One that hung up while it waited says nothing of the others.
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+                Err(_) => break,
+            }
+        }
+        None
+    }
+
     /// How long those may take then that are under way.
     pub fn time(&self) -> Duration {
         self.0.time
-    }
-
-    /// How much of that time is left, counted from when the server was asked.
-    fn time_left(&self) -> Duration {
-        let passed = self.0.asked.get().map(|asked| asked.at.elapsed());
-        self.time().saturating_sub(passed.unwrap_or_default())
     }
 
     /// Counts a connection, from the moment on that it is accepted.
@@ -151,12 +172,12 @@ impl Stop {
         self.0.one_less.notify_all();
     }
 
-    /// Waits for those who are under way, for what is left of [`Stop::time`], and says what
+    /// Waits for those who are under way, for [`Stop::time`] at the most, and says what
     /// was done, as [`Stop::report`] does.
     pub fn finish(&self, log: &AccessLog) {
         let is_busy = |under_way: &mut usize| *under_way > 0;
         let one_less = &self.0.one_less;
-        let waited = one_less.wait_timeout_while(self.under_way(), self.time_left(), is_busy);
+        let waited = one_less.wait_timeout_while(self.under_way(), self.time(), is_busy);
         let cut_off = *waited.unwrap_or_else(PoisonError::into_inner).0;
         self.report(cut_off, log);
     }
@@ -180,15 +201,6 @@ impl Stop {
         let under_way = self.0.under_way.lock();
         under_way.unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Somebody who waits to be accepted, where there is one.
-fn who_has_knocked(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
-    listener.set_nonblocking(true).ok()?;
-    let (stream, client) = listener.accept().ok()?;
-    // Some systems hand that on from the listener.
-    stream.set_nonblocking(false).ok()?;
-    Some((stream, client))
 }
 
 #[cfg(test)]
