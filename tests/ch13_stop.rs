@@ -340,6 +340,23 @@ mod stop {
     }
 }
 
+/// Over a connection that has had an answer already, so that the server knows of it.
+#[test]
+#[cfg(unix)]
+fn a_request_under_way() {
+    let exchange = Server::start(CHAPTER)
+        .begin_anew("core: a request under way at the stop has its answer, and it is the last")
+        .send("GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .receive()
+        .send("GET /hello HTTP/1.1\r\n")
+        .tell_to_stop()
+        .send("Host: localhost\r\n\r\n")
+        .another_after(harness::Again::Stopped)
+        .send("GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .finish();
+    insta::assert_snapshot!(exchange);
+}
+
 /// The chapter's solution, and the folder with its guestbook.
 fn solution() -> (tempfile::TempDir, Server) {
     let folder = tempfile::tempdir().expect("a folder");

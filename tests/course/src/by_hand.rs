@@ -24,6 +24,9 @@ pub fn commands(steps: &[Step], address: SocketAddr, is_sealed: bool) -> Vec<Str
                 "# {name} stands for what that field said in the answer before."
             ));
         }
+        if connection.contains(&Step::ToldToStop) {
+            commands.push(STOP_MEANWHILE.to_owned());
+        }
         commands.push(command(connection, address, is_sealed));
     }
     commands
@@ -40,6 +43,7 @@ pub fn refers_back(steps: &[Step]) -> bool {
 const REMEMBERED: [&str; 2] = ["[ETag]", "[Last-Modified]"];
 
 const STOP: &str = "# Stop the server with Ctrl-C, and start it again.";
+const STOP_MEANWHILE: &str = "# While this waits for five seconds, stop the server with Ctrl-C.";
 const KILL: &str = "# End the server with kill -9, and start it again.";
 
 /// A shell command that sends what one connection of a transcript sends.
@@ -59,6 +63,16 @@ fn command(steps: &[Step], address: SocketAddr, is_sealed: bool) -> String {
         }
     }
     let half_closes = steps.contains(&Step::HalfClose);
+    if let Some(stop) = steps.iter().position(|step| *step == Step::ToldToStop) {
+        let (before_it, after_it) = steps.split_at(stop);
+        let sent = [before_it, after_it].map(harness::play::bytes_sent);
+        let parts = [
+            &printed(&sent[0])[..],
+            &["sleep 5".to_owned()],
+            &printed(&sent[1]),
+        ];
+        return before + &piped(&parts.concat(), &client(address, half_closes, is_sealed));
+    }
     let command = match Request::parse(&sent) {
         Some(request) if !half_closes => request.curl(address, is_sealed),
         _ => raw(&sent, address, half_closes, is_sealed),
@@ -177,16 +191,25 @@ fn quoted(word: &str) -> String {
 /// what it is given; and where the client says that it is done, over nc, which
 /// passes that on. Where TLS is spoken, openssl does it.
 fn raw(sent: &[u8], address: SocketAddr, half_closes: bool, is_sealed: bool) -> String {
-    let client = if is_sealed {
+    let client = client(address, half_closes, is_sealed);
+    match sent {
+        [] => format!("{client} </dev/null"),
+        _ => piped(&printed(sent), &client),
+    }
+}
+
+fn client(address: SocketAddr, half_closes: bool, is_sealed: bool) -> String {
+    if is_sealed {
         format!("openssl s_client -quiet -connect {address}")
     } else if half_closes {
         format!("nc -N {} {}", address.ip(), address.port())
     } else {
         format!("curl -sN telnet://{address}")
-    };
-    if sent.is_empty() {
-        return format!("{client} </dev/null");
     }
+}
+
+/// Shell commands that print these bytes.
+fn printed(sent: &[u8]) -> Vec<String> {
     let mut parts = Vec::new();
     let mut plain = String::new();
     for line in wire::show(sent) {
@@ -209,7 +232,11 @@ fn raw(sent: &[u8], address: SocketAddr, half_closes: bool, is_sealed: bool) -> 
     if !plain.is_empty() {
         parts.push(format!("printf '{plain}'"));
     }
-    match &parts[..] {
+    parts
+}
+
+fn piped(parts: &[String], client: &str) -> String {
+    match parts {
         [single] => format!("{single} | {client}"),
         _ => format!("{{ {}; }} | {client}", parts.join("; ")),
     }
@@ -292,6 +319,18 @@ mod tests {
                 "curl -i http://127.0.0.1:80/c",
             ]
         );
+    }
+
+    #[test]
+    fn a_server_is_stopped_while_a_request_is_under_way() {
+        let steps = [
+            Step::Send(b"GET / HTTP/1.1\r\n".to_vec()),
+            Step::ToldToStop,
+            Step::Send(b"\r\n".to_vec()),
+        ];
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        let by_hand = r"{ printf 'GET / HTTP/1.1\r\n'; sleep 5; printf '\r\n'; } | curl -sN telnet://127.0.0.1:80";
+        assert_eq!(commands(&steps, address, false), [STOP_MEANWHILE, by_hand]);
     }
 
     #[test]

@@ -200,12 +200,14 @@ pub fn play_all<'a>(
 fn run<'a>(check: &'a Check, target: &mut Target, options: &Options) -> Outcome<'a> {
     let played = play(&check.transcript, target);
     let mut verdict = judge(&check.transcript, &played);
+    let stops = check.transcript.stops_the_server();
     if !played.timed_out()
+        && !stops
         && let Some(death) = target.death(ended_oddly(&played))
     {
         verdict.failure = Some(Failure::died(&death));
     }
-    if target.is_command() && verdict.is_stuck() {
+    if target.is_command() && (verdict.is_stuck() || stops) {
         target.stop();
     }
     if options.strict && verdict.failure.is_none() && !verdict.notes.is_empty() {

@@ -1,6 +1,7 @@
 //! What was started here, and is stopped again whatever ends the course.
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::mem;
 use std::process::{Child, Command, ExitStatus, Stdio, exit};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -124,6 +125,7 @@ pub struct Process {
     child: Box<dyn ChildWrapper>,
     pub output: Collected,
     pub errors: Collected,
+    is_told_to_stop: bool,
 }
 
 impl Process {
@@ -151,6 +153,7 @@ impl Process {
             child,
             output,
             errors,
+            is_told_to_stop: false,
         })
     }
 
@@ -163,16 +166,28 @@ impl Process {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Asks it to stop, or, where there are no signals, ends it, and waits until it has
-    /// ended.
+    /// Asks it to stop, or, where there are no signals, ends it. To ask twice could end
+    /// what one asks at once.
     ///
     /// # Errors
-    /// It cannot be asked, or has not ended in time.
-    pub fn ask_to_stop(&mut self, time: Duration) -> io::Result<()> {
+    /// It cannot be asked.
+    pub fn tell_to_stop(&mut self) -> io::Result<()> {
+        if mem::replace(&mut self.is_told_to_stop, true) {
+            return Ok(());
+        }
         #[cfg(unix)]
         self.child.signal(Signal::SIGTERM as i32)?;
         #[cfg(not(unix))]
         self.child.start_kill()?;
+        Ok(())
+    }
+
+    /// Does the same, and waits until it has ended.
+    ///
+    /// # Errors
+    /// It cannot be asked, or has not ended in time.
+    pub fn ask_to_stop(&mut self, time: Duration) -> io::Result<()> {
+        self.tell_to_stop()?;
         let deadline = Instant::now() + time;
         while !self.has_ended() {
             if Instant::now() > deadline {

@@ -207,6 +207,7 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
                 lines('>', bytes, None);
             }
             Step::HalfClose => say!("    (and the end of what the client sends)"),
+            Step::ToldToStop => say!("    (and the server was told to stop)"),
             Step::Again(Again::Stopped) => say!("    (after the server was stopped and started)"),
             Step::Again(Again::Killed) => say!("    (after the server was killed and started)"),
             Step::Waits => say!("    (and nothing for a moment)"),

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::judge::Death;
-use harness::play::{Connection, Host, PATIENCE};
+use harness::play::{Connection, Host, PATIENCE, wait_until_closed};
 use harness::tls::sealed;
 use harness::{Again, without_own_package};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -524,6 +524,14 @@ impl Host for Target {
 
     fn connect_plainly(&mut self) -> io::Result<Box<dyn Connection>> {
         Ok(Box::new(self.connect_ready()?))
+    }
+
+    fn tell_to_stop(&mut self) -> io::Result<()> {
+        let mut process = self.place.process();
+        let process = process.as_mut().ok_or(ErrorKind::NotConnected)?;
+        process.tell_to_stop()?;
+        wait_until_closed(self.address);
+        Ok(())
     }
 
     fn start_again(&mut self, how: Again) -> io::Result<()> {

@@ -320,6 +320,21 @@ fn what_only_looks_right_is_refused() {
 }
 
 /// A connection that stays open and a body in chunks are as right as ours.
+/// Chapter 12 does all that chapter 13 does, but stop.
+#[test]
+#[cfg(unix)]
+fn ends_at_the_signal() {
+    let server = program("ch12-limits");
+    let only = ["check", "13", "--only", "a_request_under_way", "--"];
+    let said = Course::new().run(&[&only[..], &[&server, "127.0.0.1:0"]].concat());
+    assert!(said.starts_with("exit code 1\n"), "{said}");
+    assert!(said.contains("(and the server was told to stop)"), "{said}");
+    assert!(
+        said.contains("On SIGTERM, let nobody in any more"),
+        "{said}"
+    );
+}
+
 #[test]
 fn what_is_done_in_another_way_passes() {
     for mode in ["right-persistent", "right-persistent-and-chunked"] {

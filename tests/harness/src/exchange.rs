@@ -134,6 +134,12 @@ impl<'a> Exchange<'a> {
         self.note(Step::HalfClose)
     }
 
+    /// Tells the server to stop, and waits until it has noticed.
+    pub fn tell_to_stop(self) -> Self {
+        self.server.tell_to_stop();
+        self.note(Step::ToldToStop)
+    }
+
     /// Reads to the end of this connection and opens another.
     pub fn another(mut self) -> Self {
         self.read_to_end();

@@ -133,6 +133,9 @@ fn find_failure(
             .any(|step| matches!(step, Step::Send(_) | Step::SendOneByOne(_)));
         if let Err(mut failure) = compare_connection(conversation, asks, notes) {
             failure.connection = number;
+            if conversation.saw_a_stop {
+                failure.advice = AT_A_STOP.to_owned();
+            }
             return Some(failure);
         }
     }
@@ -160,6 +163,11 @@ fn find_failure(
         .position(|note| note.difference() == transcript.group)?;
     Some(Failure::noted(notes.remove(forbidden)))
 }
+
+/// What to try where an exchange fails in which the server is told to stop.
+const AT_A_STOP: &str = "On SIGTERM, let nobody in any more, and finish what has begun: its \
+                         answer says Connection: close (RFC 9112 section 9.6), and when the last \
+                         of them is gone, end the process.";
 
 impl Failure {
     fn new(problem: impl Into<String>, advice: impl Into<String>) -> Self {
@@ -834,6 +842,7 @@ mod tests {
             methods: vec!["GET".to_owned()],
             asks_to_close: false,
             is_plain: false,
+            saw_a_stop: false,
             expected: wanted.into(),
             received: received.into(),
             end,

@@ -27,6 +27,9 @@ const MOST: usize = 16 * 1024 * 1024;
 /// whether something comes that should not.
 pub const REST: Duration = Duration::from_millis(50);
 
+/// How long a server may take to hear that it is to stop.
+const HEARD: Duration = Duration::from_secs(1);
+
 /// A server to play against.
 pub trait Host {
     /// Opens a connection.
@@ -35,7 +38,13 @@ pub trait Host {
     /// Opens one with nothing between TCP and what is sent.
     fn connect_plainly(&mut self) -> io::Result<Box<dyn Connection>>;
 
-    /// Ends the server and starts it again.
+    /// Tells the server to stop, and waits until it has noticed.
+    ///
+    /// # Errors
+    /// It cannot be told.
+    fn tell_to_stop(&mut self) -> io::Result<()>;
+
+    /// Ends the server, where it is not about to end already, and starts it again.
     ///
     /// # Errors
     /// It does not stop, or not start.
@@ -47,6 +56,15 @@ pub trait Host {
     /// What the server has printed since it had printed so many bytes. The line
     /// that names the port does not count.
     fn printed_since(&self, length: usize) -> Vec<u8>;
+}
+
+/// Waits until nobody is let in any more at an address. A server that does not close its
+/// door when it is told to stop has had the time then to hear of it.
+pub fn wait_until_closed(address: SocketAddr) {
+    let deadline = Instant::now() + HEARD;
+    while Instant::now() < deadline && TcpStream::connect(address).is_ok() {
+        thread::sleep(REST / 10);
+    }
 }
 
 /// A connection to a server, whatever carries it.
@@ -108,6 +126,8 @@ pub struct Conversation {
     pub asks_to_close: bool,
     /// Whether it went over TCP alone, to a server that speaks TLS.
     pub is_plain: bool,
+    /// Whether the server was told to stop meanwhile.
+    pub saw_a_stop: bool,
     /// What was expected to come, with what only now is known put in.
     pub expected: Vec<u8>,
     pub received: Vec<u8>,
@@ -178,6 +198,7 @@ fn converse(steps: &[Step], host: &mut dyn Host, placeholders: &mut Placeholders
         methods,
         asks_to_close: response::asks_to_close(&bytes_sent(steps)),
         is_plain: steps.contains(&Step::Plain),
+        saw_a_stop: steps.contains(&Step::ToldToStop),
         expected: bytes_received(steps),
         received: Vec::new(),
         end: End::Closed,
@@ -264,6 +285,11 @@ fn try_connection(
                 let _ = stream.half_close();
             }
             Step::Waits => thread::sleep(REST),
+            Step::ToldToStop => {
+                if host.tell_to_stop().is_err() {
+                    return Ok(End::NotAgain(Again::Stopped));
+                }
+            }
             Step::Receive(_) => {
                 let expected = bytes_received(&steps[..=position]);
                 let expected = placeholders.fill_in_address(&expected);
@@ -517,6 +543,14 @@ mod tests {
 
         fn connect_plainly(&mut self) -> io::Result<Box<dyn Connection>> {
             self.open("connects plainly")
+        }
+
+        fn tell_to_stop(&mut self) -> io::Result<()> {
+            self.log.borrow_mut().push("is told to stop".to_owned());
+            match self.cannot_start_again {
+                true => Err(ErrorKind::Other.into()),
+                false => Ok(()),
+            }
         }
 
         fn start_again(&mut self, how: Again) -> io::Result<()> {
@@ -803,6 +837,28 @@ mod tests {
                 "is gone"
             ]
         );
+    }
+
+    #[test]
+    fn a_stop_in_the_middle() {
+        let steps = [
+            Step::Send(b"GET".to_vec()),
+            Step::ToldToStop,
+            Step::Send(b" /".to_vec()),
+            Step::Closes,
+        ];
+        let mut host = Scripted::new(&[&[(5, Closes)]]);
+        assert_eq!(played(&steps, &mut host), [(End::Closed, String::new())]);
+        assert_eq!(
+            host.log(),
+            ["connects", "> GET", "is told to stop", ">  /", "is gone"]
+        );
+        let mut host = Scripted {
+            cannot_start_again: true,
+            ..Scripted::new(&[&[(5, Closes)]])
+        };
+        let ends = played(&steps, &mut host);
+        assert_eq!(ends, [(End::NotAgain(Again::Stopped), String::new())]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use nix::{
 };
 use wait_timeout::ChildExt;
 
-use crate::play::{Connection, Host};
+use crate::play::{Connection, Host, wait_until_closed};
 use crate::transcript::{Again, Step, Transcript, without_date_of_log};
 use crate::{Exchange, PATIENCE, wire};
 
@@ -375,14 +375,25 @@ impl Server {
         kill(Pid::from_raw(process), signal).expect("the server can get a signal");
     }
 
-    /// Ends the server, by force or, where there are signals, by asking it, and starts
-    /// it again, on another port.
+    /// Asks the server to stop, and waits until it has noticed. Where there are no
+    /// signals, it is ended by force.
+    pub fn tell_to_stop(&self) {
+        #[cfg(unix)]
+        self.signal(Signal::SIGTERM);
+        #[cfg(not(unix))]
+        self.running().stop();
+        let address = self.running().address;
+        wait_until_closed(address);
+    }
+
+    /// Ends the server, by force or, where there are signals, by asking it, where that was
+    /// not done already, and starts it again, on another port.
     pub fn start_again(&self, how: Again) {
         if how == Again::Stopped {
-            #[cfg(unix)]
-            self.signal(Signal::SIGTERM);
-            #[cfg(not(unix))]
-            self.running().stop();
+            let address = self.running().address;
+            if TcpStream::connect(address).is_ok() {
+                self.tell_to_stop();
+            }
             let ended = self.running().child.wait_timeout(PATIENCE);
             let status = ended.expect("a process can be waited for");
             assert!(status.is_some(), "the server does not stop");
@@ -475,6 +486,11 @@ impl Host for Server {
 
     fn connect_plainly(&mut self) -> io::Result<Box<dyn Connection>> {
         Ok(Box::new(Server::connect(self)))
+    }
+
+    fn tell_to_stop(&mut self) -> io::Result<()> {
+        Server::tell_to_stop(self);
+        Ok(())
     }
 
     fn start_again(&mut self, how: Again) -> io::Result<()> {

@@ -67,6 +67,8 @@ pub enum Step {
     StaysOpen,
     /// The server resets the connection.
     Resets,
+    /// The server is told to stop, as a service manager tells it, and has noticed.
+    ToldToStop,
     /// The server is ended and started again, before the connection is opened.
     Again(Again),
     /// The client opens another connection.
@@ -85,6 +87,7 @@ const NEXT_WRITE: &str = "the next write";
 const CLOSES: &str = "the server closes";
 const STAYS_OPEN: &str = "the connection stays open";
 const RESETS: &str = "the server resets";
+const TOLD_TO_STOP: &str = "the server is told to stop";
 const STOPPED: &str = "the server is stopped and started again";
 const KILLED: &str = "the server is killed and started again";
 const ANOTHER: &str = "another connection";
@@ -106,6 +109,7 @@ impl Step {
             Self::Closes => CLOSES.to_owned(),
             Self::StaysOpen => STAYS_OPEN.to_owned(),
             Self::Resets => RESETS.to_owned(),
+            Self::ToldToStop => TOLD_TO_STOP.to_owned(),
             Self::Again(Again::Stopped) => STOPPED.to_owned(),
             Self::Again(Again::Killed) => KILLED.to_owned(),
             Self::Another => ANOTHER.to_owned(),
@@ -145,7 +149,12 @@ impl Transcript {
     /// what was sent before, or one that can be started again.
     pub fn begins_anew(&self) -> bool {
         let takes_one = |step: &Step| matches!(step, Step::Anew | Step::Again(_) | Step::Limits(_));
-        self.steps.iter().any(takes_one)
+        self.steps.iter().any(takes_one) || self.stops_the_server()
+    }
+
+    /// Whether the server is told to stop in the middle of it, for which it takes a signal.
+    pub fn stops_the_server(&self) -> bool {
+        self.steps.contains(&Step::ToldToStop)
     }
 
     /// What the environment variable `LIMITS` is to say when the server is started.
@@ -175,6 +184,7 @@ impl Transcript {
                     STAYS_OPEN => transcript.steps.push(Step::StaysOpen),
                     CLOSES => transcript.steps.push(Step::Closes),
                     RESETS => transcript.steps.push(Step::Resets),
+                    TOLD_TO_STOP => transcript.steps.push(Step::ToldToStop),
                     STOPPED => transcript.steps.push(Step::Again(Again::Stopped)),
                     KILLED => transcript.steps.push(Step::Again(Again::Killed)),
                     ANOTHER => transcript.steps.push(Step::Another),
@@ -413,6 +423,7 @@ mod tests {
                 Step::Receive([b'x'; 9000].to_vec()),
                 Step::Closes,
                 Step::Another,
+                Step::ToldToStop,
                 Step::Again(Again::Stopped),
                 Step::Again(Again::Killed),
                 Step::Gone(20),
