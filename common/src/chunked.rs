@@ -145,7 +145,8 @@ impl Chunked {
                 self.trailers += length;
                 Next::Trailers
             }
-            Next::Content(_) | Next::LineEnd | Next::Nothing => Next::Size,
+            // A chunk has its end. The other two never come as far as here.
+            Next::LineEnd | Next::Content(_) | Next::Nothing => Next::Size,
         };
         Ok(Some(length))
     }

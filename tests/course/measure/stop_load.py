@@ -65,8 +65,11 @@ def be_client(kind, port, scheme, outcomes, is_over):
             connection = connect(port, scheme, PATIENCE)
         except ConnectionRefusedError:
             return
+        except socket.timeout:
+            outcomes[kind, "hung"] += 1
+            return
         except OSError:
-            outcomes[kind, "never connected"] += 1
+            outcomes[kind, "reset without a byte"] += 1
             return
         with connection:
             received, closes = b"", False
