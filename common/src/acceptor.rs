@@ -15,7 +15,7 @@ use crate::limits::Limits;
 use crate::line::Line;
 use crate::log::log_error;
 use crate::request::Request;
-use crate::stop::{AT_LAST, Stop};
+use crate::stop::{AT_LAST, Stop, is_of_one};
 
 /// How long nobody is let in after that has failed. Where the process has no file
 /// descriptor left, it would fail again at once.
@@ -127,13 +127,6 @@ impl<'a> Acceptor<'a> {
         }
         Some(Instant::now())
     }
-}
-
-fn is_of_one(error: ErrorKind) -> bool {
-    matches!(
-        error,
-        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
-    )
 }
 
 #[cfg(test)]

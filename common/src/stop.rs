@@ -147,8 +147,7 @@ impl Stop {
                     stream.set_nonblocking(false).ok()?;
                     return Some((stream, client));
                 }
-                // One that hung up while it waited says nothing of the others.
-                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
+                Err(error) if is_of_one(error.kind()) => {}
                 Err(_) => break,
             }
         }
@@ -201,6 +200,15 @@ impl Stop {
         let under_way = self.0.under_way.lock();
         under_way.unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether an `accept` that failed says nothing of those who wait behind, as where one hung
+/// up while it waited.
+pub(crate) fn is_of_one(error: ErrorKind) -> bool {
+    matches!(
+        error,
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
+    )
 }
 
 #[cfg(test)]

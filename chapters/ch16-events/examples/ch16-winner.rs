@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::env;
 use std::io::{Read, Write};
+use std::time::Instant;
 
 use anyhow::Context;
 use mio::net::{TcpListener, TcpStream};
@@ -27,7 +28,7 @@ fn main() -> anyhow::Result<()> {
     // The answer is made once, with the time of the start, and copied as often as anybody
     // can ask at a time.
     let mut date = String::new();
-    common::date::add_now(&mut date, std::time::Instant::now());
+    common::date::add_now(&mut date, Instant::now());
     let answer = format!(
         "HTTP/1.1 200 OK\r\n\
          Date: {date}\r\n\
