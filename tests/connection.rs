@@ -323,7 +323,7 @@ fn respond(request: &Request) -> Response {
         "/long" => Response::html("200 OK", "long ".repeat(20_000)),
         "/unknown" => {
             let body = Body::of_unknown_length(&b"as long as it is"[..]);
-            common::in_chunks(request, Response::new("200 OK", "text/plain", body))
+            Response::new("200 OK", "text/plain", body)
         }
         "/refused" => Response::status_page("405 Method Not Allowed"),
         _ => Response::html("200 OK", format!("{request:?}")),
@@ -339,7 +339,7 @@ fn needs_body(request: &Request) -> bool {
 fn answers(pieces: &[&[u8]], mut take: impl FnMut(usize) -> usize) -> Vec<u8> {
     let now = Instant::now();
     let mut connection = Connection::new(Times::default(), now)
-        .with_framing(common::by_length_or_chunks)
+        .with_chunks()
         .with_early_answers(needs_body);
     let mut pieces = pieces.iter().filter(|piece| !piece.is_empty());
     let mut sent = Vec::new();

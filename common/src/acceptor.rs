@@ -8,7 +8,6 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use crate::admission::Admission;
-use crate::chunked::by_length_or_chunks;
 use crate::client::Client;
 use crate::connection::Connection;
 use crate::limits::Limits;
@@ -110,7 +109,7 @@ impl<'a> Acceptor<'a> {
                         continue;
                     };
                     let connection = Connection::new(place.limits.times, Instant::now())
-                        .with_framing(by_length_or_chunks)
+                        .with_chunks()
                         .with_early_answers(self.needs_body)
                         .with_scheme(line.scheme());
                     welcome(Client::new(line, connection, place, self.stop.begin()));

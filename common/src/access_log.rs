@@ -55,11 +55,9 @@ impl AccessLog {
         line.push(' ');
         line += &request.version;
         add_status(&mut line, response.status);
-        let is_chunked = response.body.length.is_none() && !response.ends_with_the_connection();
         response.watched_by(Entry {
             line,
             length: 0,
-            chunks: is_chunked.then(Chunks::default),
             lines: self.0.clone(),
         })
     }
@@ -124,17 +122,12 @@ struct Entry {
     line: String,
     /// How much content has been sent.
     length: u64,
-    chunks: Option<Chunks>,
     lines: Lines,
 }
 
 impl Watcher for Entry {
-    fn sent(&mut self, bytes: &[u8]) {
-        let length = match &mut self.chunks {
-            Some(chunks) => chunks.content_in(bytes),
-            None => bytes.len(),
-        };
-        self.length += length as u64;
+    fn sent(&mut self, length: u64) {
+        self.length += length;
     }
 }
 
@@ -150,43 +143,13 @@ impl Drop for Entry {
     }
 }
 
-/// Where in a body in chunks, as we send it, one is.
-#[derive(Default)]
-struct Chunks {
-    /// What has come of the next chunk's size.
-    size: usize,
-    /// How much content of this chunk is still to come.
-    left: usize,
-}
-
-impl Chunks {
-    /// How many of these bytes are content; the others are the lines between chunks.
-    fn content_in(&mut self, mut bytes: &[u8]) -> usize {
-        let mut length = 0;
-        while let [byte, rest @ ..] = bytes {
-            if self.left > 0 {
-                let content = self.left.min(bytes.len());
-                (self.left, length) = (self.left - content, length + content);
-                bytes = &bytes[content..];
-                continue;
-            }
-            match (*byte as char).to_digit(16) {
-                Some(digit) => self.size = self.size * 16 + digit as usize,
-                None if *byte == b'\n' => self.left = std::mem::take(&mut self.size),
-                None => {}
-            }
-            bytes = rest;
-        }
-        length
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chunked::in_chunks;
+    use crate::connection::Connection;
     use crate::outgoing::Outgoing;
     use crate::response::Body;
+    use crate::waiting::Times;
     use std::sync::{Arc, Mutex};
 
     const CLIENT: &str = "127.0.0.1";
@@ -225,17 +188,31 @@ mod tests {
         Request::from_head(format!("{line}\r\nHost: a\r\n\r\n").as_bytes()).unwrap()
     }
 
+    /// A connection whose one request has been answered, and that knows chunks.
+    fn answering(line: &str, response: Response, log: Option<&AccessLog>) -> (Connection, Instant) {
+        let now = Instant::now();
+        let mut connection = Connection::new(Times::default(), now).with_chunks();
+        connection.receive(format!("{line}\r\nHost: a\r\n\r\n").as_bytes(), now);
+        let request = connection.next_request().unwrap();
+        let response = match log {
+            Some(log) => log.watch(CLIENT, &request, response, now),
+            None => response,
+        };
+        connection.answer(&request, response);
+        (connection, now)
+    }
+
     /// The end of the line of a response of which so much is sent, in pieces of that size.
     fn line_of(line: &str, response: Response, most: usize, step: usize) -> String {
-        let request = request(line);
         let written = written(|log| {
-            let (mut outgoing, now) = (Outgoing::default(), Instant::now());
-            let response = log.watch(CLIENT, &request, in_chunks(&request, response), now);
-            outgoing.add_response(response, request.method == "HEAD", now);
+            let (mut connection, now) = answering(line, response, Some(log));
             let mut left = most;
-            while left > 0 && !outgoing.is_done() {
-                let length = outgoing.to_send().unwrap().len().min(step).min(left);
-                outgoing.sent(length);
+            while left > 0 {
+                let length = connection.to_send().unwrap().len().min(step).min(left);
+                if length == 0 {
+                    break;
+                }
+                connection.sent(length, now);
                 left -= length;
             }
         });
@@ -284,13 +261,14 @@ mod tests {
     #[test]
     fn lines_of_what_broke_off() {
         const LENGTH: usize = 40_000;
-        let get = request("GET / HTTP/1.1");
         for (make, around) in [
             (page as fn(usize) -> Response, 0),
             // It has three chunks, and each of the first two a size of four digits.
             (unknown, 16),
         ] {
-            let head = in_chunks(&get, make(LENGTH)).head().len();
+            let (mut connection, _) = answering("GET / HTTP/1.1", make(LENGTH), None);
+            let to_send = String::from_utf8_lossy(connection.to_send().unwrap());
+            let head = to_send.find("\r\n\r\n").unwrap() + 4;
             for (most, sent) in [
                 (head / 2, "-".to_owned()),
                 (head, "-".to_owned()),
@@ -314,9 +292,10 @@ mod tests {
             let (mut outgoing, now) = (Outgoing::default(), Instant::now());
             for number in 1..=9 {
                 let request = request(&format!("GET /{number} HTTP/1.1"));
-                outgoing.add_response(log.watch(CLIENT, &request, page(number), now), false, now);
+                let response = log.watch(CLIENT, &request, page(number), now);
+                outgoing.add_response(response, None, false, now);
                 // Somebody else's, of which the log knows nothing.
-                outgoing.add_response(page(3), false, now);
+                outgoing.add_response(page(3), None, false, now);
             }
             while !outgoing.is_done() {
                 let length = outgoing.to_send().unwrap().len().min(50);

@@ -1,15 +1,13 @@
 //! Bodies in chunks: each with its size before it, and an empty one at the end, so
 //! that nobody has to know the length of the whole before (RFC 9112 §7.1).
 
-use std::io::{self, Read};
-
 use crate::body::MAX_BODY;
+use crate::connection::Connection;
 use crate::error::RequestError;
 use crate::fields::parse_fields;
-use crate::framing::{Framing, Taken, by_length};
+use crate::framing::{Framing, Taken, TransferCoding, by_length};
 use crate::head::MAX_HEAD;
 use crate::request::Request;
-use crate::response::{Body, Response};
 
 /// How long a line between chunks may be, in bytes: a size, and extensions, which
 /// nobody has to understand and nobody needs.
@@ -197,54 +195,42 @@ fn size(line: &[u8], most: usize) -> Result<usize, RequestError> {
     }
 }
 
-/// Lets a response whose length nobody knows say where it ends: in chunks, where the
-/// client knows these. To a client of HTTP/1.0 the end of the connection says it.
-pub fn in_chunks(request: &Request, response: Response) -> Response {
-    if request.version == "HTTP/1.0" || response.body.length.is_some() {
-        return response;
-    }
-    let mut response = response.with("Transfer-Encoding", "chunked");
-    let source = Chunks {
-        source: response.body.source,
-        piece: vec![0; PIECE].into_boxed_slice(),
-        chunk: io::Cursor::default(),
-        is_over: false,
-    };
-    response.body = Body {
-        length: None,
-        source: Box::new(source),
-    };
-    response
-}
+/// The chunked transfer coding (§7.1): each piece of content has its length before it, in
+/// hexadecimal digits, and the one without content is the last.
+pub const CHUNKED: TransferCoding = TransferCoding {
+    name: "chunked",
+    around: |length| (format!("{length:x}\r\n"), "\r\n"),
+};
 
-/// How much is read for a chunk, in bytes.
-const PIECE: usize = 16 * 1024;
-
-/// Gives what another source gives, in chunks.
-struct Chunks {
-    source: Box<dyn Read + Send>,
-    piece: Box<[u8]>,
-    chunk: io::Cursor<Vec<u8>>,
-    is_over: bool,
-}
-
-impl Read for Chunks {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let is_sent = self.chunk.position() == self.chunk.get_ref().len() as u64;
-        if is_sent && !self.is_over {
-            let length = self.source.read(&mut self.piece)?;
-            self.is_over = length == 0;
-            let size = format!("{length:x}\r\n");
-            let chunk = [size.as_bytes(), &self.piece[..length], b"\r\n"].concat();
-            self.chunk = io::Cursor::new(chunk);
-        }
-        self.chunk.read(buffer)
+impl Connection {
+    /// The same, with chunks in both directions: in requests, and in responses whose
+    /// length the server does not know in advance.
+    ///
+    /// ```
+    /// use common::{Body, Connection, Response};
+    ///
+    /// let now = std::time::Instant::now();
+    /// let mut connection = Connection::new(common::Times::default(), now).with_chunks();
+    /// connection.receive(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", now);
+    /// let request = connection.next_request().unwrap();
+    /// let body = Body::of_unknown_length(&b"text"[..]);
+    /// connection.answer(&request, Response::new("200 OK", "text/plain", body));
+    /// let sent = String::from_utf8_lossy(connection.to_send()?);
+    /// assert!(sent.ends_with("Transfer-Encoding: chunked\r\n\r\n4\r\ntext\r\n0\r\n\r\n"));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn with_chunks(self) -> Self {
+        self.with_framing(by_length_or_chunks, Some(CHUNKED))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::response::{Body, Response};
+    use crate::waiting::{Times, Wait};
+    use std::io::{self, Read};
+    use std::time::Instant;
 
     /// The body, and how much of what was sent belongs to it.
     fn decode(sent: &[u8]) -> Result<Option<(Vec<u8>, usize)>, RequestError> {
@@ -414,34 +400,60 @@ mod tests {
         }
     }
 
-    fn unknown_length(source: impl Read + Send + 'static) -> Response {
-        let source = Box::new(source);
-        Response::new(
-            "200 OK",
-            "text/plain",
-            Body {
-                length: None,
-                source,
-            },
+    /// All that is sent to a client of that version, with the date left out, and whether
+    /// it came to its end.
+    fn sent(version: &str, response: Response) -> (Vec<u8>, bool) {
+        let now = Instant::now();
+        let mut connection = Connection::new(Times::default(), now).with_chunks();
+        connection.receive(
+            format!("GET / {version}\r\nHost: a\r\n\r\n").as_bytes(),
+            now,
+        );
+        let request = connection.next_request().unwrap();
+        connection.answer(&request, response);
+        let mut sent = Vec::new();
+        while matches!(connection.waits_for(), Wait::ToWrite(_)) {
+            let Ok(to_send) = connection.to_send() else {
+                return (sent, false);
+            };
+            let length = to_send.len();
+            sent.extend_from_slice(to_send);
+            connection.sent(length, now);
+        }
+        (sent, true)
+    }
+
+    fn split(sent: &[u8]) -> (String, &[u8]) {
+        let end = sent
+            .windows(4)
+            .position(|four| four == b"\r\n\r\n")
+            .unwrap()
+            + 4;
+        (
+            String::from_utf8(sent[..end].to_vec()).unwrap(),
+            &sent[end..],
         )
+    }
+
+    fn unknown_length(source: impl Read + Send + 'static) -> Response {
+        Response::new("200 OK", "text/plain", Body::of_unknown_length(source))
     }
 
     #[test]
     fn what_is_sent_in_chunks_comes_back_whole() {
-        for length in [0, 1, PIECE - 1, PIECE, PIECE + 1, 5 * PIECE] {
+        const PIECE: usize = 16 * 1024;
+        for length in [0, 1, PIECE - 1, PIECE, PIECE + 1, 20 * PIECE] {
             let source = io::repeat(b'x').take(length as u64);
-            let response = in_chunks(&request("HTTP/1.1", ""), unknown_length(source));
-            assert!(!response.ends_with_the_connection());
+            let (sent, is_whole) = sent("HTTP/1.1", unknown_length(source));
+            let (head, body) = split(&sent);
+            assert!(is_whole);
             assert!(
-                response
-                    .head()
-                    .contains("\r\nTransfer-Encoding: chunked\r\n")
+                head.contains("\r\nTransfer-Encoding: chunked\r\n"),
+                "{head}"
             );
-            let mut sent = Vec::new();
-            let mut source = response.body.source;
-            source.read_to_end(&mut sent).unwrap();
-            let expected = (vec![b'x'; length], sent.len());
-            assert_eq!(decode(&sent), Ok(Some(expected)), "{length}");
+            assert!(!head.contains("\r\nContent-Length: "), "{head}");
+            let expected = (vec![b'x'; length], body.len());
+            assert_eq!(decode(body), Ok(Some(expected)), "{length}");
         }
     }
 
@@ -455,19 +467,23 @@ mod tests {
             }
         }
         let source = b"1234".chain(Broken);
-        let response = in_chunks(&request("HTTP/1.1", ""), unknown_length(source));
-        let (mut sent, mut source) = (Vec::new(), response.body.source);
-        assert!(source.read_to_end(&mut sent).is_err());
-        assert_eq!(sent, b"4\r\n1234\r\n");
+        let (sent, is_whole) = sent("HTTP/1.1", unknown_length(source));
+        let (_, body) = split(&sent);
+        assert!(!is_whole);
+        assert_eq!(body, b"4\r\n1234\r\n");
     }
 
     #[test]
     fn who_gets_no_chunks() {
-        let response = in_chunks(&request("HTTP/1.0", ""), unknown_length(io::empty()));
-        assert!(response.ends_with_the_connection());
-        assert!(!response.head().contains("chunked"));
-        let known = Response::html("200 OK", "known");
-        let response = in_chunks(&request("HTTP/1.1", ""), known);
-        assert_eq!(response.body.length, Some(5));
+        let (old, _) = sent("HTTP/1.0", unknown_length(&b"as it is"[..]));
+        let (head, body) = split(&old);
+        assert!(head.contains("\r\nConnection: close\r\n"), "{head}");
+        assert!(!head.contains("chunked"), "{head}");
+        assert_eq!(body, b"as it is");
+        let (known, _) = sent("HTTP/1.1", Response::html("200 OK", "known"));
+        let (head, body) = split(&known);
+        assert!(head.contains("\r\nContent-Length: 5\r\n"), "{head}");
+        assert!(!head.contains("chunked"), "{head}");
+        assert_eq!(body, b"known");
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::body::expects_continue;
 use crate::error::RequestError;
-use crate::framing::{FramingOf, by_length};
+use crate::framing::{FramingOf, TransferCoding, by_length};
 use crate::incoming::{Came, Incoming, Refused};
 use crate::outgoing::Outgoing;
 use crate::persistence::wants_to_stay;
@@ -31,21 +31,48 @@ use crate::waiting::{Times, Wait};
 pub struct Connection {
     times: Times,
     framing_of: FramingOf,
+    /// For responses of unknown length, where the client knows it.
+    coding: Option<TransferCoding>,
     needs_body: fn(&Request) -> bool,
-    /// The time it was told last.
+    /// The time that the connection was told last.
     now: Instant,
-    /// When that began which it waits for.
+    /// When the current wait began: for a request, its head, its body, or the end.
     since: Instant,
     /// When the client last sent or took something.
     moved: Instant,
+    reading: Reading,
     incoming: Incoming,
-    has_ended: bool,
     outgoing: Outgoing,
+    keep_alive: KeepAlive,
     refusal: Option<RequestError>,
-    /// Whether no more requests are taken.
-    is_last: bool,
-    lingers: bool,
-    winds_up: bool,
+}
+
+/// Whether the client may still send something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    Open,
+    /// The client has closed its side.
+    Ended,
+}
+
+/// Whether more requests are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KeepAlive {
+    /// Yes, as many as come.
+    Open,
+    /// The request under way, where there is one, and no other.
+    FinishAfterCurrent,
+    /// No. What lies ready is sent, and then the connection ends.
+    Over(Ending),
+}
+
+/// How a connection ends, once everything has been sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// The server closes its side, and reads off what still comes (RFC 9112 §9.6).
+    Linger,
+    /// The server closes at once: the client has no answer to lose.
+    Close,
 }
 
 impl Connection {
@@ -54,23 +81,28 @@ impl Connection {
         Self {
             times,
             framing_of: by_length,
+            coding: None,
             needs_body: |_| true,
             now,
             since: now,
             moved: now,
+            reading: Reading::Open,
             incoming: Incoming::default(),
-            has_ended: false,
             outgoing: Outgoing::default(),
+            keep_alive: KeepAlive::Open,
             refusal: None,
-            is_last: false,
-            lingers: false,
-            winds_up: false,
         }
     }
 
-    /// The same, with another way to find the bodies.
-    pub fn with_framing(self, framing_of: FramingOf) -> Self {
-        Self { framing_of, ..self }
+    /// The same, with another way to find the bodies of requests, and with a transfer
+    /// coding for responses of unknown length. A client of HTTP/1.0 knows none
+    /// (RFC 9112 §6.1), and is shown the end of such a response by the connection's.
+    pub fn with_framing(self, framing_of: FramingOf, coding: Option<TransferCoding>) -> Self {
+        Self {
+            framing_of,
+            coding,
+            ..self
+        }
     }
 
     /// The same, where a request whose answer does not depend on its body is given
@@ -89,8 +121,10 @@ impl Connection {
     /// [`Connection::waits_for`] says, one request lies here and what came behind it.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
         (self.now, self.moved) = (now, now);
-        self.has_ended |= bytes.is_empty();
-        if !self.is_last {
+        if bytes.is_empty() {
+            self.reading = Reading::Ended;
+        }
+        if !self.is_over() {
             let was_idle = self.incoming.is_idle();
             self.incoming.add(bytes);
             if was_idle && !self.incoming.is_idle() {
@@ -106,7 +140,14 @@ impl Connection {
 
     /// Lets the request under way be the last; where there is none, the connection ends.
     pub fn wind_up(&mut self) {
-        self.winds_up = true;
+        if self.keep_alive == KeepAlive::Open {
+            self.keep_alive = KeepAlive::FinishAfterCurrent;
+        }
+    }
+
+    /// Whether no more requests are taken.
+    fn is_over(&self) -> bool {
+        matches!(self.keep_alive, KeepAlive::Over(_))
     }
 
     /// Whether the client has begun with a request that has not come whole.
@@ -116,7 +157,7 @@ impl Connection {
 
     /// The next request that has come whole. What is no request is refused here.
     pub fn next_request(&mut self) -> Option<Request> {
-        while !self.is_last && self.outgoing.has_room() {
+        while !self.is_over() && self.outgoing.has_room() {
             match self.incoming.advance(self.framing_of) {
                 Ok(Came::Nothing) => {
                     self.give_up();
@@ -146,7 +187,9 @@ impl Connection {
         let request = self.incoming.head()?;
         let waits = expects_continue(&request.line(), &request.fields);
         if !(self.needs_body)(request) {
-            self.winds_up |= waits;
+            if waits {
+                self.wind_up();
+            }
             return self.incoming.take_head();
         }
         if waits {
@@ -160,17 +203,22 @@ impl Connection {
     fn give_up(&mut self) {
         let is_late = matches!(self.waits_for(), Wait::ToRead(until) if self.now >= until);
         if self.incoming.is_idle() {
-            self.is_last = self.has_ended || is_late || self.winds_up;
-            if self.is_last {
+            let ending = match (self.keep_alive, self.reading) {
                 // Another request may be on its way to a server that closes by itself.
-                (self.lingers, self.since) = (self.winds_up, self.now);
-            }
+                (KeepAlive::FinishAfterCurrent, _) => Ending::Linger,
+                (_, Reading::Ended) => Ending::Close,
+                _ if is_late => Ending::Close,
+                _ => return,
+            };
+            (self.keep_alive, self.since) = (KeepAlive::Over(ending), self.now);
             return;
         }
-        let error = match (self.has_ended, is_late) {
-            (false, false) => return,
-            (true, _) => RequestError::new("400 Bad Request", "the request ends early"),
-            _ => RequestError::new("408 Request Timeout", "the request did not come in time"),
+        let error = match self.reading {
+            Reading::Ended => RequestError::new("400 Bad Request", "the request ends early"),
+            Reading::Open if is_late => {
+                RequestError::new("408 Request Timeout", "the request did not come in time")
+            }
+            Reading::Open => return,
         };
         self.refuse(self.incoming.refused(error));
     }
@@ -178,10 +226,10 @@ impl Connection {
     /// Answers what is no request, where that was not answered before. Nobody can tell
     /// any more where the next one begins, so it is the last.
     fn refuse(&mut self, refused: Refused) {
-        (self.is_last, self.lingers) = (true, true);
+        self.keep_alive = KeepAlive::Over(Ending::Linger);
         (self.since, self.moved) = (self.now, self.now);
         if !self.incoming.head_was_taken() {
-            self.send(refused.response(), refused.is_head == Some(true));
+            self.send(refused.response(), None, refused.is_head == Some(true));
             self.refusal = Some(refused.error);
         }
     }
@@ -199,20 +247,27 @@ impl Connection {
     /// Answers a request. The connection ends with the answer where the client wants
     /// that, or where nothing else could tell where the answer ends.
     pub fn answer(&mut self, request: &Request, mut response: Response) {
-        if self.winds_up || !wants_to_stay(request) || response.ends_with_the_connection() {
-            self.is_last = true;
-        } else if request.version == "HTTP/1.0" {
+        let is_old = request.version == "HTTP/1.0";
+        let has_length = response.body.length.is_some();
+        let coding = self.coding.filter(|_| !has_length && !is_old);
+        if let Some(coding) = coding {
+            response = response.with("Transfer-Encoding", coding.name);
+        }
+        let shows_its_end = has_length || coding.is_some();
+        if self.keep_alive != KeepAlive::Open || !wants_to_stay(request) || !shows_its_end {
+            self.keep_alive = KeepAlive::Over(Ending::Linger);
+        } else if is_old {
             response = response.with("Connection", "keep-alive");
         }
-        self.send(response, request.method == "HEAD");
+        self.send(response, coding, request.method == "HEAD");
     }
 
-    fn send(&mut self, mut response: Response, is_head: bool) {
-        if self.is_last {
-            self.lingers = true;
+    fn send(&mut self, mut response: Response, coding: Option<TransferCoding>, is_head: bool) {
+        if self.is_over() {
             response = response.with("Connection", "close");
         }
-        self.outgoing.add_response(response, is_head, self.now);
+        self.outgoing
+            .add_response(response, coding, is_head, self.now);
     }
 
     /// What is to be sent next; it fails as [`Outgoing::to_send`] does.
@@ -232,10 +287,12 @@ impl Connection {
         if !self.outgoing.is_done() {
             return Wait::ToWrite(self.moved + times.patience).or_close(now);
         }
-        if self.is_last {
-            return match self.lingers && !self.has_ended {
-                true => Wait::ToLinger(since + times.linger).or_close(now),
-                false => Wait::ToClose,
+        if let KeepAlive::Over(ending) = self.keep_alive {
+            return match (ending, self.reading) {
+                (Ending::Linger, Reading::Open) => {
+                    Wait::ToLinger(since + times.linger).or_close(now)
+                }
+                _ => Wait::ToClose,
             };
         }
         Wait::ToRead(if self.incoming.is_within_body() {

@@ -1,5 +1,4 @@
-//! Where the body of a request ends, when it comes in pieces and more follows
-//! (RFC 9112 §6).
+//! Where a body ends, when it comes in pieces and more follows (RFC 9112 §6).
 
 use crate::body::body_length;
 use crate::error::RequestError;
@@ -23,6 +22,17 @@ pub struct Taken {
     pub length: usize,
     /// Whether that was all of the body.
     pub is_whole: bool,
+}
+
+/// A transfer coding: it shows the recipient where content ends whose length the sender
+/// does not know in advance (RFC 9112 §7).
+#[derive(Clone, Copy, Debug)]
+pub struct TransferCoding {
+    /// Its name in `Transfer-Encoding`.
+    pub name: &'static str,
+    /// What stands on the wire before a piece of content of that length in bytes, and
+    /// what stands behind it. A piece without a byte ends the content.
+    pub around: fn(usize) -> (String, &'static str),
 }
 
 /// What finds the body of a request; `None` where it has none.

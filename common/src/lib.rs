@@ -117,7 +117,7 @@ pub mod waiting;
 pub use {
     blocking::Blocking,
     connection::Connection,
-    framing::{Framing, Taken, by_length},
+    framing::{Framing, Taken, TransferCoding, by_length},
     persistence::wants_to_stay,
     waiting::{Times, Wait},
 };
@@ -128,7 +128,7 @@ pub mod chunked;
 pub mod numbers;
 #[cfg(feature = "ch11")]
 pub use {
-    chunked::{by_length_or_chunks, in_chunks},
+    chunked::{CHUNKED, by_length_or_chunks},
     numbers::{Numbers, count},
 };
 

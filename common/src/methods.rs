@@ -15,7 +15,7 @@ use crate::response::Response;
 /// assert!(response.head().contains("\r\nAllow: GET, HEAD\r\n"));
 /// # Ok::<(), common::RequestError>(())
 /// ```
-pub fn other_method(request: &Request, allowed: &str) -> Response {
+pub fn other_method(request: &Request, allowed: &'static str) -> Response {
     match &*request.method {
         "OPTIONS" => Response::empty("204 No Content").with("Allow", allowed),
         "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "CONNECT" | "TRACE" => {

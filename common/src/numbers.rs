@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::io::{self, Cursor, Read};
 
-use crate::chunked::in_chunks;
 use crate::error::RequestError;
 use crate::query::parse_query;
 use crate::request::Request;
@@ -79,7 +78,7 @@ pub fn count(request: &Request) -> Result<Response, RequestError> {
     let last = query.values("to").first().map_or("", String::as_str);
     let body = Body::of_unknown_length(Numbers::to(last)?);
     let response = Response::new("200 OK", "text/plain", body);
-    Ok(in_chunks(request, response))
+    Ok(response)
 }
 
 #[cfg(test)]

@@ -1,17 +1,25 @@
 //! What is on its way to the client: responses, the last of which may be long.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
+use std::ops::Range;
 use std::time::Instant;
 
 use crate::buffer::Buffer;
+use crate::framing::TransferCoding;
 use crate::response::{Body, Response, Watcher};
 
-/// How much lies here at the most to be sent, in bytes, but for a head more: a longer
-/// body is read as the client takes it.
+/// How much may lie here to be sent, in bytes, besides one head: a longer body is read as
+/// the client takes it.
 pub const ROOM: usize = 64 * 1024;
 
-/// For how many that are watched room is kept.
+/// How much content is read at once for a transfer coding, in bytes.
+const PIECE: usize = 16 * 1024;
+
+/// How much room such a piece may take with what the coding puts around it, in bytes.
+const CODED_PIECE: usize = PIECE + 32;
+
+/// For how many watched bodies room is kept.
 const KEPT: usize = 4;
 
 /// Responses to be sent, one behind the other.
@@ -19,15 +27,30 @@ const KEPT: usize = 4;
 pub struct Outgoing {
     buffer: Buffer,
     /// What of the last response still has to be read.
-    body: Option<Body>,
+    body: Option<Content>,
     failure: Option<io::Error>,
     /// How much has been sent, in all.
     sent: u64,
     watched: VecDeque<Watched>,
+    /// Which of all bytes that are ever sent belong to a transfer coding, and not to
+    /// content. Those that were sent are forgotten.
+    around: VecDeque<Range<u64>>,
 }
 
-/// A body that somebody watches. It lies between these bytes of all that is ever sent; as
-/// long as it is being read, nobody knows its end.
+/// Content that is being read.
+enum Content {
+    /// It goes out as it is.
+    Plain(Body),
+    /// It goes out in pieces of a transfer coding.
+    Coded {
+        source: Box<dyn Read + Send>,
+        coding: TransferCoding,
+        piece: Box<[u8]>,
+    },
+}
+
+/// A body that is watched. It lies between these bytes of all that is ever sent. The end
+/// is not known as long as the body is being read.
 struct Watched {
     start: u64,
     end: Option<u64>,
@@ -51,8 +74,15 @@ impl Outgoing {
         self.buffer.add(bytes);
     }
 
-    /// Adds a response, or, for `HEAD`, its head alone.
-    pub fn add_response(&mut self, response: Response, is_head: bool, now: Instant) {
+    /// Adds a response, or, for `HEAD`, its head alone. Its content goes through the
+    /// transfer coding, where there is one.
+    pub fn add_response(
+        &mut self,
+        response: Response,
+        coding: Option<TransferCoding>,
+        is_head: bool,
+        now: Instant,
+    ) {
         self.add(response.head_at(now).as_bytes());
         let has_body = !is_head && response.may_have_content();
         if let Some(watcher) = response.watcher {
@@ -65,8 +95,15 @@ impl Outgoing {
             });
         }
         if has_body {
-            self.body = Some(response.body);
-            // It is told when it is that body's turn.
+            self.body = Some(match coding {
+                None => Content::Plain(response.body),
+                Some(coding) => Content::Coded {
+                    source: response.body.source,
+                    coding,
+                    piece: vec![0; PIECE].into_boxed_slice(),
+                },
+            });
+            // A failure is reported when it is that body's turn to be sent.
             self.failure = self.read_body().err();
         }
     }
@@ -95,17 +132,12 @@ impl Outgoing {
     pub fn sent(&mut self, length: usize) {
         let (from, to) = (self.sent, self.sent + length as u64);
         self.sent = to;
-        while let Some(Watched {
-            start,
-            end,
-            watcher,
-        }) = self.watched.front_mut()
-        {
-            // Where in these bytes a place is. There are no more of them than fit in memory.
-            let at = |place: u64| (place.clamp(from, to) - from) as usize;
-            let sent = at(*start)..at(end.unwrap_or(to));
-            watcher.sent(&self.buffer.rest()[sent]);
-            if end.is_none_or(|end| end > to) {
+        while let Some(watched) = self.watched.front_mut() {
+            let end = watched.end.unwrap_or(to);
+            let sent = watched.start.clamp(from, to)..end.clamp(from, to);
+            let around: u64 = self.around.iter().map(|one| overlap(one, &sent)).sum();
+            watched.watcher.sent(sent.end - sent.start - around);
+            if watched.end.is_none_or(|end| end > to) {
                 break;
             }
             self.watched.pop_front();
@@ -113,44 +145,90 @@ impl Outgoing {
         if self.watched.is_empty() {
             self.watched.shrink_to(KEPT);
         }
+        while self.around.front().is_some_and(|one| one.end <= to) {
+            self.around.pop_front();
+        }
         self.buffer.take(length);
     }
 
     /// Reads as much of the body as there is room for.
     fn read_body(&mut self) -> io::Result<()> {
-        while let Some(Body { length, source }) = &mut self.body {
+        loop {
             let room = ROOM.saturating_sub(self.buffer.rest().len());
-            let most = length.map_or(room, |left| room.min(left.try_into().unwrap_or(room)));
-            if *length == Some(0) {
-                self.body_is_read();
-                break;
-            }
-            if most == 0 {
-                break;
-            }
-            match (
-                self.buffer.add_from(most, |bytes| source.read(bytes)),
-                length,
-            ) {
-                (Ok(0), None) => self.body_is_read(),
-                (Ok(0), Some(_)) => return Err(ErrorKind::UnexpectedEof.into()),
-                (Ok(count), Some(left)) => *left -= count as u64,
-                (Ok(_), None) => {}
-                (Err(error), _) if error.kind() == ErrorKind::Interrupted => {}
-                (Err(error), _) => return Err(error),
+            let read = match &mut self.body {
+                None => return Ok(()),
+                Some(Content::Plain(body)) if body.length == Some(0) => Ok(0),
+                Some(Content::Plain(body)) if room > 0 => read_plain(body, room, &mut self.buffer),
+                Some(Content::Coded { .. }) if room >= CODED_PIECE => self.read_coded(),
+                Some(_) => return Ok(()),
+            };
+            match read {
+                Ok(0) => self.body_is_read(),
+                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+                _ => {}
             }
         }
-        Ok(())
+    }
+
+    /// Reads a piece of content, and adds it with what the coding puts around it.
+    fn read_coded(&mut self) -> io::Result<usize> {
+        let start = self.added();
+        let Some(Content::Coded {
+            source,
+            coding,
+            piece,
+        }) = &mut self.body
+        else {
+            return Ok(0);
+        };
+        let length = source.read(piece)?;
+        let (before, behind) = (coding.around)(length);
+        for bytes in [before.as_bytes(), &piece[..length], behind.as_bytes()] {
+            self.buffer.add(bytes);
+        }
+        let content = start + before.len() as u64;
+        let content_end = content + length as u64;
+        self.note_around(start..content);
+        self.note_around(content_end..content_end + behind.len() as u64);
+        Ok(length)
+    }
+
+    /// Notes bytes that are not content. What stands behind one piece and before the next
+    /// is one range.
+    fn note_around(&mut self, range: Range<u64>) {
+        match self.around.back_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => self.around.push_back(range),
+        }
     }
 
     fn body_is_read(&mut self) {
         self.body = None;
         let end = self.added();
         if let Some(watched) = self.watched.back_mut() {
-            // One that is not the last was read before.
+            // A body that is not the last was read before.
             watched.end.get_or_insert(end);
         }
     }
+}
+
+/// Reads what there is room for. No more is read than was announced, and no less.
+fn read_plain(body: &mut Body, room: usize, buffer: &mut Buffer) -> io::Result<usize> {
+    let Body { length, source } = body;
+    let most = length.map_or(room, |left| room.min(left.try_into().unwrap_or(room)));
+    let count = buffer.add_from(most, |bytes| source.read(bytes))?;
+    match length {
+        Some(_) if count == 0 => return Err(ErrorKind::UnexpectedEof.into()),
+        Some(left) => *left -= count as u64,
+        None => {}
+    }
+    Ok(count)
+}
+
+/// How many bytes two ranges share.
+fn overlap(one: &Range<u64>, other: &Range<u64>) -> u64 {
+    let end = one.end.min(other.end);
+    end.saturating_sub(one.start.max(other.start))
 }
 
 #[cfg(test)]
@@ -184,7 +262,7 @@ mod tests {
             for step in [1000, ROOM, usize::MAX] {
                 let mut outgoing = Outgoing::default();
                 let source = io::repeat(b'x').take(LENGTH as u64);
-                outgoing.add_response(response(length, source), false, Instant::now());
+                outgoing.add_response(response(length, source), None, false, Instant::now());
                 assert!(!outgoing.has_room());
                 let sent = send_all(&mut outgoing, step).unwrap();
                 assert!(sent.ends_with(&vec![b'x'; LENGTH]));
@@ -198,7 +276,12 @@ mod tests {
         let mut outgoing = Outgoing::default();
         for is_head in [false, true, false] {
             assert!(outgoing.has_room());
-            outgoing.add_response(response(Some(3), &b"abc"[..]), is_head, Instant::now());
+            outgoing.add_response(
+                response(Some(3), &b"abc"[..]),
+                None,
+                is_head,
+                Instant::now(),
+            );
         }
         let sent = send_all(&mut outgoing, usize::MAX).unwrap();
         let sent = String::from_utf8(sent).unwrap();
@@ -229,7 +312,7 @@ mod tests {
             Box::new(b"1234".chain(Broken)),
         ] {
             let mut outgoing = Outgoing::default();
-            outgoing.add_response(response(Some(5), source), false, Instant::now());
+            outgoing.add_response(response(Some(5), source), None, false, Instant::now());
             let head = String::from_utf8_lossy(outgoing.to_send().unwrap()).into_owned();
             assert!(
                 head.ends_with("\r\n\r\n1234"),
@@ -252,7 +335,7 @@ mod tests {
         }
         let mut outgoing = Outgoing::default();
         let source = Interrupted(false).chain(&b"abc"[..]);
-        outgoing.add_response(response(Some(3), source), false, Instant::now());
+        outgoing.add_response(response(Some(3), source), None, false, Instant::now());
         let sent = send_all(&mut outgoing, usize::MAX).unwrap();
         assert!(sent.ends_with(b"\r\n\r\nabc"));
     }
@@ -260,7 +343,7 @@ mod tests {
     #[test]
     fn no_more_is_read_than_was_announced() {
         let mut outgoing = Outgoing::default();
-        outgoing.add_response(response(Some(2), &b"1234"[..]), false, Instant::now());
+        outgoing.add_response(response(Some(2), &b"1234"[..]), None, false, Instant::now());
         assert!(send_all(&mut outgoing, 1).unwrap().ends_with(b"\r\n\r\n12"));
     }
 }

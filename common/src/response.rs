@@ -1,5 +1,6 @@
 //! A whole response: its status line, its header section and its body.
 
+use std::borrow::Cow;
 use std::io::{self, Cursor, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
@@ -10,27 +11,32 @@ use crate::error::RequestError;
 use crate::files::Page;
 use crate::log::log_error;
 
-/// How long a head mostly is, in bytes; a longer one has to move as it grows.
+/// How long most heads are, in bytes. A longer one is moved as it grows.
 const USUAL_HEAD: usize = 256;
+
+/// How many fields most responses have, besides those that are added on sending.
+const USUAL_FIELDS: usize = 4;
 
 /// A response. What it says of itself comes from its parts when it is sent: `Date`,
 /// and `Content-Length`.
 pub struct Response {
     /// The status code and its reason phrase, such as `200 OK`.
     pub status: &'static str,
-    /// The lines of the header section, but for those that are made when it is sent.
-    fields: String,
+    /// Names and values of the header section, in the order in which they are sent. Fields
+    /// that describe the message (`Date`, `Content-Length`) are added on sending.
+    fields: Vec<(&'static str, Cow<'static, str>)>,
     /// The content.
     pub body: Body,
     /// Who watches it on its way, from chapter 10 on.
     pub watcher: Option<Box<dyn Watcher>>,
 }
 
-/// Somebody who wants to know what became of a response. Dropped, it knows that nothing
-/// more of it is sent.
+/// Is told what becomes of a response. It is dropped when nothing more of the response
+/// is sent.
 pub trait Watcher: Send {
-    /// These bytes of the body were sent.
-    fn sent(&mut self, bytes: &[u8]);
+    /// So many more bytes of the content were sent. What a transfer coding adds to the
+    /// content does not count.
+    fn sent(&mut self, length: u64);
 }
 
 /// The content of a response, from which it is read as it is sent.
@@ -55,22 +61,23 @@ impl Body {
 impl Response {
     /// A response of that type. To text, the type tells its encoding too.
     pub fn new(status: &'static str, content_type: &'static str, body: Body) -> Self {
-        let charset = match content_type.starts_with("text/") {
-            true => "; charset=utf-8",
-            false => "",
+        let content_type = match content_type {
+            "text/html" => Cow::Borrowed("text/html; charset=utf-8"),
+            text if text.starts_with("text/") => Cow::Owned(format!("{text}; charset=utf-8")),
+            other => Cow::Borrowed(other),
         };
-        let mut response = Self::empty(status);
-        response.body = body;
-        let line = ["Content-Type: ", content_type, charset, "\r\n"];
-        response.fields.extend(line);
-        response
+        let response = Self {
+            body,
+            ..Self::empty(status)
+        };
+        response.with("Content-Type", content_type)
     }
 
     /// A response without content.
     pub fn empty(status: &'static str) -> Self {
         Self {
             status,
-            fields: String::with_capacity(USUAL_HEAD),
+            fields: Vec::with_capacity(USUAL_FIELDS),
             body: Body {
                 length: Some(0),
                 source: Box::new(io::empty()),
@@ -123,12 +130,18 @@ impl Response {
     /// The same with one more field. A control character is left out of its value: a
     /// line end would make two fields of it, and whoever chose the value would have
     /// written the second one (response splitting).
-    pub fn with(mut self, name: &'static str, value: impl AsRef<str>) -> Self {
-        self.fields += name;
-        self.fields += ": ";
-        self.fields.extend(value.as_ref().split(char::is_control));
-        self.fields += "\r\n";
+    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        let mut value = value.into();
+        if value.contains(char::is_control) {
+            value.to_mut().retain(|character| !character.is_control());
+        }
+        self.fields.push((name, value));
         self
+    }
+
+    /// The fields that were given to it, as names and values.
+    pub fn fields(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.fields.iter().map(|(name, value)| (*name, &**value))
     }
 
     /// The same with somebody who watches it.
@@ -150,7 +163,9 @@ impl Response {
         head += "\r\nDate: ";
         date::add_now(&mut head, now);
         head += "\r\n";
-        head += &self.fields;
+        for (name, value) in self.fields() {
+            head.extend([name, ": ", value, "\r\n"]);
+        }
         if let Some(length) = self.body.length
             && self.may_have_content()
         {
@@ -166,13 +181,6 @@ impl Response {
     /// `304` none does, whatever the fields say (RFC 9112 §6.3).
     pub fn may_have_content(&self) -> bool {
         !self.status.starts_with("204") && !self.status.starts_with("304")
-    }
-
-    /// Whether only the end of the connection can say where the content ends: nobody
-    /// knows how long it is, and it is in no coding that tells.
-    pub fn ends_with_the_connection(&self) -> bool {
-        let is_coding = |line: &str| line.starts_with("Transfer-Encoding: ");
-        self.body.length.is_none() && !self.fields.lines().any(is_coding)
     }
 
     /// Writes all of it, and to a client that asked for the head alone no more than

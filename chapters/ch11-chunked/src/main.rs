@@ -36,7 +36,7 @@ fn handle_connection(
     stream.set_nodelay(true)?;
     let mut stream = Blocking::new(stream)?;
     let mut connection = Connection::new(Times::default(), Instant::now())
-        .with_framing(common::by_length_or_chunks)
+        .with_chunks()
         .with_early_answers(needs_body);
     let client = client.to_string();
     while stream.wait(&mut connection)? {

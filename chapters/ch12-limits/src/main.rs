@@ -46,7 +46,7 @@ fn handle_connection(
     stream.set_nodelay(true)?;
     let mut stream = Blocking::new(stream)?;
     let mut connection = Connection::new(place.limits.times, Instant::now())
-        .with_framing(common::by_length_or_chunks)
+        .with_chunks()
         .with_early_answers(needs_body);
     while stream.wait(&mut connection)? {
         while let Some(request) = connection.next_request() {
