@@ -350,7 +350,7 @@ fn answers(pieces: &[&[u8]], mut take: impl FnMut(usize) -> usize) -> Vec<u8> {
         }
         match connection.waits_for() {
             Wait::ToRead(_) => connection.receive(pieces.next().unwrap_or(&&b""[..]), now),
-            Wait::ToWrite(_) => {
+            Wait::ToWrite(_) | Wait::ToReadOrWrite(_) => {
                 let to_send = connection.to_send().expect("each body is whole");
                 let length = take(to_send.len());
                 sent.extend_from_slice(&to_send[..length]);

@@ -53,7 +53,7 @@ impl<'a> Blocking<'a> {
                 let received = self.stream.read(&mut self.piece);
                 received.map(|length| connection.receive(&self.piece[..length], Instant::now()))
             }
-            Wait::ToWrite(_) => {
+            Wait::ToWrite(_) | Wait::ToReadOrWrite(_) => {
                 let to_send = connection.to_send().context("a response is cut off")?;
                 let sent = self.stream.write(to_send);
                 sent.map(|length| connection.sent(length, Instant::now()))

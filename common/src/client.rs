@@ -117,18 +117,14 @@ impl Client {
     pub fn hear(&mut self, sign: Sign) -> bool {
         self.may_read |= sign.may_read;
         self.has_ended |= sign.has_ended;
-        match self.connection.waits_for() {
-            Wait::ToWrite(_) => sign.may_write,
-            _ => sign.may_read || (sign.may_write && self.line.has_unsent()),
-        }
+        let wait = self.connection.waits_for();
+        let is_writing = wait.wants_to_write() || self.line.has_unsent();
+        (sign.may_read && wait.wants_to_read()) || (sign.may_write && is_writing)
     }
 
     /// Until when it may wait for the first sign.
     pub fn deadline(&self) -> Option<Instant> {
-        let until = match self.connection.waits_for() {
-            Wait::ToRead(until) | Wait::ToWrite(until) | Wait::ToLinger(until) => until,
-            Wait::ToClose => return None,
-        };
+        let until = self.connection.waits_for().until()?;
         let ends_at = self.under_way.ends_at();
         Some(ends_at.map_or(until, |end| end.min(until)))
     }
@@ -173,6 +169,7 @@ impl Client {
                 }
                 Wait::ToWrite(until) => (until, self.write(now)?),
                 Wait::ToRead(until) => (until, self.read(now, until, piece)),
+                Wait::ToReadOrWrite(until) => (until, self.read_or_write(now, until, piece)?),
                 Wait::ToLinger(until) => (until, self.linger(now, until, piece)),
             };
             // A line that is busy with itself has not shown yet what has come.
@@ -231,6 +228,21 @@ impl Client {
         self.may_read = !is_all || self.has_ended;
         self.connection.receive(&piece[..length], now);
         Ok(())
+    }
+
+    /// Reads and writes what can be. It fails only where neither can.
+    fn read_or_write(
+        &mut self,
+        now: Instant,
+        until: Instant,
+        piece: &mut [u8],
+    ) -> anyhow::Result<io::Result<()>> {
+        let read = self.read(now, until, piece);
+        Ok(match (self.write(now)?, read) {
+            (Err(error), read) if error.kind() == ErrorKind::WouldBlock => read,
+            (written, Err(error)) if error.kind() == ErrorKind::WouldBlock => written,
+            (written, read) => written.and(read),
+        })
     }
 
     fn linger(&mut self, now: Instant, until: Instant, piece: &mut [u8]) -> io::Result<()> {

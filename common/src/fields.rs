@@ -19,6 +19,31 @@ pub struct Fields {
 }
 
 impl Fields {
+    /// Fields that came as names and values, and not as lines. What holds for those of
+    /// a head holds for these: see [`parse_fields`].
+    ///
+    /// ```
+    /// let fields = common::Fields::from_pairs([("accept", "*/*"), ("cookie", "a=b")])?;
+    /// assert_eq!(fields.values("Accept").collect::<Vec<_>>(), ["*/*"]);
+    /// # Ok::<(), common::RequestError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// 400 for a name that is no token, and for control characters in a value; 431 for
+    /// more than [`MAX_FIELDS`].
+    pub fn from_pairs<'a>(
+        pairs: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, RequestError> {
+        let (mut head, mut lines) = (String::new(), Vec::new());
+        for (name, value) in pairs {
+            let start = head.len();
+            head.extend([name, value]);
+            let name = start..start + name.len();
+            add(&mut lines, &head, name.clone(), name.end..head.len())?;
+        }
+        Ok(Self { head, lines })
+    }
+
     /// The values of all fields of that name, in the order they came in: a
     /// field may be repeated. Case does not matter in a name (RFC 9110 §5.1).
     pub fn values(&self, name: &str) -> impl Iterator<Item = &str> {
@@ -98,30 +123,42 @@ pub fn parse_fields(head: &[u8]) -> Result<Fields, RequestError> {
         if line.starts_with([' ', '\t']) {
             return Err(bad("a field line continues the one before it"));
         }
-        let (name, rest) = line
-            .split_once(':')
+        let colon = line
+            .find(':')
             .ok_or_else(|| bad("a field line has no colon"))?;
-        if !is_token(name) {
-            return Err(bad("a field name is no token"));
-        }
-        let value = trim(rest);
-        if value
-            .bytes()
-            .any(|byte| byte.is_ascii_control() && byte != b'\t')
-        {
-            return Err(bad("a field value holds a control character"));
-        }
-        if lines.len() == MAX_FIELDS {
-            return Err(RequestError::new(
-                "431 Request Header Fields Too Large",
-                "there are more than 100 fields",
-            ));
-        }
-        let name_end = start + name.len();
-        let value_start = start + line.len() - rest.trim_start_matches([' ', '\t']).len();
-        lines.push((start..name_end, value_start..value_start + value.len()));
+        let value = start + colon + 1..start + line.len();
+        add(&mut lines, &head, start..start + colon, value)?;
     }
     Ok(Fields { head, lines })
+}
+
+/// Notes a field whose name stands there in the text, and its value with the white space
+/// around it.
+fn add(
+    lines: &mut Vec<(Range<usize>, Range<usize>)>,
+    text: &str,
+    name: Range<usize>,
+    value: Range<usize>,
+) -> Result<(), RequestError> {
+    let bad = |problem| RequestError::new("400 Bad Request", problem);
+    if !is_token(&text[name.clone()]) {
+        return Err(bad("a field name is no token"));
+    }
+    let padded = &text[value.clone()];
+    let trimmed = trim(padded);
+    let is_forbidden = |byte: u8| byte.is_ascii_control() && byte != b'\t';
+    if trimmed.bytes().any(is_forbidden) {
+        return Err(bad("a field value holds a control character"));
+    }
+    if lines.len() == MAX_FIELDS {
+        return Err(RequestError::new(
+            "431 Request Header Fields Too Large",
+            "there are more than 100 fields",
+        ));
+    }
+    let start = value.end - padded.trim_start_matches([' ', '\t']).len();
+    lines.push((name, start..start + trimmed.len()));
+    Ok(())
 }
 
 #[cfg(test)]
