@@ -659,6 +659,14 @@ fn nothing_sent() {
 }
 
 #[test]
+fn a_tls_hello() {
+    assert_snapshot!(exchange(
+        "robust: a client that speaks TLS is told at once that this is no request",
+        hostile::TLS_HELLO,
+    ));
+}
+
+#[test]
 fn a_head_cut_off() {
     let exchange = Server::start(CHAPTER)
         .begin("robust: a head that ends early is a bad request, and may have been HEAD's")
