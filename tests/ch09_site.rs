@@ -182,6 +182,19 @@ fn guestbook_no_type() {
 }
 
 #[test]
+fn guestbook_in_a_coding() {
+    // Nobody knows this coding, so no server could decode the form instead.
+    assert_snapshot!(exchange(
+        "robust: a form in a content coding is no entry, and the answer says that none will do",
+        with_body(
+            "POST /guestbook",
+            &format!("{FORM}Content-Encoding: rot13\r\n"),
+            "anzr=Nqn&zrffntr=Uryyb",
+        ),
+    ));
+}
+
+#[test]
 fn guestbook_without_a_name() {
     let server = Server::start(CHAPTER);
     let exchange = server

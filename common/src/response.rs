@@ -8,6 +8,7 @@ use crate::close::linger;
 use crate::date;
 use crate::error::RequestError;
 use crate::files::Page;
+use crate::form::unknown_coding;
 use crate::log::log_error;
 
 /// How long a head mostly is, in bytes; a longer one has to move as it grows.
@@ -197,7 +198,12 @@ impl Response {
 
 impl From<RequestError> for Response {
     fn from(error: RequestError) -> Self {
-        Self::status_page(error.status)
+        let page = Self::status_page(error.status);
+        match error == unknown_coding() {
+            // So the client can tell that from a wrong media type (RFC 9110 §15.5.16).
+            true => page.with("Accept-Encoding", "identity"),
+            false => page,
+        }
     }
 }
 
