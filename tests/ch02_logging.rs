@@ -34,6 +34,18 @@ fn d2_a_head_is_read_to_its_blank_line() {
 }
 
 #[test]
+fn d3_a_tls_hello_is_closed() {
+    let server = Server::start(CHAPTER);
+    let exchange = server.exchange(
+        "D3: a client that speaks TLS is not kept waiting",
+        hostile::TLS_HELLO,
+    );
+    assert_snapshot!(exchange);
+    let log = server.log();
+    assert!(log.contains("does not begin with a method"), "{log}");
+}
+
+#[test]
 fn log() {
     let server = Server::start(CHAPTER);
     server.exchange("a head", REQUEST);

@@ -68,6 +68,18 @@ fn d2_a_head_of_8_kib() {
 }
 
 #[test]
+fn d3_a_tls_hello_is_closed() {
+    let server = Server::start(CHAPTER);
+    let exchange = server.exchange(
+        "D3: a client that speaks TLS is not kept waiting",
+        hostile::TLS_HELLO,
+    );
+    assert_snapshot!(exchange);
+    let log = server.log();
+    assert!(log.contains("does not begin with a method"), "{log}");
+}
+
+#[test]
 fn d8_an_unread_body_does_not_destroy_the_answer() {
     let exchange = Server::start(CHAPTER)
         .begin("D8: a body that nobody reads does not destroy the answer")

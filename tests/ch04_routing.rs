@@ -90,6 +90,18 @@ fn d3_a_target_that_is_none_is_closed() {
 }
 
 #[test]
+fn d3_a_tls_hello_is_closed() {
+    let server = Server::start(CHAPTER);
+    let exchange = server.exchange(
+        "D3: a client that speaks TLS is not kept waiting",
+        hostile::TLS_HELLO,
+    );
+    assert_snapshot!(exchange);
+    let log = server.log();
+    assert!(log.contains("does not begin with a method"), "{log}");
+}
+
+#[test]
 fn d3_nothing_sent_is_closed() {
     let exchange = Server::start(CHAPTER)
         .begin("D3: a client that sends nothing gets no answer")

@@ -87,6 +87,15 @@ fn d3_a_control_character() {
 }
 
 #[test]
+fn d3_a_tls_hello() {
+    let exchange = Server::start(CHAPTER).exchange(
+        "D3: a client that speaks TLS is told at once that this is no request",
+        hostile::TLS_HELLO,
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
 fn d3_a_head_cut_off() {
     let exchange = Server::start(CHAPTER)
         .begin("D3: a head without its blank line is a bad request")

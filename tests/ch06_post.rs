@@ -76,6 +76,15 @@ fn d3_a_broken_request() {
 }
 
 #[test]
+fn d3_a_tls_hello() {
+    let exchange = Server::start(CHAPTER).exchange(
+        "D3: a client that speaks TLS is told at once that this is no request",
+        hostile::TLS_HELLO,
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
 fn d3_nothing_sent() {
     let exchange = Server::start(CHAPTER)
         .begin("D3: a client that sends nothing is no error")

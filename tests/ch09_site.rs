@@ -84,6 +84,25 @@ fn hello_with_a_query() {
 }
 
 #[test]
+fn hello_in_another_notation() {
+    assert_snapshot!(exchange(
+        "robust: a letter and its percent-encoding are the same in a path",
+        get("/%68el%6Co?name=Ada"),
+    ));
+}
+
+#[test]
+fn a_path_that_stays_encoded() {
+    let exchange = Server::start(CHAPTER)
+        .begin("robust: an encoded slash separates nothing, and nothing is decoded twice")
+        .send(get("/%2Fhello"))
+        .another()
+        .send(get("/%2568ello"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
 fn query() {
     assert_snapshot!(exchange(
         "core: /query shows the query, as chapter 8 does",
@@ -117,6 +136,22 @@ fn guestbook_signed() {
         .send(sign("name=Ada&message=Hello"))
         .another()
         .send(get("/guestbook"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn guestbook_in_another_notation() {
+    let server = Server::start(CHAPTER);
+    let exchange = server
+        .begin_anew("robust: the guestbook is signed however its path is written")
+        .send(with_body(
+            "POST /%67uestbook",
+            FORM,
+            "name=Ada&message=Hello",
+        ))
+        .another()
+        .send(get("/guest%62ook"))
         .finish();
     assert_snapshot!(exchange);
 }
@@ -178,6 +213,19 @@ fn guestbook_no_type() {
     assert_snapshot!(exchange(
         "robust: what does not say that it is a form is no entry",
         with_body("POST /guestbook", "", "name=Ada&message=Hello"),
+    ));
+}
+
+#[test]
+fn guestbook_in_a_coding() {
+    // Nobody knows this coding, so no server could decode the form instead.
+    assert_snapshot!(exchange(
+        "robust: a form in a content coding is no entry, and the answer says that none will do",
+        with_body(
+            "POST /guestbook",
+            &format!("{FORM}Content-Encoding: rot13\r\n"),
+            "anzr=Nqn&zrffntr=Uryyb",
+        ),
     ));
 }
 
@@ -312,6 +360,14 @@ fn method_not_allowed_in_the_guestbook() {
     assert_snapshot!(exchange(
         "core: the list that comes with 405 is that of the target",
         request("DELETE /guestbook", ""),
+    ));
+}
+
+#[test]
+fn method_not_allowed_in_another_notation() {
+    assert_snapshot!(exchange(
+        "robust: the list that comes with 405 is that of the target, however it is written",
+        request("DELETE /%67uestbook", ""),
     ));
 }
 
@@ -656,6 +712,14 @@ fn nothing_sent() {
         .half_close()
         .finish();
     assert_snapshot!(exchange);
+}
+
+#[test]
+fn a_tls_hello() {
+    assert_snapshot!(exchange(
+        "robust: a client that speaks TLS is told at once that this is no request",
+        hostile::TLS_HELLO,
+    ));
 }
 
 #[test]

@@ -80,8 +80,8 @@ impl Fields {
 }
 
 /// Without the white space around it, which HTTP takes to be spaces and tabs and
-/// nothing else (RFC 9110 §5.6.3).
-fn trim(text: &str) -> &str {
+/// nothing else (RFC 9110 §5.6.3); `str::trim` would take much more.
+pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 

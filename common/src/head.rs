@@ -25,8 +25,10 @@ pub const MAX_HEAD: usize = 8 * 1024;
 /// ```
 ///
 /// # Errors
-/// 414 or 431 where the head, with the empty lines before it, does not end within
-/// [`MAX_HEAD`].
+/// 400 as soon as it begins with a byte that no method begins with: a client that speaks
+/// another protocol, such as a browser that tries TLS, waits for an answer and would never
+/// send a blank line. 414 or 431 where the head, with the empty lines before it, does not
+/// end within [`MAX_HEAD`].
 pub fn find_head(received: &[u8]) -> Result<Option<Range<usize>>, RequestError> {
     let searched = &received[..received.len().min(MAX_HEAD)];
     let mut start = 0;
@@ -35,6 +37,7 @@ pub fn find_head(received: &[u8]) -> Result<Option<Range<usize>>, RequestError> 
         let line_end = line_start + line.len();
         match line {
             b"\r\n" | b"\n" if line_start == start => start = line_end,
+            _ if line_start == start && !may_begin_head(line) => return Err(no_method()),
             b"\r\n" | b"\n" => return Ok(Some(start..line_end)),
             _ if line.ends_with(b"\n") => {}
             _ => break,
@@ -46,6 +49,20 @@ pub fn find_head(received: &[u8]) -> Result<Option<Range<usize>>, RequestError> 
     } else {
         Err(too_long(line_start == start))
     }
+}
+
+/// Whether a request line may begin so: a method is a token (RFC 9112 §3.1). A lone CR may
+/// still become an empty line.
+fn may_begin_head(received: &[u8]) -> bool {
+    match received {
+        [] | [b'\r'] => true,
+        [first, ..] => is_token_byte(*first),
+    }
+}
+
+/// Whether a token may hold this byte (RFC 9110 §5.6.2).
+pub(crate) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Reads one head, up to and with the blank line that ends it, as [`find_head`]
@@ -61,9 +78,8 @@ pub fn find_head(received: &[u8]) -> Result<Option<Range<usize>>, RequestError> 
 /// ```
 ///
 /// # Errors
-/// A [`RequestError`] where the head is longer than [`MAX_HEAD`], or where the
-/// client ends it or runs out of time before the blank line; else what the
-/// connection reports.
+/// A [`RequestError`] where [`find_head`] refuses the head, or where the client ends
+/// it or runs out of time before the blank line; else what the connection reports.
 pub fn read_head(mut reader: impl BufRead) -> anyhow::Result<Option<Vec<u8>>> {
     let mut received = Vec::new();
     loop {
@@ -109,6 +125,13 @@ fn too_long(in_request_line: bool) -> RequestError {
             "the head is longer than 8 KiB",
         )
     }
+}
+
+fn no_method() -> RequestError {
+    RequestError::new(
+        "400 Bad Request",
+        "the request line does not begin with a method",
+    )
 }
 
 fn cut_off() -> RequestError {
@@ -176,6 +199,28 @@ mod tests {
             "A\r\nB: c\r\n\r",
         ] {
             assert_eq!(read(sent.as_bytes()), Err(cut_off()), "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn what_begins_with_no_method_is_refused_at_its_first_byte() {
+        for sent in [
+            // A client that begins with TLS.
+            &b"\x16"[..],
+            b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+            b"\r\n\x16",
+            b"\r\x16",
+            b"\r\r",
+            b"\x80",
+            b"\0",
+            b" GET / HTTP/1.1\r\n\r\n",
+            b"(GET) / HTTP/1.1\r\n\r\n",
+        ] {
+            assert_eq!(find_head(sent), Err(no_method()), "{sent:?}");
+            assert_eq!(read(sent), Err(no_method()), "{sent:?}");
+        }
+        for sent in [&b""[..], b"\r", b"\n\r", b"\r\n\r\n", b"G", b"\n!"] {
+            assert_eq!(find_head(sent), Ok(None), "{sent:?}");
         }
     }
 

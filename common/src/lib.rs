@@ -82,6 +82,8 @@ pub mod guestbook;
 #[cfg(feature = "ch09")]
 pub mod methods;
 #[cfg(feature = "ch09")]
+pub mod path;
+#[cfg(feature = "ch09")]
 pub mod request;
 #[cfg(feature = "ch09")]
 pub mod response;

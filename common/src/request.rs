@@ -6,6 +6,7 @@ use std::io::{BufReader, Write};
 use crate::body::read_body;
 use crate::error::RequestError;
 use crate::fields::{Fields, parse_fields};
+use crate::path;
 use crate::request_line::{RequestLine, parse_request_line};
 use crate::stream::TimedStream;
 
@@ -18,6 +19,8 @@ pub struct Request {
     /// also where the client sent a whole address. For `OPTIONS` it may be `*`, and
     /// for `CONNECT` it is a host and a port (RFC 9112 §3.2).
     pub target: String,
+    /// The target without its query, as [`normal`](path::normal) has it.
+    path: String,
     /// The version that the client speaks, such as `HTTP/1.1`.
     pub version: String,
     /// The host, with its port where one is given, that the client means: that of a
@@ -104,8 +107,10 @@ impl Request {
         } else {
             (host, target.to_owned())
         };
+        let path = target.split('?').next().unwrap_or_default();
         Ok(Self {
             method: method.to_owned(),
+            path: path::normal(path),
             target,
             version: version.to_owned(),
             authority: authority.to_owned(),
@@ -123,9 +128,10 @@ impl Request {
         }
     }
 
-    /// The target without its query.
+    /// The target without its query, to be compared: `/hello` also where the client has
+    /// written `/%68ello`.
     pub fn path(&self) -> &str {
-        self.target.split('?').next().unwrap_or_default()
+        &self.path
     }
 }
 
@@ -327,5 +333,14 @@ mod tests {
         let request = parse("GET /a/b?c?d HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
         assert_eq!(request.path(), "/a/b");
         assert_eq!(request.to_string(), "GET /a/b?c?d");
+    }
+
+    #[test]
+    fn a_path_has_one_notation_and_a_target_that_of_the_client() {
+        for target in ["/%68i?%68", "http://a/%68i?%68"] {
+            let request = parse(&format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n")).unwrap();
+            assert_eq!(request.path(), "/hi");
+            assert_eq!(request.target, "/%68i?%68");
+        }
     }
 }

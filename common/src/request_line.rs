@@ -1,6 +1,7 @@
 //! The request line: a method, a target and a version (RFC 9112 §3).
 
 use crate::error::RequestError;
+use crate::head::is_token_byte;
 
 /// The three parts of a request line, as the client wrote them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +92,6 @@ fn has_a_form(method: &str, target: &str) -> bool {
 /// Whether this is a token, of which methods and field names are made
 /// (RFC 9110 §5.6.2).
 pub(crate) fn is_token(text: &str) -> bool {
-    let is_token_byte =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.bytes().all(is_token_byte)
 }
 

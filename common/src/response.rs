@@ -9,6 +9,7 @@ use crate::close::linger;
 use crate::date;
 use crate::error::RequestError;
 use crate::files::Page;
+use crate::form::unknown_coding;
 use crate::log::log_error;
 
 /// How long most heads are, in bytes. A longer one is moved as it grows.
@@ -205,7 +206,12 @@ impl Response {
 
 impl From<RequestError> for Response {
     fn from(error: RequestError) -> Self {
-        Self::status_page(error.status)
+        let page = Self::status_page(error.status);
+        match error == unknown_coding() {
+            // So the client can tell that from a wrong media type (RFC 9110 §15.5.16).
+            true => page.with("Accept-Encoding", "identity"),
+            false => page,
+        }
     }
 }
 

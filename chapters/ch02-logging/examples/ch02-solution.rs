@@ -23,7 +23,11 @@ fn handle_request(stream: &TcpStream, requests: &mut u64) -> anyhow::Result<()> 
     };
     *requests += 1;
     let head = common::printable(&head);
-    let mut words = head.lines().next().unwrap_or_default().split_whitespace();
+    let mut words = head
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .split_ascii_whitespace();
     match (words.next(), words.next()) {
         (Some(method), Some(target)) => {
             common::log(&format!("{requests}:"), format!("{method} {target}"))

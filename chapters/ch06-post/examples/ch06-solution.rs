@@ -57,7 +57,8 @@ fn handle_request(mut stream: &TcpStream) -> anyhow::Result<()> {
 /// The first parameter `name` that has a value, where the body is a form.
 fn name_in_form(fields: &common::Fields, body: &[u8]) -> Option<String> {
     let content_type = fields.values("Content-Type").next()?;
-    let media_type = content_type.split(';').next()?.trim_end();
+    let media_type = content_type.split(';').next()?;
+    let media_type = media_type.trim_end_matches([' ', '\t']);
     if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return None;
     }

@@ -100,7 +100,7 @@ fn name_in_cookie(request: &Request) -> Option<String> {
         .fields
         .values("Cookie")
         .flat_map(|value| value.split(';'))
-        .filter_map(|cookie| cookie.trim().split_once('='));
+        .filter_map(|cookie| cookie.trim_matches([' ', '\t']).split_once('='));
     let (_, value) = cookies.find(|(name, _)| *name == "name")?;
     let name = common::percent::decode(value);
     (!name.is_empty()).then(|| String::from_utf8_lossy(&name).into_owned())

@@ -186,13 +186,18 @@ fn prefers_gzip(request: &Request) -> bool {
 /// 0 is not at all, and so is what makes no sense.
 fn weight_of(coding: &str, element: &str) -> Option<f32> {
     let (name, parameter) = element.split_once(';').unwrap_or((element, "q=1"));
-    let (q, weight) = parameter.split_once('=').unwrap_or_default();
-    let weight = match weight.trim().parse() {
-        Ok(weight) if q.trim().eq_ignore_ascii_case("q") => weight,
+    let (q, value) = parameter.split_once('=').unwrap_or_default();
+    let weight = match trim(value).parse() {
+        Ok(weight @ 0.0..=1.0) if trim(q).eq_ignore_ascii_case("q") => weight,
         _ => 0.0,
     };
-    let is_meant = name.trim().eq_ignore_ascii_case(coding);
+    let is_meant = trim(name).eq_ignore_ascii_case(coding);
     is_meant.then_some(weight)
+}
+
+/// HTTP's white space is spaces and tabs (RFC 9110 §5.6.3).
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
 }
 
 fn unreadable() -> RequestError {

@@ -17,6 +17,9 @@ type Client = fn(TcpStream) -> Option<TcpStream>;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
+/// How a browser begins that tries HTTPS: with the first bytes of a TLS handshake.
+pub const TLS_HELLO: &[u8] = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+
 /// How many connections are held at once. A process on macOS has 256 file
 /// descriptors to begin with.
 const CROWD: usize = if cfg!(target_os = "macos") { 100 } else { 300 };
