@@ -21,7 +21,7 @@ use harness::tls::rustls::pki_types::{CertificateDer, ServerName};
 use harness::tls::rustls::version::{TLS12, TLS13};
 use harness::tls::rustls::{self, ClientConfig, ClientConnection, RootCertStore};
 use harness::tls::{Sealed, config};
-use harness::{PATIENCE, Server, hostile, limits, still_does_what_came_before, turns};
+use harness::{PATIENCE, Server, files, hostile, limits, still_does_what_came_before, turns};
 use insta::assert_snapshot;
 
 const CHAPTER: &str = env!("CARGO_BIN_EXE_ch17-tls");
@@ -266,6 +266,12 @@ fn a_big_file_comes_whole() {
     let mut received = Vec::new();
     client.read_to_end(&mut received).expect("all of it");
     assert!(received.ends_with(&content));
+}
+
+#[test]
+#[ignore = "reads slowly for 25 s"]
+fn a_client_that_reads_slowly() {
+    files::a_client_that_reads_slowly_gets_a_big_file_whole(CHAPTER);
 }
 
 /// A cut is no end: what came before it may be half of what was said.

@@ -104,6 +104,12 @@ impl Connection {
         self.now = now;
     }
 
+    /// Tells it the time, where the client has sent something that is not for it, or is not
+    /// yet. That moves a body on; for all else, a client has no more time than before.
+    pub fn line_moves(&mut self, now: Instant) {
+        (self.now, self.moved) = (now, now);
+    }
+
     /// Lets the request under way be the last; where there is none, the connection ends.
     pub fn wind_up(&mut self) {
         self.winds_up = true;
