@@ -9,7 +9,7 @@ use anyhow::Context;
 use mio::event::Event;
 use mio::net::TcpStream;
 
-use crate::admission::Place;
+use crate::admission::{Place, busy};
 use crate::connection::Connection;
 use crate::line::Line;
 use crate::log::log_error;
@@ -229,6 +229,9 @@ impl Client {
         let length = self.line.read(piece)?;
         let is_all = length < piece.len() && self.line.short_is_all();
         self.may_read = !is_all || self.has_ended;
+        if let Some(refusal) = self.line.refusal() {
+            self.connection.turn_away(busy(&refusal), refusal, now);
+        }
         self.connection.receive(&piece[..length], now);
         Ok(())
     }

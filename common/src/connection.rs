@@ -192,6 +192,15 @@ impl Connection {
         }
     }
 
+    /// Refuses a client with this answer, whatever it sends, where that was not done before.
+    pub fn turn_away(&mut self, response: Response, error: RequestError, now: Instant) {
+        if !self.is_last {
+            (self.is_last, self.now) = (true, now);
+            self.send(response, false);
+            self.refusal = Some(error);
+        }
+    }
+
     /// Why a request was refused, until it is taken; for the log.
     pub fn refusal(&self) -> Option<&RequestError> {
         self.refusal.as_ref()

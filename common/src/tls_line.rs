@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mio::net::TcpStream;
 use rustls::ServerConnection;
 
+use crate::admission::BUSY;
+use crate::error::RequestError;
 use crate::line::Line;
 use crate::request::Scheme;
 
@@ -44,6 +46,8 @@ impl Drop for Handshake {
 enum Language {
     Unknown,
     Tls,
+    /// The same, but too many handshakes are under way for another one.
+    Refused,
     Plain,
 }
 
@@ -58,19 +62,24 @@ pub struct TlsLine {
     written: usize,
     /// Whether the client has said something since it was told something.
     owes_answer: bool,
+    /// Counts all handshakes that are under way.
+    handshakes: Arc<AtomicUsize>,
+    /// This one's, from the client's first byte on: one that is silent costs no more than
+    /// over TCP alone.
     handshake: Option<Handshake>,
 }
 
 impl TlsLine {
     /// A line over this connection, on which nothing was said yet.
-    pub fn new(tcp: TcpStream, tls: ServerConnection, handshake: Handshake) -> Self {
+    pub fn new(tcp: TcpStream, tls: ServerConnection, handshakes: Arc<AtomicUsize>) -> Self {
         Self {
             tcp,
             tls,
             language: Language::Unknown,
             written: 0,
             owes_answer: false,
-            handshake: Some(handshake),
+            handshakes,
+            handshake: None,
         }
     }
 
@@ -119,13 +128,20 @@ impl TlsLine {
         if self.tcp.peek(&mut first)? == 0 {
             return Ok(false);
         }
+        self.language = Language::Plain;
         if first == [HANDSHAKE] {
-            self.language = Language::Tls;
-        } else {
-            self.language = Language::Plain;
-            self.handshake = None;
+            self.handshake = Handshake::begin(&self.handshakes);
+            self.language = match self.handshake {
+                Some(_) => Language::Tls,
+                None => Language::Refused,
+            };
         }
         Ok(true)
+    }
+
+    /// Whether bytes are opened and sealed.
+    fn is_sealed(&self) -> bool {
+        matches!(self.language, Language::Unknown | Language::Tls)
     }
 }
 
@@ -141,7 +157,7 @@ impl Read for TlsLine {
         if self.language == Language::Unknown && !self.find_language()? {
             return Ok(0);
         }
-        if self.language == Language::Plain {
+        if !self.is_sealed() {
             return self.tcp.read(buffer);
         }
         // A client that does not take what TLS has to say is not heard any further.
@@ -172,7 +188,7 @@ impl Write for TlsLine {
     ///
     /// What is given next has to begin with what was not said to be sent.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.language == Language::Plain {
+        if !self.is_sealed() {
             return self.tcp.write(bytes);
         }
         if self.written == 0 {
@@ -213,7 +229,7 @@ impl Line for TlsLine {
 
     fn short_is_all(&self) -> bool {
         // More may have been opened than there was room for.
-        self.language == Language::Plain && cfg!(unix)
+        !self.is_sealed() && cfg!(unix)
     }
 
     fn has_unsent(&self) -> bool {
@@ -221,7 +237,12 @@ impl Line for TlsLine {
     }
 
     fn is_shaking_hands(&self) -> bool {
-        self.language == Language::Tls && self.handshake.is_some()
+        self.handshake.is_some()
+    }
+
+    fn refusal(&self) -> Option<RequestError> {
+        let is_refused = self.language == Language::Refused;
+        is_refused.then(|| RequestError::new(BUSY, "too many handshakes are under way"))
     }
 
     fn is_misunderstood(&self) -> bool {
@@ -309,8 +330,7 @@ mod tests {
             let place = place.admit(address.ip()).unwrap();
             let (times, now) = (place.limits.times, Instant::now());
             let server = ServerConnection::new(Arc::new(server)).unwrap();
-            let handshake = Handshake::begin(&Arc::default()).unwrap();
-            let line = TlsLine::new(TcpStream::from_std(stream), server, handshake);
+            let line = TlsLine::new(TcpStream::from_std(stream), server, Arc::default());
             let connection = Connection::new(times, now);
             let under_way = Stop::new(Duration::ZERO).begin();
             let client = Client::new(Box::new(line), connection, place, under_way);
