@@ -208,7 +208,7 @@ fn d8_a_big_answer_survives_a_byte_that_comes_late() {
 }
 
 #[test]
-#[ignore = "reads slowly for 25 s"]
+#[ignore = "reads slowly for 12 s"]
 fn a_client_that_reads_slowly_gets_a_big_file_whole() {
     files::a_client_that_reads_slowly_gets_a_big_file_whole(CHAPTER);
 }
