@@ -34,8 +34,8 @@ pub struct Acceptor<'a> {
     rests_until: Option<Instant>,
 }
 
-/// Makes a client's line of its connection; `None` where it cannot have one now.
-type LineOf<'a> = dyn Fn(TcpStream) -> Option<Box<dyn Line>> + 'a;
+/// Makes a client's line of its connection, where it can have one.
+type LineOf<'a> = dyn Fn(TcpStream) -> anyhow::Result<Box<dyn Line>> + 'a;
 
 impl<'a> Acceptor<'a> {
     /// Lets clients in that knock at this listener.
@@ -54,13 +54,16 @@ impl<'a> Acceptor<'a> {
             admission,
             stop,
             needs_body,
-            line_of: Box::new(|stream| Some(Box::new(stream))),
+            line_of: Box::new(|stream| Ok(Box::new(stream))),
             rests_until: None,
         })
     }
 
     /// The same, where something lies between the connection and what is spoken over it.
-    pub fn with_lines(self, line_of: impl Fn(TcpStream) -> Option<Box<dyn Line>> + 'a) -> Self {
+    pub fn with_lines(
+        self,
+        line_of: impl Fn(TcpStream) -> anyhow::Result<Box<dyn Line>> + 'a,
+    ) -> Self {
         let line_of = Box::new(line_of);
         Self { line_of, ..self }
     }
@@ -105,8 +108,12 @@ impl<'a> Acceptor<'a> {
                         log_error(format_args!("a client is gone already: {error}"));
                         continue;
                     }
-                    let Some(line) = (self.line_of)(stream) else {
-                        continue;
+                    let line = match (self.line_of)(stream) {
+                        Ok(line) => line,
+                        Err(error) => {
+                            log_error(error.context("a client cannot have a line"));
+                            continue;
+                        }
                     };
                     let connection = Connection::new(place.limits.times, Instant::now())
                         .with_chunks()

@@ -94,7 +94,7 @@ impl Admission {
     /// Tells a client to come back later.
     pub fn turn_away(&self, stream: TcpStream) {
         if let Ok(client) = stream.peer_addr() {
-            self.log.refused(&client.ip().to_string(), &busy());
+            self.log.refused(&client.ip().to_string(), &no_place());
         }
         if say_busy(&stream).is_ok()
             && let Err(TrySendError::Full((stream, _))) =
@@ -190,18 +190,24 @@ fn one_of(client: IpAddr) -> IpAddr {
     }
 }
 
+/// The status of what there is no room for.
+pub(crate) const BUSY: &str = "503 Service Unavailable";
+
 /// Why a client is turned away.
-fn busy() -> RequestError {
-    RequestError::new("503 Service Unavailable", "all places are taken")
+fn no_place() -> RequestError {
+    RequestError::new(BUSY, "all places are taken")
+}
+
+/// What a client is told that is turned away.
+pub(crate) fn busy(refusal: &RequestError) -> Response {
+    Response::empty(refusal.status).with("Retry-After", RETRY_AFTER)
 }
 
 /// Answers without a look at the request: the answer would be the same, and a look
 /// would cost what there is too little of. An answer as short as this finds room on a
 /// connection as new as this, so nobody waits here.
 fn say_busy(mut stream: &TcpStream) -> io::Result<()> {
-    let response = Response::empty(busy().status)
-        .with("Retry-After", RETRY_AFTER)
-        .with("Connection", "close");
+    let response = busy(&no_place()).with("Connection", "close");
     stream.set_nonblocking(true)?;
     stream.write_all(response.head().as_bytes())?;
     stream.shutdown(Shutdown::Write)

@@ -9,7 +9,7 @@ use anyhow::Context;
 use mio::event::Event;
 use mio::net::TcpStream;
 
-use crate::admission::Place;
+use crate::admission::{Place, busy};
 use crate::connection::Connection;
 use crate::line::Line;
 use crate::log::log_error;
@@ -45,9 +45,9 @@ pub struct Client {
 /// What was heard of a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sign {
-    may_read: bool,
-    may_write: bool,
-    has_ended: bool,
+    pub(crate) may_read: bool,
+    pub(crate) may_write: bool,
+    pub(crate) has_ended: bool,
 }
 
 /// What a client needs next.
@@ -183,9 +183,9 @@ impl Client {
                     // Only who has really sent nothing is late, not who waited for its turn.
                     self.connection.time_passes(now);
                 }
-                // Nothing has moved for HTTP, whatever the line is busy with.
+                // A part of something came, of which nothing is for HTTP yet.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
-                    self.connection.time_passes(now);
+                    self.connection.line_moves(now);
                 }
                 moved => moved.context("the connection broke")?,
             }
@@ -226,6 +226,9 @@ impl Client {
         let length = self.line.read(piece)?;
         let is_all = length < piece.len() && self.line.short_is_all();
         self.may_read = !is_all || self.has_ended;
+        if let Some(refusal) = self.line.refusal() {
+            self.connection.turn_away(busy(&refusal), refusal, now);
+        }
         self.connection.receive(&piece[..length], now);
         Ok(())
     }

@@ -138,6 +138,12 @@ impl Connection {
         self.now = now;
     }
 
+    /// Tells it the time, where the client has sent something that is not for it, or is not
+    /// yet. That moves a body on; for all else, a client has no more time than before.
+    pub fn line_moves(&mut self, now: Instant) {
+        (self.now, self.moved) = (now, now);
+    }
+
     /// Lets the request under way be the last; where there is none, the connection ends.
     pub fn wind_up(&mut self) {
         if self.keep_alive == KeepAlive::Open {
@@ -231,6 +237,15 @@ impl Connection {
         if !self.incoming.head_was_taken() {
             self.send(refused.response(), None, refused.is_head == Some(true));
             self.refusal = Some(refused.error);
+        }
+    }
+
+    /// Refuses a client with this answer, whatever it sends, where that was not done before.
+    pub fn turn_away(&mut self, response: Response, error: RequestError, now: Instant) {
+        if !self.is_last {
+            (self.is_last, self.now) = (true, now);
+            self.send(response, false);
+            self.refusal = Some(error);
         }
     }
 

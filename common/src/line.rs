@@ -6,6 +6,7 @@ use std::net::Shutdown;
 
 use mio::net::TcpStream;
 
+use crate::error::RequestError;
 use crate::request::Scheme;
 
 /// A client's end of the line. Where reading or writing would have to wait, it fails with
@@ -43,6 +44,12 @@ pub trait Line: Read + Write + Send {
     /// Whether the two still agree on keys, before which the client can ask for nothing.
     fn is_shaking_hands(&self) -> bool {
         false
+    }
+
+    /// Why this client is told to come back later, where there is no place for it on the
+    /// line; nothing that it sends is heard then.
+    fn refusal(&self) -> Option<RequestError> {
+        None
     }
 
     /// Whether it is plain that the client speaks another language than this line does.

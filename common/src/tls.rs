@@ -9,7 +9,7 @@ use rustls::{ServerConfig, ServerConnection};
 use crate::certificate::Pair;
 use crate::line::Line;
 use crate::log::log_error;
-use crate::tls_line::{Handshake, TlsLine};
+use crate::tls_line::TlsLine;
 
 /// What new lines are made with.
 #[derive(Clone)]
@@ -54,11 +54,14 @@ impl Tls {
         }
     }
 
-    /// A line over this connection; `None` where too many handshakes are under way.
-    pub fn line(&self, tcp: TcpStream) -> Option<Box<dyn Line>> {
-        let handshake = Handshake::begin(&self.handshakes)?;
+    /// A line over this connection.
+    ///
+    /// # Errors
+    /// TLS cannot be spoken as its configuration says.
+    pub fn line(&self, tcp: TcpStream) -> anyhow::Result<Box<dyn Line>> {
         let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
-        let tls = ServerConnection::new(Arc::clone(&config)).ok()?;
-        Some(Box::new(TlsLine::new(tcp, tls, handshake)))
+        let tls = ServerConnection::new(Arc::clone(&config))?;
+        let handshakes = Arc::clone(&self.handshakes);
+        Ok(Box::new(TlsLine::new(tcp, tls, handshakes)))
     }
 }

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use mio::net::TcpStream;
 use rustls::ServerConnection;
 
+use crate::admission::BUSY;
+use crate::error::RequestError;
 use crate::line::Line;
 use crate::request::Scheme;
 
@@ -44,6 +46,8 @@ impl Drop for Handshake {
 enum Language {
     Unknown,
     Tls,
+    /// The same, but too many handshakes are under way for another one.
+    Refused,
     Plain,
 }
 
@@ -52,25 +56,30 @@ pub struct TlsLine {
     tcp: TcpStream,
     tls: ServerConnection,
     language: Language,
-    /// How many bytes were sealed of which the caller has not heard yet. It hears of
-    /// them when they have been sent, or else the end of the connection might come
-    /// before the end of an answer.
+    /// How many bytes were sealed of which the caller has not heard yet that they are
+    /// sent. It hears of the last one when all are, or else the end of the connection
+    /// might come before the end of an answer.
     written: usize,
     /// Whether the client has said something since it was told something.
     owes_answer: bool,
+    /// Counts all handshakes that are under way.
+    handshakes: Arc<AtomicUsize>,
+    /// This one's, from the client's first byte on: one that is silent costs no more than
+    /// over TCP alone.
     handshake: Option<Handshake>,
 }
 
 impl TlsLine {
     /// A line over this connection, on which nothing was said yet.
-    pub fn new(tcp: TcpStream, tls: ServerConnection, handshake: Handshake) -> Self {
+    pub fn new(tcp: TcpStream, tls: ServerConnection, handshakes: Arc<AtomicUsize>) -> Self {
         Self {
             tcp,
             tls,
             language: Language::Unknown,
             written: 0,
             owes_answer: false,
-            handshake: Some(handshake),
+            handshakes,
+            handshake: None,
         }
     }
 
@@ -80,6 +89,19 @@ impl TlsLine {
             self.tls.write_tls(&mut self.tcp)?;
         }
         Ok(())
+    }
+
+    /// Sends as much of what is sealed as the client takes now, and says how much that is.
+    fn send_some(&mut self) -> io::Result<usize> {
+        let mut sent = 0;
+        while self.tls.wants_write() {
+            match self.tls.write_tls(&mut self.tcp) {
+                Ok(length) => sent += length,
+                Err(error) if error.kind() == ErrorKind::WouldBlock && sent > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sent)
     }
 
     /// Receives some of what is to be opened.
@@ -106,13 +128,20 @@ impl TlsLine {
         if self.tcp.peek(&mut first)? == 0 {
             return Ok(false);
         }
+        self.language = Language::Plain;
         if first == [HANDSHAKE] {
-            self.language = Language::Tls;
-        } else {
-            self.language = Language::Plain;
-            self.handshake = None;
+            self.handshake = Handshake::begin(&self.handshakes);
+            self.language = match self.handshake {
+                Some(_) => Language::Tls,
+                None => Language::Refused,
+            };
         }
         Ok(true)
+    }
+
+    /// Whether bytes are opened and sealed.
+    fn is_sealed(&self) -> bool {
+        matches!(self.language, Language::Unknown | Language::Tls)
     }
 }
 
@@ -128,7 +157,7 @@ impl Read for TlsLine {
         if self.language == Language::Unknown && !self.find_language()? {
             return Ok(0);
         }
-        if self.language == Language::Plain {
+        if !self.is_sealed() {
             return self.tcp.read(buffer);
         }
         // A client that does not take what TLS has to say is not heard any further.
@@ -153,16 +182,26 @@ impl Read for TlsLine {
 }
 
 impl Write for TlsLine {
+    /// Says of each part that it is sent, also of a record that is not whole: to a slow
+    /// client that is all there is to see of it for a long time. What a record has besides
+    /// its content counts as if it were content; the difference comes out at its end.
+    ///
+    /// What is given next has to begin with what was not said to be sent.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.language == Language::Plain {
+        if !self.is_sealed() {
             return self.tcp.write(bytes);
         }
         if self.written == 0 {
             self.written = self.tls.writer().write(bytes)?;
         }
-        self.send()?;
+        let sent = self.send_some()?;
         self.owes_answer = false;
-        Ok(std::mem::take(&mut self.written))
+        let told = match self.tls.wants_write() {
+            true => sent.min(self.written.saturating_sub(1)),
+            false => self.written,
+        };
+        self.written -= told;
+        Ok(told)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -190,7 +229,7 @@ impl Line for TlsLine {
 
     fn short_is_all(&self) -> bool {
         // More may have been opened than there was room for.
-        self.language == Language::Plain && cfg!(unix)
+        !self.is_sealed() && cfg!(unix)
     }
 
     fn has_unsent(&self) -> bool {
@@ -198,10 +237,177 @@ impl Line for TlsLine {
     }
 
     fn is_shaking_hands(&self) -> bool {
-        self.language == Language::Tls && self.handshake.is_some()
+        self.handshake.is_some()
+    }
+
+    fn refusal(&self) -> Option<RequestError> {
+        let is_refused = self.language == Language::Refused;
+        is_refused.then(|| RequestError::new(BUSY, "too many handshakes are under way"))
     }
 
     fn is_misunderstood(&self) -> bool {
         self.language == Language::Plain
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access_log::AccessLog;
+    use crate::admission::Admission;
+    use crate::client::{Client, Next, Sign};
+    use crate::connection::Connection;
+    use crate::limits::Limits;
+    use crate::request::Request;
+    use crate::response::Response;
+    use crate::stop::Stop;
+    use rustls::crypto::ring;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig};
+    use rustls_pki_types::PrivateKeyDer;
+    use socket2::{Domain, SockRef, Socket, Type};
+    use std::net::TcpListener;
+    use std::time::{Duration, Instant};
+
+    /// How long the page is: many blocks.
+    const LENGTH: usize = 1 << 20;
+
+    /// How much moves in a step: less than a block, or a record, and more than lies between
+    /// the two ends.
+    const STEP: usize = 12 * 1024;
+
+    /// Both ends of a connection, with TLS at each.
+    struct Ends {
+        tcp: Socket,
+        tls: ClientConnection,
+        client: Client,
+        now: Instant,
+        patience: Duration,
+    }
+
+    fn respond(request: &Request) -> Response {
+        Response::html("200 OK", "x".repeat(LENGTH - request.body.len()))
+    }
+
+    impl Ends {
+        /// Where it is said, little lies between the two.
+        fn new(holds_little: bool) -> Self {
+            let names = vec!["localhost".to_owned()];
+            let made = rcgen::generate_simple_self_signed(names).unwrap();
+            let certificate = made.cert.der().clone();
+            let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+            let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(vec![certificate.clone()], key)
+                .unwrap();
+            let mut roots = RootCertStore::empty();
+            roots.add(certificate).unwrap();
+            let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_root_certificates(roots)
+                .with_no_client_auth();
+            let name = "localhost".try_into().unwrap();
+            let tls = ClientConnection::new(Arc::new(config), name).unwrap();
+
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let tcp = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+            if holds_little {
+                tcp.set_recv_buffer_size(2048).unwrap();
+            }
+            tcp.connect(&listener.local_addr().unwrap().into()).unwrap();
+            tcp.set_nonblocking(true).unwrap();
+            let (stream, address) = listener.accept().unwrap();
+            stream.set_nonblocking(true).unwrap();
+            if holds_little {
+                let socket = SockRef::from(&stream);
+                socket.set_send_buffer_size(2048).unwrap();
+            }
+
+            let log = AccessLog::start(1, io::sink()).unwrap();
+            let place = Admission::start(Limits::default(), log).unwrap();
+            let place = place.admit(address.ip()).unwrap();
+            let (times, now) = (place.limits.times, Instant::now());
+            let server = ServerConnection::new(Arc::new(server)).unwrap();
+            let line = TlsLine::new(TcpStream::from_std(stream), server, Arc::default());
+            let connection = Connection::new(times, now);
+            let under_way = Stop::new(Duration::ZERO).begin();
+            let client = Client::new(Box::new(line), connection, place, under_way);
+            let patience = times.patience;
+            Self {
+                tcp,
+                tls,
+                client,
+                now,
+                patience,
+            }
+        }
+
+        /// Gives the server a turn. It must not be the last one.
+        fn serve(&mut self) {
+            let mut piece = [0; 16 * 1024];
+            self.client.hear(Sign {
+                may_read: true,
+                may_write: true,
+                has_ended: false,
+            });
+            let next = self.client.go_on(self.now, &mut piece, &respond);
+            assert_ne!(next, Next::End, "the server gives the client up");
+        }
+
+        /// Lets the client send all that it has to say.
+        fn send(&mut self, bytes: &[u8]) {
+            self.tls.writer().write_all(bytes).unwrap();
+            while self.tls.is_handshaking() || self.tls.wants_write() {
+                let _ = self.tls.complete_io(&mut self.tcp);
+                self.serve();
+            }
+        }
+
+        /// Lets the client take so many bytes as they come, sealed.
+        fn take(&mut self, mut left: usize) {
+            while left > 0 {
+                self.serve();
+                let taken = self.tls.read_tls(&mut (&self.tcp).take(left as u64));
+                left -= taken.unwrap_or_default();
+                self.tls.process_new_packets().unwrap();
+                let _ = self.tls.reader().read(&mut [0; 64 * 1024]);
+            }
+        }
+
+        /// Lets time pass: not so much that a client that moves is late.
+        fn time_passes(&mut self) {
+            self.now += self.patience * 3 / 4;
+        }
+    }
+
+    #[test]
+    fn a_client_that_takes_less_than_a_block_in_its_patience_is_served_on() {
+        let mut ends = Ends::new(true);
+        ends.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        for _ in 0..LENGTH / STEP {
+            ends.take(STEP);
+            ends.time_passes();
+        }
+    }
+
+    #[test]
+    fn a_body_whose_record_comes_slower_than_a_piece_of_it_may_is_waited_for() {
+        let mut ends = Ends::new(false);
+        ends.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16000\r\n\r\n");
+        ends.tls.writer().write_all(&[b'b'; 16000]).unwrap();
+        let mut sealed = Vec::new();
+        ends.tls.write_tls(&mut sealed).unwrap();
+        for part in sealed.chunks(4000) {
+            (&ends.tcp).write_all(part).unwrap();
+            let mut room = vec![0; part.len()];
+            while !matches!(ends.client.socket().peek(&mut room), Ok(came) if came == part.len()) {
+                std::thread::yield_now();
+            }
+            ends.serve();
+            ends.time_passes();
+        }
+        ends.take(LENGTH - 16000);
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -10,6 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::Server;
+use crate::clients::{Client, send};
 
 const CANARY: &str = "a secret beside pages/";
 
@@ -45,10 +45,9 @@ fn site_with_a_big_file(size: u64) -> TempDir {
     folder
 }
 
-fn ask_for_the_big_file(server: &Server) -> TcpStream {
-    let mut client = server.connect();
-    let request = get("/pages/big.bin");
-    client.write_all(request.as_bytes()).expect("cannot send");
+fn ask_for_the_big_file(server: &Server) -> Client {
+    let mut client = server.open();
+    send(&mut client, &get("/pages/big.bin"));
     client
 }
 
@@ -232,13 +231,25 @@ pub fn a_big_answer_survives_a_byte_that_comes_late(program: &str) {
 /// Reads a big file slowly. A limit for each write would cut this client off, since a
 /// system wakes a writer only once there is much room.
 pub fn a_client_that_reads_slowly_gets_a_big_file_whole(program: &str) {
+    reads_slowly(program, Server::open, 120, 1000);
+}
+
+/// Reads a big file at 4 KB a second: in all the time for which a server has patience,
+/// that is less than it reads of a file at once.
+pub fn a_client_that_reads_more_slowly_gets_a_big_file_whole(program: &str) {
+    reads_slowly(program, Server::open_with_little_room, 250, 400);
+}
+
+/// Reads so many pieces of a big file, ten a second, and then the rest of it.
+fn reads_slowly(program: &str, open: fn(&Server) -> Client, pieces: usize, length: usize) {
     const SIZE: u64 = 20 * 1024 * 1024;
     let folder = site_with_a_big_file(SIZE);
     let server = Server::start_in(program, folder.path());
-    let mut client = ask_for_the_big_file(&server);
+    let mut client = open(&server);
+    send(&mut client, &get("/pages/big.bin"));
     let mut received = 0;
-    for _ in 0..120 {
-        received += client.read(&mut [0; 1000]).expect("a part") as u64;
+    for _ in 0..pieces {
+        received += client.read(&mut vec![0; length]).expect("a part") as u64;
         thread::sleep(Duration::from_millis(100));
     }
     received += io::copy(&mut client, &mut io::sink()).expect("the rest");

@@ -15,6 +15,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use socket2::SockRef;
 use wait_timeout::ChildExt;
 
 use crate::play::{Connection, Host, wait_until_closed};
@@ -231,6 +232,16 @@ impl Server {
     /// Opens a connection over which HTTP can be spoken: TLS, where the chapter speaks it.
     pub fn open(&self) -> Box<dyn Connection> {
         (self.carrier)(self.connect())
+    }
+
+    /// Opens one whose end here holds little of what has come and is not read, so that the
+    /// server notices how slowly that is read.
+    pub fn open_with_little_room(&self) -> Box<dyn Connection> {
+        let stream = self.connect();
+        SockRef::from(&stream)
+            .set_recv_buffer_size(16 * 1024)
+            .expect("cannot make the room small");
+        (self.carrier)(stream)
     }
 
     /// Opens a connection and begins to write down what goes over it. The
