@@ -242,9 +242,9 @@ impl Connection {
 
     /// Refuses a client with this answer, whatever it sends, where that was not done before.
     pub fn turn_away(&mut self, response: Response, error: RequestError, now: Instant) {
-        if !self.is_last {
-            (self.is_last, self.now) = (true, now);
-            self.send(response, false);
+        if !self.is_over() {
+            (self.keep_alive, self.now) = (KeepAlive::Over(Ending::Linger), now);
+            self.send(response, None, false);
             self.refusal = Some(error);
         }
     }
