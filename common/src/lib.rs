@@ -114,6 +114,8 @@ pub mod outgoing;
 #[cfg(feature = "ch10")]
 pub mod persistence;
 #[cfg(feature = "ch10")]
+pub mod routes;
+#[cfg(feature = "ch10")]
 pub mod waiting;
 #[cfg(feature = "ch10")]
 pub use {
@@ -121,6 +123,7 @@ pub use {
     connection::Connection,
     framing::{Framing, Taken, TransferCoding, by_length},
     persistence::wants_to_stay,
+    routes::{Route, allowed, route, sign},
     waiting::{Times, Wait},
 };
 
@@ -139,6 +142,8 @@ pub mod access_log;
 #[cfg(feature = "ch12")]
 pub mod admission;
 #[cfg(feature = "ch12")]
+pub mod early_answers;
+#[cfg(feature = "ch12")]
 pub mod error_log;
 #[cfg(feature = "ch12")]
 pub mod limits;
@@ -148,8 +153,9 @@ pub mod lines;
 pub use {
     access_log::AccessLog,
     admission::{Admission, Place},
+    early_answers::needs_body,
     error_log::ErrorLog,
-    limits::{FormInTurn, Limits, form_in_turn},
+    limits::{FormInTurn, Limits, form_in_turn, sign_in_turn},
 };
 
 #[cfg(feature = "ch13")]

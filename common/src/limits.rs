@@ -9,11 +9,14 @@ use std::time::Duration;
 use crate::body::MAX_BODY;
 use crate::error::RequestError;
 use crate::form::parse_form;
+use crate::guestbook::Guestbook;
 use crate::head::MAX_HEAD;
 use crate::lines::most_bytes;
 use crate::outgoing::ROOM;
 use crate::query::Query;
 use crate::request::Request;
+use crate::response::Response;
+use crate::routes::sign_with;
 use crate::waiting::Times;
 
 /// What clients may cost. The sizes of one request are constants beside what counts
@@ -192,6 +195,15 @@ pub fn form_in_turn(request: &Request) -> Result<FormInTurn, RequestError> {
         form: parse_form(request)?,
         _turn: turn,
     })
+}
+
+/// Does what [`sign`](crate::sign) does, with [`form_in_turn`].
+///
+/// # Errors
+/// As there.
+pub fn sign_in_turn(request: &Request, guestbook: &Guestbook) -> Result<Response, RequestError> {
+    let form = form_in_turn(request)?;
+    sign_with(&form, guestbook)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use common::{Blocking, Connection, Entry, Guestbook, Request, RequestError, Response, Times};
+use common::{Blocking, Connection, Guestbook, Request, RequestError, Response, Times};
 
 fn main() -> anyhow::Result<()> {
     let listener = common::listen()?;
@@ -55,30 +55,16 @@ fn respond(request: &Request, guestbook: &Guestbook) -> Result<Response, Request
         ("GET" | "HEAD", "/query") => common::show_query(request)?,
         ("GET" | "HEAD", "/numbers") => common::count(request)?,
         ("GET" | "HEAD", "/guestbook") => Response::html("200 OK", guestbook.page()),
-        ("POST", "/guestbook") => sign(request, guestbook)?,
+        ("POST", "/guestbook") => common::sign(request, guestbook)?,
         ("GET" | "HEAD", _) => common::send_file(request)?,
-        (_, path) => common::other_method(request, allowed(path)),
+        (_, path) => common::other_method(request, common::allowed(path)),
     })
 }
 
-fn allowed(path: &str) -> &'static str {
-    match path {
-        "/guestbook" => "GET, HEAD, POST, OPTIONS",
-        _ => "GET, HEAD, OPTIONS",
-    }
-}
-
-/// Whether the answer depends on the body; else nobody has to wait for it.
+/// Whether the answer may depend on the body; else nobody has to wait for it. What `GET`,
+/// `HEAD` and `OPTIONS` bring has no meaning (RFC 9110 §9.3).
 fn needs_body(request: &Request) -> bool {
-    request.method == "POST"
-        && request.path() == "/guestbook"
-        && common::expect_form(request).is_ok()
-}
-
-fn sign(request: &Request, guestbook: &Guestbook) -> Result<Response, RequestError> {
-    let form = common::parse_form(request)?;
-    let first = |name| form.values(name).first().map_or("", String::as_str);
-    guestbook.add(Entry::new(first("name"), first("message"))?);
-    // The browser asks for that page next, and a reload repeats that and not this.
-    Ok(Response::empty("303 See Other").with("Location", "/guestbook"))
+    let has_meaning = !matches!(&*request.method, "GET" | "HEAD" | "OPTIONS");
+    let route = common::route(request.path());
+    has_meaning && !route.is_some_and(|route| route.refuses(request))
 }

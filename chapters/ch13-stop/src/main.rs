@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use common::{
-    AccessLog, Admission, Blocking, Connection, Entry, ErrorLog, Guestbook, Limits, Place, Request,
+    AccessLog, Admission, Blocking, Connection, ErrorLog, Guestbook, Limits, Place, Request,
     RequestError, Response, Stop, UnderWay,
 };
 
@@ -49,7 +49,7 @@ fn handle_connection(
     let mut stream = Blocking::new(stream)?;
     let mut connection = Connection::new(place.limits.times, Instant::now())
         .with_chunks()
-        .with_early_answers(needs_body);
+        .with_early_answers(common::needs_body);
     while under_way.wait(&mut stream, &mut connection)? {
         while let Some(request) = connection.next_request() {
             if place.is_last_request() {
@@ -69,30 +69,8 @@ fn respond(request: &Request, guestbook: &Guestbook) -> Result<Response, Request
         ("GET" | "HEAD", "/query") => common::show_query(request)?,
         ("GET" | "HEAD", "/numbers") => common::count(request)?,
         ("GET" | "HEAD", "/guestbook") => Response::html("200 OK", guestbook.page()),
-        ("POST", "/guestbook") => sign(request, guestbook)?,
+        ("POST", "/guestbook") => common::sign_in_turn(request, guestbook)?,
         ("GET" | "HEAD", _) => common::send_file(request)?,
-        (_, path) => common::other_method(request, allowed(path)),
+        (_, path) => common::other_method(request, common::allowed(path)),
     })
-}
-
-fn allowed(path: &str) -> &'static str {
-    match path {
-        "/guestbook" => "GET, HEAD, POST, OPTIONS",
-        _ => "GET, HEAD, OPTIONS",
-    }
-}
-
-/// Whether the answer depends on the body; else nobody has to wait for it.
-fn needs_body(request: &Request) -> bool {
-    request.method == "POST"
-        && request.path() == "/guestbook"
-        && common::expect_form(request).is_ok()
-}
-
-fn sign(request: &Request, guestbook: &Guestbook) -> Result<Response, RequestError> {
-    let form = common::form_in_turn(request)?;
-    let first = |name| form.values(name).first().map_or("", String::as_str);
-    guestbook.add(Entry::new(first("name"), first("message"))?);
-    // The browser asks for that page next, and a reload repeats that and not this.
-    Ok(Response::empty("303 See Other").with("Location", "/guestbook"))
 }

@@ -5,8 +5,8 @@
 use std::io;
 
 use common::{
-    Acceptor, AccessLog, Admission, Entry, ErrorLog, Guestbook, Limits, Request, RequestError,
-    Response, Stop, pool,
+    Acceptor, AccessLog, Admission, ErrorLog, Guestbook, Limits, Request, RequestError, Response,
+    Stop, pool,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -18,7 +18,7 @@ fn main() -> anyhow::Result<()> {
     let admission = Admission::start(limits, log.clone())?;
     let guestbook = Guestbook::default();
 
-    let acceptor = Acceptor::new(listener, &admission, &stop, needs_body)?;
+    let acceptor = Acceptor::new(listener, &admission, &stop, common::needs_body)?;
     let cut_off = pool::serve(acceptor, move |request| {
         respond(request, &guestbook).unwrap_or_else(common::refused)
     })?;
@@ -32,30 +32,8 @@ fn respond(request: &Request, guestbook: &Guestbook) -> Result<Response, Request
         ("GET" | "HEAD", "/query") => common::show_query(request)?,
         ("GET" | "HEAD", "/numbers") => common::count(request)?,
         ("GET" | "HEAD", "/guestbook") => Response::html("200 OK", guestbook.page()),
-        ("POST", "/guestbook") => sign(request, guestbook)?,
+        ("POST", "/guestbook") => common::sign_in_turn(request, guestbook)?,
         ("GET" | "HEAD", _) => common::send_what_is_missing(request)?,
-        (_, path) => common::other_method(request, allowed(path)),
+        (_, path) => common::other_method(request, common::allowed(path)),
     })
-}
-
-fn allowed(path: &str) -> &'static str {
-    match path {
-        "/guestbook" => "GET, HEAD, POST, OPTIONS",
-        _ => "GET, HEAD, OPTIONS",
-    }
-}
-
-/// Whether the answer depends on the body; else nobody has to wait for it.
-fn needs_body(request: &Request) -> bool {
-    request.method == "POST"
-        && request.path() == "/guestbook"
-        && common::expect_form(request).is_ok()
-}
-
-fn sign(request: &Request, guestbook: &Guestbook) -> Result<Response, RequestError> {
-    let form = common::form_in_turn(request)?;
-    let first = |name| form.values(name).first().map_or("", String::as_str);
-    guestbook.add(Entry::new(first("name"), first("message"))?);
-    // The browser asks for that page next, and a reload repeats that and not this.
-    Ok(Response::empty("303 See Other").with("Location", "/guestbook"))
 }
