@@ -5,7 +5,7 @@ use crate::body::MAX_BODY;
 use crate::connection::Connection;
 use crate::error::RequestError;
 use crate::fields::parse_fields;
-use crate::framing::{Framing, Taken, TransferCoding, by_length};
+use crate::framing::{BodyEncoder, Framing, Taken, by_length};
 use crate::head::MAX_HEAD;
 use crate::request::Request;
 
@@ -197,10 +197,23 @@ fn size(line: &[u8], most: usize) -> Result<usize, RequestError> {
 
 /// The chunked transfer coding (§7.1): each piece of content has its length before it, in
 /// hexadecimal digits, and the one without content is the last.
-pub const CHUNKED: TransferCoding = TransferCoding {
-    name: "chunked",
-    around: |length| (format!("{length:x}\r\n"), "\r\n"),
-};
+pub struct ChunkedEncoder;
+
+impl BodyEncoder for ChunkedEncoder {
+    fn name(&self) -> &'static str {
+        "chunked"
+    }
+
+    fn around(&mut self, content: &[u8]) -> (String, &'static str) {
+        (format!("{:x}\r\n", content.len()), "\r\n")
+    }
+}
+
+/// Chunks for every client that knows them: one of HTTP/1.0 does not (§6.1), and is shown
+/// the end of a response by the end of the connection.
+pub fn in_chunks(request: &Request) -> Option<Box<dyn BodyEncoder>> {
+    (request.version != "HTTP/1.0").then(|| Box::new(ChunkedEncoder) as Box<dyn BodyEncoder>)
+}
 
 impl Connection {
     /// The same, with chunks in both directions: in requests, and in responses whose
@@ -220,7 +233,7 @@ impl Connection {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn with_chunks(self) -> Self {
-        self.with_framing(by_length_or_chunks, Some(CHUNKED))
+        self.with_framing(by_length_or_chunks, in_chunks)
     }
 }
 

@@ -35,8 +35,6 @@ pub struct Client {
     place: Place,
     /// Whether something may lie there to be read.
     may_read: bool,
-    /// Whether the client has ended, which no further sign will tell.
-    has_ended: bool,
     is_half_closed: bool,
     winds_up: bool,
     under_way: UnderWay,
@@ -47,7 +45,6 @@ pub struct Client {
 pub struct Sign {
     pub(crate) may_read: bool,
     pub(crate) may_write: bool,
-    pub(crate) has_ended: bool,
 }
 
 /// What a client needs next.
@@ -66,7 +63,6 @@ impl Sign {
     pub fn add(&mut self, later: Sign) {
         self.may_read |= later.may_read;
         self.may_write |= later.may_write;
-        self.has_ended |= later.has_ended;
     }
 }
 
@@ -77,7 +73,6 @@ impl From<&Event> for Sign {
         Self {
             may_read: event.is_readable() || event.is_read_closed() || is_over,
             may_write: event.is_writable() || event.is_write_closed() || is_over,
-            has_ended: event.is_read_closed(),
         }
     }
 }
@@ -95,7 +90,6 @@ impl Client {
             connection,
             place,
             may_read: true,
-            has_ended: false,
             is_half_closed: false,
             winds_up: false,
             under_way,
@@ -115,11 +109,11 @@ impl Client {
     /// Hears a sign of this client. Whether it can go on with it: that something can be
     /// sent is nothing to one that waits for more to come, and some systems say it often.
     pub fn hear(&mut self, sign: Sign) -> bool {
-        self.may_read |= sign.may_read;
-        self.has_ended |= sign.has_ended;
+        // What a line has to send itself may be all that kept it from reading.
+        let may_read = sign.may_read || (sign.may_write && self.line.has_unsent());
+        self.may_read |= may_read;
         let wait = self.connection.waits_for();
-        let is_writing = wait.wants_to_write() || self.line.has_unsent();
-        (sign.may_read && wait.wants_to_read()) || (sign.may_write && is_writing)
+        (may_read && wait.wants_to_read()) || (sign.may_write && wait.wants_to_write())
     }
 
     /// Until when it may wait for the first sign.
@@ -168,9 +162,9 @@ impl Client {
                     return Ok(Next::End);
                 }
                 Wait::ToWrite(until) => (until, self.write(now)?),
-                Wait::ToRead(until) => (until, self.read(now, until, piece)),
-                Wait::ToReadOrWrite(until) => (until, self.read_or_write(now, until, piece)?),
-                Wait::ToLinger(until) => (until, self.linger(now, until, piece)),
+                Wait::ToRead(until) => (until, self.read(now, piece)),
+                Wait::ToReadOrWrite(until) => (until, self.read_or_write(now, piece)?),
+                Wait::ToLinger(until) => (until, self.linger(now, piece)),
             };
             // A line that is busy with itself has not shown yet what has come.
             let has_shown = !matches!(&moved, Err(error) if error.kind() == ErrorKind::Interrupted);
@@ -215,17 +209,19 @@ impl Client {
         }
     }
 
-    fn read(&mut self, now: Instant, until: Instant, piece: &mut [u8]) -> io::Result<()> {
+    fn read(&mut self, now: Instant, piece: &mut [u8]) -> io::Result<()> {
         // Where its time is over, a sign of what it has sent may still be on its way.
-        if !self.may_read && now < until {
+        if !self.may_read && self.deadline().is_none_or(|until| now < until) {
             return Err(ErrorKind::WouldBlock.into());
         }
         if self.line.is_shaking_hands() {
             self.under_way.put_off();
         }
-        let length = self.line.read(piece)?;
-        let is_all = length < piece.len() && self.line.short_is_all();
-        self.may_read = !is_all || self.has_ended;
+        let read = self.line.read(piece);
+        // Nothing less shows that all was read. A read may bring less than is there: it
+        // stops at an urgent byte (RFC 9293 §3.8.5), and before the end of the client.
+        self.may_read = !matches!(&read, Err(error) if error.kind() == ErrorKind::WouldBlock);
+        let length = read?;
         if let Some(refusal) = self.line.refusal() {
             self.connection.turn_away(busy(&refusal), refusal, now);
         }
@@ -237,10 +233,9 @@ impl Client {
     fn read_or_write(
         &mut self,
         now: Instant,
-        until: Instant,
         piece: &mut [u8],
     ) -> anyhow::Result<io::Result<()>> {
-        let read = self.read(now, until, piece);
+        let read = self.read(now, piece);
         Ok(match (self.write(now)?, read) {
             (Err(error), read) if error.kind() == ErrorKind::WouldBlock => read,
             (written, Err(error)) if error.kind() == ErrorKind::WouldBlock => written,
@@ -248,12 +243,12 @@ impl Client {
         })
     }
 
-    fn linger(&mut self, now: Instant, until: Instant, piece: &mut [u8]) -> io::Result<()> {
+    fn linger(&mut self, now: Instant, piece: &mut [u8]) -> io::Result<()> {
         if !self.is_half_closed {
             self.line.half_close()?;
             self.is_half_closed = true;
         }
-        self.read(now, until, piece)
+        self.read(now, piece)
     }
 
     fn write(&mut self, now: Instant) -> anyhow::Result<io::Result<()>> {
@@ -278,12 +273,10 @@ mod tests {
     const READABLE: Sign = Sign {
         may_read: true,
         may_write: false,
-        has_ended: false,
     };
     const WRITABLE: Sign = Sign {
         may_read: false,
         may_write: true,
-        has_ended: false,
     };
 
     /// Both ends of a connection, and the moment at which it began.
@@ -292,6 +285,14 @@ mod tests {
     }
 
     fn client_of(stop: &Stop) -> (std::net::TcpStream, Client, Instant) {
+        client_over(|stream| Box::new(stream), stop)
+    }
+
+    /// The same, where this lies over its socket.
+    fn client_over(
+        line: impl FnOnce(TcpStream) -> Box<dyn Line>,
+        stop: &Stop,
+    ) -> (std::net::TcpStream, Client, Instant) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let other_end = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (stream, address) = listener.accept().unwrap();
@@ -301,7 +302,7 @@ mod tests {
         let place = place.admit(address.ip()).unwrap();
         let began = Instant::now();
         let connection = Connection::new(place.limits.times, began);
-        let line = Box::new(TcpStream::from_std(stream));
+        let line = line(TcpStream::from_std(stream));
         let client = Client::new(line, connection, place, stop.begin());
         (other_end, client, began)
     }
@@ -339,16 +340,82 @@ mod tests {
         assert!(answer[..length].ends_with(b"\r\n\r\npage"));
     }
 
+    /// Gives these pieces, each in a read of its own, as a socket does in which urgent
+    /// bytes lie between them; `None` is a read that would have to wait, as one does over
+    /// TLS that first has something to send.
+    struct InPieces(TcpStream, std::vec::IntoIter<Option<&'static [u8]>>);
+
+    impl io::Read for InPieces {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.1.next().flatten() {
+                Some(mut piece) => piece.read(buffer),
+                None => Err(ErrorKind::WouldBlock.into()),
+            }
+        }
+    }
+
+    impl Write for InPieces {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Line for InPieces {
+        fn socket(&mut self) -> &mut TcpStream {
+            &mut self.0
+        }
+
+        fn half_close(&mut self) -> io::Result<()> {
+            self.0.half_close()
+        }
+
+        fn has_unsent(&self) -> bool {
+            true
+        }
+    }
+
+    fn client_in_pieces(
+        pieces: Vec<Option<&'static [u8]>>,
+    ) -> (std::net::TcpStream, Client, Instant) {
+        let line = |stream| Box::new(InPieces(stream, pieces.into_iter())) as Box<dyn Line>;
+        client_over(line, &Stop::new(Duration::ZERO))
+    }
+
+    #[test]
+    fn a_short_read_does_not_mean_that_all_was_read() {
+        let pieces: [&[u8]; 3] = [b"GET /a HTTP", b"/1.1\r\nHost: a\r\n", b"\r\n"];
+        let (mut other_end, mut client, now) = client_in_pieces(pieces.map(Some).to_vec());
+        // No other sign comes of what lies there.
+        while go_on(&mut client, now) == Next::Turn {}
+        drop(client);
+        let mut answer = String::new();
+        io::Read::read_to_string(&mut other_end, &mut answer).unwrap();
+        assert!(answer.ends_with("\r\n\r\npage"), "{answer}");
+    }
+
+    #[test]
+    fn a_line_that_has_to_send_first_reads_once_it_can() {
+        let (mut other_end, mut client, now) = client_in_pieces(vec![None, Some(GET)]);
+        assert_eq!(go_on(&mut client, now), Next::Sign);
+        assert!(client.hear(WRITABLE));
+        assert_eq!(go_on(&mut client, now), Next::Sign);
+        drop(client);
+        let mut answer = String::new();
+        io::Read::read_to_string(&mut other_end, &mut answer).unwrap();
+        assert!(answer.ends_with("\r\n\r\npage"), "{answer}");
+    }
+
     #[test]
     fn an_end_that_came_with_the_last_bytes_needs_no_other_sign() {
         let (mut other_end, mut client, now) = client();
         other_end.write_all(GET).unwrap();
         other_end.shutdown(Shutdown::Write).unwrap();
         has_come(&mut client, GET.len());
-        assert!(client.hear(Sign {
-            has_ended: true,
-            ..READABLE
-        }));
+        assert!(client.hear(READABLE));
         assert_eq!(go_on(&mut client, now), Next::End);
     }
 
@@ -449,6 +516,6 @@ mod tests {
         for sign in [READABLE, WRITABLE, Sign::default()] {
             heard.add(sign);
         }
-        assert!(heard.may_read && heard.may_write && !heard.has_ended);
+        assert!(heard.may_read && heard.may_write);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::body::expects_continue;
 use crate::error::RequestError;
-use crate::framing::{FramingOf, TransferCoding, by_length};
+use crate::framing::{BodyEncoder, EncoderFor, FramingOf, by_length};
 use crate::incoming::{Came, Incoming, Refused};
 use crate::outgoing::Outgoing;
 use crate::persistence::wants_to_stay;
@@ -31,8 +31,7 @@ use crate::waiting::{Times, Wait};
 pub struct Connection {
     times: Times,
     framing_of: FramingOf,
-    /// For responses of unknown length, where the client knows it.
-    coding: Option<TransferCoding>,
+    encoder_for: EncoderFor,
     needs_body: fn(&Request) -> bool,
     /// The time that the connection was told last.
     now: Instant,
@@ -81,7 +80,7 @@ impl Connection {
         Self {
             times,
             framing_of: by_length,
-            coding: None,
+            encoder_for: |_| None,
             needs_body: |_| true,
             now,
             since: now,
@@ -94,13 +93,12 @@ impl Connection {
         }
     }
 
-    /// The same, with another way to find the bodies of requests, and with a transfer
-    /// coding for responses of unknown length. A client of HTTP/1.0 knows none
-    /// (RFC 9112 §6.1), and is shown the end of such a response by the connection's.
-    pub fn with_framing(self, framing_of: FramingOf, coding: Option<TransferCoding>) -> Self {
+    /// The same, with another way to find the bodies of requests, and to show where
+    /// responses of unknown length end.
+    pub fn with_framing(self, framing_of: FramingOf, encoder_for: EncoderFor) -> Self {
         Self {
             framing_of,
-            coding,
+            encoder_for,
             ..self
         }
     }
@@ -262,27 +260,31 @@ impl Connection {
     /// Answers a request. The connection ends with the answer where the client wants
     /// that, or where nothing else could tell where the answer ends.
     pub fn answer(&mut self, request: &Request, mut response: Response) {
-        let is_old = request.version == "HTTP/1.0";
         let has_length = response.body.length.is_some();
-        let coding = self.coding.filter(|_| !has_length && !is_old);
-        if let Some(coding) = coding {
-            response = response.with("Transfer-Encoding", coding.name);
+        let encoder = (!has_length).then(|| (self.encoder_for)(request)).flatten();
+        if let Some(encoder) = &encoder {
+            response = response.with("Transfer-Encoding", encoder.name());
         }
-        let shows_its_end = has_length || coding.is_some();
+        let shows_its_end = has_length || encoder.is_some();
         if self.keep_alive != KeepAlive::Open || !wants_to_stay(request) || !shows_its_end {
             self.keep_alive = KeepAlive::Over(Ending::Linger);
-        } else if is_old {
+        } else if request.version == "HTTP/1.0" {
             response = response.with("Connection", "keep-alive");
         }
-        self.send(response, coding, request.method == "HEAD");
+        self.send(response, encoder, request.method == "HEAD");
     }
 
-    fn send(&mut self, mut response: Response, coding: Option<TransferCoding>, is_head: bool) {
+    fn send(
+        &mut self,
+        mut response: Response,
+        encoder: Option<Box<dyn BodyEncoder>>,
+        is_head: bool,
+    ) {
         if self.is_over() {
             response = response.with("Connection", "close");
         }
         self.outgoing
-            .add_response(response, coding, is_head, self.now);
+            .add_response(response, encoder, is_head, self.now);
     }
 
     /// What is to be sent next; it fails as [`Outgoing::to_send`] does.

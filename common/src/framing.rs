@@ -24,16 +24,20 @@ pub struct Taken {
     pub is_whole: bool,
 }
 
-/// A transfer coding: it shows the recipient where content ends whose length the sender
-/// does not know in advance (RFC 9112 §7).
-#[derive(Clone, Copy, Debug)]
-pub struct TransferCoding {
-    /// Its name in `Transfer-Encoding`.
-    pub name: &'static str,
-    /// What stands on the wire before a piece of content of that length in bytes, and
-    /// what stands behind it. A piece without a byte ends the content.
-    pub around: fn(usize) -> (String, &'static str),
+/// Puts the content of one response into a transfer coding, which shows the recipient
+/// where content ends whose length the sender does not know in advance (RFC 9112 §7).
+pub trait BodyEncoder: Send {
+    /// The name of the coding in `Transfer-Encoding`.
+    fn name(&self) -> &'static str;
+
+    /// What stands on the wire before this piece of the content, and what stands behind
+    /// it. A piece without a byte ends the content.
+    fn around(&mut self, content: &[u8]) -> (String, &'static str);
 }
+
+/// What gives the transfer coding for a response to that request whose length is not
+/// known; `None` where the end of the connection has to show its end.
+pub type EncoderFor = fn(&Request) -> Option<Box<dyn BodyEncoder>>;
 
 /// What finds the body of a request; `None` where it has none.
 pub type FramingOf = fn(&Request) -> Result<Option<Box<dyn Framing>>, RequestError>;

@@ -121,7 +121,7 @@ pub mod waiting;
 pub use {
     blocking::Blocking,
     connection::Connection,
-    framing::{Framing, Taken, TransferCoding, by_length},
+    framing::{BodyEncoder, Framing, Taken, by_length},
     persistence::wants_to_stay,
     routes::{Route, allowed, route, sign},
     waiting::{Times, Wait},
@@ -133,7 +133,7 @@ pub mod chunked;
 pub mod numbers;
 #[cfg(feature = "ch11")]
 pub use {
-    chunked::{CHUNKED, by_length_or_chunks},
+    chunked::{ChunkedEncoder, by_length_or_chunks, in_chunks},
     numbers::{Numbers, count},
 };
 

@@ -28,13 +28,6 @@ pub trait Line: Read + Write + Send {
     /// What the connection reports. It is to be tried again where it would have to wait.
     fn half_close(&mut self) -> io::Result<()>;
 
-    /// Whether a read that brings less than there was room for has brought all that there
-    /// was, so that the next one is worth its call only after the next sign. On Windows
-    /// only a read that brings nothing asks for a sign.
-    fn short_is_all(&self) -> bool {
-        cfg!(unix)
-    }
-
     /// Whether something that was written has not been sent yet, so that it matters when
     /// it can be, also to a client that sends nothing else.
     fn has_unsent(&self) -> bool {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use crate::buffer::Buffer;
-use crate::framing::TransferCoding;
+use crate::framing::BodyEncoder;
 use crate::response::{Body, Response, Watcher};
 
 /// How much may lie here to be sent, in bytes, besides one head: a longer body is read as
@@ -44,7 +44,7 @@ enum Content {
     /// It goes out in pieces of a transfer coding.
     Coded {
         source: Box<dyn Read + Send>,
-        coding: TransferCoding,
+        encoder: Box<dyn BodyEncoder>,
         piece: Box<[u8]>,
     },
 }
@@ -79,7 +79,7 @@ impl Outgoing {
     pub fn add_response(
         &mut self,
         response: Response,
-        coding: Option<TransferCoding>,
+        encoder: Option<Box<dyn BodyEncoder>>,
         is_head: bool,
         now: Instant,
     ) {
@@ -95,11 +95,11 @@ impl Outgoing {
             });
         }
         if has_body {
-            self.body = Some(match coding {
+            self.body = Some(match encoder {
                 None => Content::Plain(response.body),
-                Some(coding) => Content::Coded {
+                Some(encoder) => Content::Coded {
                     source: response.body.source,
-                    coding,
+                    encoder,
                     piece: vec![0; PIECE].into_boxed_slice(),
                 },
             });
@@ -175,14 +175,14 @@ impl Outgoing {
         let start = self.added();
         let Some(Content::Coded {
             source,
-            coding,
+            encoder,
             piece,
         }) = &mut self.body
         else {
             return Ok(0);
         };
         let length = source.read(piece)?;
-        let (before, behind) = (coding.around)(length);
+        let (before, behind) = encoder.around(&piece[..length]);
         for bytes in [before.as_bytes(), &piece[..length], behind.as_bytes()] {
             self.buffer.add(bytes);
         }

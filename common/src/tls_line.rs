@@ -227,11 +227,6 @@ impl Line for TlsLine {
         self.tcp.shutdown(Shutdown::Write)
     }
 
-    fn short_is_all(&self) -> bool {
-        // More may have been opened than there was room for.
-        !self.is_sealed() && cfg!(unix)
-    }
-
     fn has_unsent(&self) -> bool {
         self.tls.wants_write()
     }
