@@ -230,11 +230,7 @@ impl Client {
     }
 
     /// Reads and writes what can be. It fails only where neither can.
-    fn read_or_write(
-        &mut self,
-        now: Instant,
-        piece: &mut [u8],
-    ) -> anyhow::Result<io::Result<()>> {
+    fn read_or_write(&mut self, now: Instant, piece: &mut [u8]) -> anyhow::Result<io::Result<()>> {
         let read = self.read(now, piece);
         Ok(match (self.write(now)?, read) {
             (Err(error), read) if error.kind() == ErrorKind::WouldBlock => read,

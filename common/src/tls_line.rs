@@ -345,7 +345,6 @@ mod tests {
             self.client.hear(Sign {
                 may_read: true,
                 may_write: true,
-                has_ended: false,
             });
             let next = self.client.go_on(self.now, &mut piece, &respond);
             assert_ne!(next, Next::End, "the server gives the client up");
