@@ -294,7 +294,7 @@ fn a_head_has_its_own_time() {
 
 #[test]
 fn a_body_in_silence() {
-    let exchange = with_limits("patience=0.2").exchange(
+    let exchange = with_limits("inactivity=0.2").exchange(
         "robust: a body of which nothing comes for too long is answered with 408",
         form_of_10_bytes() + "name=",
     );
@@ -312,7 +312,7 @@ fn a_slow_body() {
 
 #[test]
 fn a_body_has_its_own_time() {
-    for limits in ["patience=0.2", "body=0.2"] {
+    for limits in ["inactivity=0.2", "body=0.2"] {
         let server = with_limits(limits);
         let mut idle = server.connect();
         let mut within_head = server.connect();
@@ -334,7 +334,7 @@ fn a_body_has_its_own_time() {
 /// It is given up, and the log says how much there was for it to take.
 #[test]
 fn a_client_that_takes_nothing() {
-    let server = with_limits("patience=0.2 idle=60");
+    let server = with_limits("inactivity=0.2 idle=60");
     let mut idle = server.connect();
     let mut greedy = server.connect();
     let numbers = get("/numbers?to=100000000");
@@ -347,7 +347,7 @@ fn a_client_that_takes_nothing() {
 #[test]
 #[ignore = "reads slowly for 5 s"]
 fn a_client_that_takes_its_time() {
-    let server = with_limits("patience=2 idle=2 head=2 body=2");
+    let server = with_limits("inactivity=2 idle=2 head=2 body=2");
     let mut slow = server.connect();
     let numbers = request("GET /numbers?to=10000000", CLOSE);
     slow.write_all(numbers.as_bytes()).expect("cannot send");
@@ -531,7 +531,7 @@ fn access_log_of_what_is_hostile() {
 /// The bytes of an answer that was given up are those of its content that were sent.
 #[test]
 fn access_log_of_an_answer_that_was_cut_off() {
-    let server = with_limits("patience=0.2");
+    let server = with_limits("inactivity=0.2");
     let mut client = server.connect();
     let numbers = get("/numbers?to=1000000000");
     client.write_all(numbers.as_bytes()).expect("cannot send");

@@ -4,7 +4,7 @@
 
 use std::time::Instant;
 
-use common::{Body, Connection, Request, RequestError, Response, Times, Wait};
+use common::{Body, Connection, Request, RequestError, Response, Timeouts, Wait};
 
 /// What a client sends, and the status codes that it gets. `|` stands for CRLF. Then
 /// the connection stays; or it ends, whatever else comes; or the client is cut off
@@ -338,7 +338,7 @@ fn needs_body(request: &Request) -> bool {
 /// it gets as `take` says, which is told how many bytes there are. The date is left out.
 fn answers(pieces: &[&[u8]], mut take: impl FnMut(usize) -> usize) -> Vec<u8> {
     let now = Instant::now();
-    let mut connection = Connection::new(Times::default(), now)
+    let mut connection = Connection::new(Timeouts::default(), now)
         .with_chunks()
         .with_early_answers(needs_body);
     let mut pieces = pieces.iter().filter(|piece| !piece.is_empty());

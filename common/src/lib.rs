@@ -1,213 +1,90 @@
-//! The code that the chapters share: what one chapter teaches, the next ones
-//! take from here.
+//! The code that the chapters share. What one chapter teaches, the next ones take from here.
 //!
-//! Each module is named after what it takes care of and came with one chapter.
-//! The parsers are pure: bytes or text in, a value or a `RequestError` out. Only
-//! `read_head` and `read_body` take from a reader what they then parse. The module
-//! `stream` is the one layer that reads from a connection; `close` and `refuse`
-//! end one.
+//! Each chapter that adds something has a module with its number, and a Cargo feature of
+//! the same name that includes the chapters before it. Nothing here uses what a later
+//! chapter brings. The parsers are pure: bytes or text in, a value or a `RequestError` out.
 
 #[cfg(feature = "ch01")]
-pub mod arguments;
+pub mod ch01;
 #[cfg(feature = "ch01")]
-pub mod listen;
-#[cfg(feature = "ch01")]
-pub use {
-    arguments::address,
-    listen::{accept, advice, listen, listen_on, try_accept},
-};
+pub use ch01::*;
 
 #[cfg(feature = "ch02")]
-pub mod error;
+pub mod ch02;
 #[cfg(feature = "ch02")]
-pub mod head;
-#[cfg(feature = "ch02")]
-pub mod log;
-#[cfg(feature = "ch02")]
-pub mod stream;
-#[cfg(feature = "ch02")]
-pub use {
-    error::RequestError,
-    head::{find_head, read_head},
-    log::{log, log_error, printable, take_errors},
-    stream::reader,
-};
+pub use ch02::*;
 
 #[cfg(feature = "ch03")]
-pub mod close;
+pub mod ch03;
 #[cfg(feature = "ch03")]
-pub use close::{close, linger};
+pub use ch03::*;
 
 #[cfg(feature = "ch04")]
-pub mod request_line;
+pub mod ch04;
 #[cfg(feature = "ch04")]
-pub use request_line::{RequestLine, parse_request_line};
+pub use ch04::*;
 
 #[cfg(feature = "ch05a")]
-pub mod status;
+pub mod ch05a;
 #[cfg(feature = "ch05a")]
-pub use status::refuse;
+pub use ch05a::*;
 
 #[cfg(feature = "ch06")]
-pub mod body;
+pub mod ch06;
 #[cfg(feature = "ch06")]
-pub mod fields;
-#[cfg(feature = "ch06")]
-pub mod html;
-#[cfg(feature = "ch06")]
-pub use {
-    body::{body_length, read_body},
-    fields::{Fields, parse_fields},
-    html::escape,
-};
+pub use ch06::*;
 
 #[cfg(feature = "ch07")]
-pub mod files;
+pub mod ch07;
 #[cfg(feature = "ch07")]
-pub mod percent;
-#[cfg(feature = "ch07")]
-pub use files::{Page, open_page};
+pub use ch07::*;
 
 #[cfg(feature = "ch08")]
-pub mod query;
+pub mod ch08;
 #[cfg(feature = "ch08")]
-pub use query::{Query, parse_query};
+pub use ch08::*;
 
 #[cfg(feature = "ch09")]
-pub mod date;
+pub mod ch09;
 #[cfg(feature = "ch09")]
-pub mod form;
-#[cfg(feature = "ch09")]
-pub mod guestbook;
-#[cfg(feature = "ch09")]
-pub mod methods;
-#[cfg(feature = "ch09")]
-pub mod path;
-#[cfg(feature = "ch09")]
-pub mod request;
-#[cfg(feature = "ch09")]
-pub mod response;
-#[cfg(feature = "ch09")]
-pub mod site;
-#[cfg(feature = "ch09")]
-pub use {
-    form::{expect_form, parse_form},
-    guestbook::{Entry, Guestbook},
-    methods::other_method,
-    request::{Request, Scheme, read_request},
-    response::{Body, Response, refusal, refused, turn_away},
-    site::{send_file, show_query},
-};
+pub use ch09::*;
 
 #[cfg(feature = "ch10")]
-pub mod blocking;
+pub mod ch10;
 #[cfg(feature = "ch10")]
-pub mod buffer;
-#[cfg(feature = "ch10")]
-pub mod connection;
-#[cfg(feature = "ch10")]
-pub mod framing;
-#[cfg(feature = "ch10")]
-pub mod incoming;
-#[cfg(feature = "ch10")]
-pub mod outgoing;
-#[cfg(feature = "ch10")]
-pub mod persistence;
-#[cfg(feature = "ch10")]
-pub mod routes;
-#[cfg(feature = "ch10")]
-pub mod waiting;
-#[cfg(feature = "ch10")]
-pub use {
-    blocking::Blocking,
-    connection::Connection,
-    framing::{BodyEncoder, Framing, Taken, by_length},
-    persistence::wants_to_stay,
-    routes::{Route, allowed, route, sign},
-    waiting::{Times, Wait},
-};
+pub use ch10::*;
 
 #[cfg(feature = "ch11")]
-pub mod chunked;
+pub mod ch11;
 #[cfg(feature = "ch11")]
-pub mod numbers;
-#[cfg(feature = "ch11")]
-pub use {
-    chunked::{ChunkedEncoder, by_length_or_chunks, in_chunks},
-    numbers::{Numbers, count},
-};
+pub use ch11::*;
 
 #[cfg(feature = "ch12")]
-pub mod access_log;
+pub mod ch12;
 #[cfg(feature = "ch12")]
-pub mod admission;
-#[cfg(feature = "ch12")]
-pub mod early_answers;
-#[cfg(feature = "ch12")]
-pub mod error_log;
-#[cfg(feature = "ch12")]
-pub mod limits;
-#[cfg(feature = "ch12")]
-pub mod lines;
-#[cfg(feature = "ch12")]
-pub use {
-    access_log::AccessLog,
-    admission::{Admission, Place},
-    early_answers::needs_body,
-    error_log::ErrorLog,
-    limits::{FormInTurn, Limits, form_in_turn, sign_in_turn},
-};
+pub use ch12::*;
 
 #[cfg(feature = "ch13")]
-pub mod bell;
+pub mod ch13;
 #[cfg(feature = "ch13")]
-pub mod stop;
-#[cfg(feature = "ch13")]
-pub mod under_way;
-#[cfg(feature = "ch13")]
-pub use {stop::Stop, under_way::UnderWay};
+pub use ch13::*;
 
 #[cfg(feature = "ch14")]
-pub mod caching;
+pub mod ch14;
 #[cfg(feature = "ch14")]
-pub mod moments;
-#[cfg(feature = "ch14")]
-pub mod ranges;
-#[cfg(feature = "ch14")]
-pub mod validators;
-#[cfg(feature = "ch14")]
-pub use {
-    caching::send_what_is_missing,
-    validators::{Outcome, Validators},
-};
+pub use ch14::*;
 
 #[cfg(feature = "ch15")]
-pub mod acceptor;
+pub mod ch15;
 #[cfg(feature = "ch15")]
-pub mod client;
-#[cfg(feature = "ch15")]
-pub mod deadlines;
-#[cfg(feature = "ch15")]
-pub mod line;
-#[cfg(feature = "ch15")]
-pub mod pool;
-#[cfg(feature = "ch15")]
-pub use acceptor::Acceptor;
+pub use ch15::*;
 
 #[cfg(feature = "ch16")]
-pub mod event_loop;
+pub mod ch16;
 #[cfg(feature = "ch16")]
-pub mod event_loops;
+pub use ch16::*;
 
 #[cfg(feature = "ch17")]
-pub mod certificate;
+pub mod ch17;
 #[cfg(feature = "ch17")]
-pub mod options;
-#[cfg(feature = "ch17")]
-pub mod signals;
-#[cfg(feature = "ch17")]
-pub mod tls;
-#[cfg(feature = "ch17")]
-pub mod tls_line;
-#[cfg(feature = "ch17")]
-pub use {certificate::Pair, options::Options, signals::stop_or_reload, tls::Tls};
+pub use ch17::*;

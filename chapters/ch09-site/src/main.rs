@@ -18,7 +18,7 @@ fn main() -> anyhow::Result<()> {
         let guestbook = Arc::clone(&guestbook);
         let thread = thread::Builder::new().spawn(move || {
             if let Err(error) = handle_connection(&stream, client, &guestbook) {
-                common::turn_away(&stream, &error);
+                common::reject(&stream, &error);
             }
         });
         if let Err(error) = thread {

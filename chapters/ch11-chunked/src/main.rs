@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use common::{Blocking, Connection, Guestbook, Request, RequestError, Response, Times};
+use common::{Blocking, Connection, Guestbook, Request, RequestError, Response, Timeouts};
 
 fn main() -> anyhow::Result<()> {
     let listener = common::listen()?;
@@ -35,7 +35,7 @@ fn handle_connection(
     // Each response leaves at once, also while the client has yet to confirm the last.
     stream.set_nodelay(true)?;
     let mut stream = Blocking::new(stream)?;
-    let mut connection = Connection::new(Times::default(), Instant::now())
+    let mut connection = Connection::new(Timeouts::default(), Instant::now())
         .with_chunks()
         .with_early_answers(needs_body);
     let client = client.to_string();

@@ -10,8 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{
-    AccessLog, Admission, Blocking, Connection, Entry, ErrorLog, Guestbook, Limits, Place, Request,
-    RequestError, Response,
+    AccessLog, Blocking, Connection, ConnectionLimiter, Entry, ErrorLog, Guestbook, Limits, Permit,
+    Request, RequestError, Response,
 };
 
 /// How often a client may try to sign the guestbook within [`WHILE`].
@@ -70,16 +70,16 @@ fn main() -> anyhow::Result<()> {
     let listener = common::listen()?;
     let _errors = ErrorLog::start(limits.log_lines)?;
     let log = AccessLog::start(limits.log_lines, io::stdout())?;
-    let admission = Admission::start(limits, log)?;
+    let limiter = ConnectionLimiter::start(limits, log)?;
     let site = Arc::new(Site::default());
 
     loop {
-        let Some((stream, place)) = admission.accept(&listener) else {
+        let Some((stream, permit)) = limiter.accept(&listener) else {
             continue;
         };
         let site = Arc::clone(&site);
         let thread = thread::Builder::new().spawn(move || {
-            if let Err(error) = handle_connection(&stream, place, &site) {
+            if let Err(error) = handle_connection(&stream, permit, &site) {
                 common::log_error(&error);
             }
         });
@@ -89,23 +89,23 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-fn handle_connection(stream: &TcpStream, mut place: Place, site: &Site) -> anyhow::Result<()> {
+fn handle_connection(stream: &TcpStream, mut permit: Permit, site: &Site) -> anyhow::Result<()> {
     // Each response leaves at once, also while the client has yet to confirm the last.
     stream.set_nodelay(true)?;
     let client = stream.peer_addr()?.ip();
     let mut stream = Blocking::new(stream)?;
-    let mut connection = Connection::new(place.limits.times, Instant::now())
+    let mut connection = Connection::new(permit.limits.times, Instant::now())
         .with_chunks()
         .with_early_answers(needs_body);
     while stream.wait(&mut connection)? {
         while let Some(request) = connection.next_request() {
-            if place.is_last_request() {
-                connection.wind_up();
+            if permit.is_last_request() {
+                connection.finish_after_current();
             }
             let response = respond(&request, client, site).unwrap_or_else(common::refused);
-            connection.answer(&request, place.watch(&request, response));
+            connection.answer(&request, permit.watch(&request, response));
         }
-        place.note(connection.refusal());
+        permit.note(connection.refusal());
     }
     Ok(())
 }

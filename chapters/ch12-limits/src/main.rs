@@ -9,8 +9,8 @@ use std::thread;
 use std::time::Instant;
 
 use common::{
-    AccessLog, Admission, Blocking, Connection, ErrorLog, Guestbook, Limits, Place, Request,
-    RequestError, Response,
+    AccessLog, Blocking, Connection, ConnectionLimiter, ErrorLog, Guestbook, Limits, Permit,
+    Request, RequestError, Response,
 };
 
 fn main() -> anyhow::Result<()> {
@@ -18,16 +18,16 @@ fn main() -> anyhow::Result<()> {
     let listener = common::listen()?;
     let _errors = ErrorLog::start(limits.log_lines)?;
     let log = AccessLog::start(limits.log_lines, io::stdout())?;
-    let admission = Admission::start(limits, log)?;
+    let limiter = ConnectionLimiter::start(limits, log)?;
     let guestbook = Arc::new(Guestbook::default());
 
     loop {
-        let Some((stream, place)) = admission.accept(&listener) else {
+        let Some((stream, permit)) = limiter.accept(&listener) else {
             continue;
         };
         let guestbook = Arc::clone(&guestbook);
         let thread = thread::Builder::new().spawn(move || {
-            if let Err(error) = handle_connection(&stream, place, &guestbook) {
+            if let Err(error) = handle_connection(&stream, permit, &guestbook) {
                 common::log_error(&error);
             }
         });
@@ -39,24 +39,24 @@ fn main() -> anyhow::Result<()> {
 
 fn handle_connection(
     stream: &TcpStream,
-    mut place: Place,
+    mut permit: Permit,
     guestbook: &Guestbook,
 ) -> anyhow::Result<()> {
     // Each response leaves at once, also while the client has yet to confirm the last.
     stream.set_nodelay(true)?;
     let mut stream = Blocking::new(stream)?;
-    let mut connection = Connection::new(place.limits.times, Instant::now())
+    let mut connection = Connection::new(permit.limits.times, Instant::now())
         .with_chunks()
         .with_early_answers(common::needs_body);
     while stream.wait(&mut connection)? {
         while let Some(request) = connection.next_request() {
-            if place.is_last_request() {
-                connection.wind_up();
+            if permit.is_last_request() {
+                connection.finish_after_current();
             }
             let response = respond(&request, guestbook).unwrap_or_else(common::refused);
-            connection.answer(&request, place.watch(&request, response));
+            connection.answer(&request, permit.watch(&request, response));
         }
-        place.note(connection.refusal());
+        permit.note(connection.refusal());
     }
     Ok(())
 }

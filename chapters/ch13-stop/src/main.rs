@@ -9,23 +9,23 @@ use std::thread;
 use std::time::Instant;
 
 use common::{
-    AccessLog, Admission, Blocking, Connection, ErrorLog, Guestbook, Limits, Place, Request,
-    RequestError, Response, Stop, UnderWay,
+    AccessLog, Blocking, Connection, ConnectionGuard, ConnectionLimiter, ErrorLog, Guestbook,
+    Limits, Permit, Request, RequestError, Response, Shutdown,
 };
 
 fn main() -> anyhow::Result<()> {
     let limits = Limits::from_environment();
-    let stop = Stop::on_signal(limits.stop)?;
-    let listener = stop.listen()?;
+    let shutdown = Shutdown::on_signal(limits.stop)?;
+    let listener = shutdown.listen()?;
     let _errors = ErrorLog::start(limits.log_lines)?;
     let log = AccessLog::start(limits.log_lines, io::stdout())?;
-    let admission = Admission::start(limits, log.clone())?;
+    let limiter = ConnectionLimiter::start(limits, log.clone())?;
     let guestbook = Arc::new(Guestbook::default());
 
-    while let Some((stream, place, mut under_way)) = stop.accept(&listener, &admission) {
+    while let Some((stream, permit, mut guard)) = shutdown.accept(&listener, &limiter) {
         let guestbook = Arc::clone(&guestbook);
         let thread = thread::Builder::new().spawn(move || {
-            if let Err(error) = handle_connection(&stream, place, &mut under_way, &guestbook) {
+            if let Err(error) = handle_connection(&stream, permit, &mut guard, &guestbook) {
                 common::log_error(&error);
             }
         });
@@ -34,31 +34,31 @@ fn main() -> anyhow::Result<()> {
         }
     }
     drop(listener);
-    stop.finish(&log);
+    shutdown.finish(&log);
     Ok(())
 }
 
 fn handle_connection(
     stream: &TcpStream,
-    mut place: Place,
-    under_way: &mut UnderWay,
+    mut permit: Permit,
+    guard: &mut ConnectionGuard,
     guestbook: &Guestbook,
 ) -> anyhow::Result<()> {
     // Each response leaves at once, also while the client has yet to confirm the last.
     stream.set_nodelay(true)?;
     let mut stream = Blocking::new(stream)?;
-    let mut connection = Connection::new(place.limits.times, Instant::now())
+    let mut connection = Connection::new(permit.limits.times, Instant::now())
         .with_chunks()
         .with_early_answers(common::needs_body);
-    while under_way.wait(&mut stream, &mut connection)? {
+    while guard.wait(&mut stream, &mut connection)? {
         while let Some(request) = connection.next_request() {
-            if place.is_last_request() {
-                connection.wind_up();
+            if permit.is_last_request() {
+                connection.finish_after_current();
             }
             let response = respond(&request, guestbook).unwrap_or_else(common::refused);
-            connection.answer(&request, place.watch(&request, response));
+            connection.answer(&request, permit.watch(&request, response));
         }
-        place.note(connection.refusal());
+        permit.note(connection.refusal());
     }
     Ok(())
 }

@@ -7,25 +7,25 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{
-    Acceptor, AccessLog, Admission, Entry, ErrorLog, Guestbook, Limits, Request, RequestError,
-    Response, Stop, pool,
+    Acceptor, AccessLog, ConnectionLimiter, Entry, ErrorLog, Guestbook, Limits, Request,
+    RequestError, Response, Shutdown, pool,
 };
 
 fn main() -> anyhow::Result<()> {
     let limits = Limits::from_environment();
-    let stop = Stop::on_signal(limits.stop)?;
+    let shutdown = Shutdown::on_signal(limits.stop)?;
     let listener = common::listen()?;
     let _errors = ErrorLog::start(limits.log_lines)?;
     let log = AccessLog::start(limits.log_lines, io::stdout())?;
-    let admission = Admission::start(limits, log.clone())?;
+    let limiter = ConnectionLimiter::start(limits, log.clone())?;
     let guestbook = Guestbook::default();
     let counts = Counts::default();
 
-    let acceptor = Acceptor::new(listener, &admission, &stop, needs_body)?;
+    let acceptor = Acceptor::new(listener, &limiter, &shutdown, needs_body)?;
     let cut_off = pool::serve(acceptor, move |request| {
         counts.watch(|| respond(request, &guestbook, &counts).unwrap_or_else(common::refused))
     })?;
-    stop.report(cut_off, &log);
+    shutdown.report(cut_off, &log);
     Ok(())
 }
 

@@ -5,24 +5,24 @@
 use std::io;
 
 use common::{
-    Acceptor, AccessLog, Admission, ErrorLog, Guestbook, Limits, Request, RequestError, Response,
-    Stop, pool,
+    Acceptor, AccessLog, ConnectionLimiter, ErrorLog, Guestbook, Limits, Request, RequestError,
+    Response, Shutdown, pool,
 };
 
 fn main() -> anyhow::Result<()> {
     let limits = Limits::from_environment();
-    let stop = Stop::on_signal(limits.stop)?;
+    let shutdown = Shutdown::on_signal(limits.stop)?;
     let listener = common::listen()?;
     let _errors = ErrorLog::start(limits.log_lines)?;
     let log = AccessLog::start(limits.log_lines, io::stdout())?;
-    let admission = Admission::start(limits, log.clone())?;
+    let limiter = ConnectionLimiter::start(limits, log.clone())?;
     let guestbook = Guestbook::default();
 
-    let acceptor = Acceptor::new(listener, &admission, &stop, common::needs_body)?;
+    let acceptor = Acceptor::new(listener, &limiter, &shutdown, common::needs_body)?;
     let cut_off = pool::serve(acceptor, move |request| {
         respond(request, &guestbook).unwrap_or_else(common::refused)
     })?;
-    stop.report(cut_off, &log);
+    shutdown.report(cut_off, &log);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::thread;
 
 use common::{
-    Acceptor, AccessLog, Admission, Entry, ErrorLog, Guestbook, Limits, Options, Request,
+    Acceptor, AccessLog, ConnectionLimiter, Entry, ErrorLog, Guestbook, Limits, Options, Request,
     RequestError, Response, Tls, event_loops,
 };
 
@@ -14,23 +14,23 @@ fn main() -> anyhow::Result<()> {
     let limits = Limits::from_environment();
     let options = Options::read();
     let tls = Tls::new(options.pair()?)?;
-    let stop = common::stop_or_reload(limits.stop, &tls)?;
+    let shutdown = common::shutdown_or_reload(limits.stop, &tls)?;
     let listener = common::listen_on(&options.address)?;
     tls.name_certificate();
     let _errors = ErrorLog::start(limits.log_lines)?;
     let log = AccessLog::start(limits.log_lines, io::stdout())?;
-    let admission = Admission::start(limits, log.clone())?;
+    let limiter = ConnectionLimiter::start(limits, log.clone())?;
     let guestbook = Guestbook::default();
 
-    let acceptor = Acceptor::new(listener, &admission, &stop, needs_body)?
-        .with_lines(|stream| tls.line(stream));
+    let acceptor = Acceptor::new(listener, &limiter, &shutdown, needs_body)?
+        .with_transports(|stream| tls.transport(stream));
     let loops = thread::available_parallelism()?.get();
     let cut_off = event_loops::serve(acceptor, loops, |request| {
         let response = respond(request, &guestbook).unwrap_or_else(common::refused);
         // Who speaks plain HTTP is answered before it comes to this.
         response.with("Strict-Transport-Security", "max-age=86400")
     })?;
-    stop.report(cut_off, &log);
+    shutdown.report(cut_off, &log);
     Ok(())
 }
 

@@ -6,29 +6,29 @@ use std::io;
 use std::thread;
 
 use common::{
-    Acceptor, AccessLog, Admission, ErrorLog, Guestbook, Limits, Options, Request, RequestError,
-    Response, Tls, event_loops,
+    Acceptor, AccessLog, ConnectionLimiter, ErrorLog, Guestbook, Limits, Options, Request,
+    RequestError, Response, Tls, event_loops,
 };
 
 fn main() -> anyhow::Result<()> {
     let limits = Limits::from_environment();
     let options = Options::read();
     let tls = Tls::new(options.pair()?)?;
-    let stop = common::stop_or_reload(limits.stop, &tls)?;
+    let shutdown = common::shutdown_or_reload(limits.stop, &tls)?;
     let listener = common::listen_on(&options.address)?;
     tls.name_certificate();
     let _errors = ErrorLog::start(limits.log_lines)?;
     let log = AccessLog::start(limits.log_lines, io::stdout())?;
-    let admission = Admission::start(limits, log.clone())?;
+    let limiter = ConnectionLimiter::start(limits, log.clone())?;
     let guestbook = Guestbook::default();
 
-    let acceptor = Acceptor::new(listener, &admission, &stop, common::needs_body)?
-        .with_lines(|stream| tls.line(stream));
+    let acceptor = Acceptor::new(listener, &limiter, &shutdown, common::needs_body)?
+        .with_transports(|stream| tls.transport(stream));
     let loops = thread::available_parallelism()?.get();
     let cut_off = event_loops::serve(acceptor, loops, |request| {
         respond(request, &guestbook).unwrap_or_else(common::refused)
     })?;
-    stop.report(cut_off, &log);
+    shutdown.report(cut_off, &log);
     Ok(())
 }
 

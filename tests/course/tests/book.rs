@@ -137,7 +137,7 @@ fn an_end_that_is_gone() {
 #[test]
 fn a_source_that_does_not_exist() {
     is_found(
-        "<!-- code: common/src/listen.rs -->",
+        "<!-- code: common/src/ch01/listen.rs -->",
         "<!-- code: common/src/missing.rs -->",
         "there is no file common/src/missing.rs",
     );

@@ -85,12 +85,15 @@ fn diff_in_numbers() {
     let numbers = course(&own_workspace(), &["diff", "6", "--stat"], 80);
     for line in [
         "chapters/ch06-post/src/main.rs: ",
-        "common/src/body.rs: ",
-        "common/src/html.rs: ",
+        "common/src/ch06/body.rs: ",
+        "common/src/ch06/html.rs: ",
     ] {
         assert!(numbers.contains(line), "{numbers}");
     }
-    assert!(!numbers.contains("common/src/request_line.rs"), "{numbers}");
+    assert!(
+        !numbers.contains("common/src/ch04/request_line.rs"),
+        "{numbers}"
+    );
 }
 
 #[test]

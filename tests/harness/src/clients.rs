@@ -21,7 +21,7 @@ pub const THE_OTHER_HALF: &str = "ssage=Hello";
 
 /// Limits that leave every client its time, for what is not about time. A machine that is
 /// busy with other things makes each of them slow.
-pub const NO_HURRY: &str = "idle=600 head=600 body=600 patience=600 stop=600";
+pub const NO_HURRY: &str = "idle=600 head=600 body=600 inactivity=600 stop=600";
 
 /// A page that ends only after hundreds of megabytes.
 pub const ENDLESS: &str = "/numbers?to=100000000";

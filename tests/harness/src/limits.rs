@@ -22,7 +22,7 @@ pub fn each_deadline_ends_its_client(program: &str, many: usize) {
         ("idle=0.5", get("/hello"), "HTTP/1.1 200 "),
         ("head=0.1", "GET /hello".to_owned(), "HTTP/1.1 408 "),
         ("body=0.1", HALF_A_FORM.to_owned(), "HTTP/1.1 408 "),
-        ("patience=0.1", HALF_A_FORM.to_owned(), "HTTP/1.1 408 "),
+        ("inactivity=0.1", HALF_A_FORM.to_owned(), "HTTP/1.1 408 "),
         ("life=0.000001", get("/hello"), "HTTP/1.1 200 "),
     ] {
         let server = Server::start_with_limits(program, limits);
@@ -36,7 +36,7 @@ pub fn each_deadline_ends_its_client(program: &str, many: usize) {
 
 /// Checks that a client that takes nothing of its answer is given up.
 pub fn a_client_that_takes_nothing_is_given_up(program: &str) {
-    let server = Server::start_with_limits(program, "patience=0.1 connections=1");
+    let server = Server::start_with_limits(program, "inactivity=0.1 connections=1");
     let _greedy = clients_who_read_no_further(&server, 1, &get(ENDLESS));
     // There is one place.
     a_place_becomes_free(&server);

@@ -12,7 +12,7 @@ use crate::chapters::{Chapter, Course, read, without_tests};
 use crate::exercise::Exercise;
 use crate::probe;
 
-/// A source, as a comment names it: `code: common/src/head.rs`.
+/// A source, as a comment names it: `code: common/src/ch02/head.rs`.
 pub enum Source<'a> {
     /// `file: PATH`: a whole file.
     File(String),

@@ -1,0 +1,6 @@
+//! Chapter 5a brings status codes: a request that cannot be parsed gets a response that says
+//! why.
+
+pub mod status;
+
+pub use status::refuse;

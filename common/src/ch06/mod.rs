@@ -1,0 +1,12 @@
+//! Chapter 6 brings the header section and the body of a request, and what text needs before
+//! it may stand in a page of HTML.
+
+pub mod body;
+pub mod fields;
+pub mod html;
+
+pub use {
+    body::{body_length, read_body},
+    fields::{Fields, parse_fields},
+    html::escape,
+};

@@ -1,0 +1,7 @@
+//! Chapter 7 brings files: percent-decoded paths, and which files below `pages/` they may
+//! name.
+
+pub mod files;
+pub mod percent;
+
+pub use files::{Page, open_page};

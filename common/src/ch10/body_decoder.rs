@@ -1,0 +1,115 @@
+//! Where a body ends, when it comes in pieces and more follows (RFC 9112 §6).
+
+use crate::ch02::error::RequestError;
+use crate::ch06::body::body_length;
+use crate::ch09::request::Request;
+
+/// Takes the body of one request out of the bytes that follow its head.
+pub trait BodyDecoder: Send {
+    /// Takes what belongs to the body from the front of what was received, and
+    /// adds the body's own bytes to `body`. What follows the body stays.
+    ///
+    /// # Errors
+    /// 400 where nobody can tell any more where the body ends, and what else is
+    /// wrong with it.
+    fn decode(&mut self, received: &[u8], body: &mut Vec<u8>) -> Result<Decoded, RequestError>;
+}
+
+/// How far a body has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    /// How many of the received bytes it took.
+    pub length: usize,
+    /// Whether that was all of the body.
+    pub is_whole: bool,
+}
+
+/// Puts the content of one response into a transfer coding, which shows the recipient
+/// where content ends whose length the sender does not know in advance (RFC 9112 §7).
+pub trait BodyEncoder: Send {
+    /// The name of the coding in `Transfer-Encoding`.
+    fn name(&self) -> &'static str;
+
+    /// What stands on the wire before this piece of the content, and what stands behind
+    /// it. A piece without a byte ends the content.
+    fn around(&mut self, content: &[u8]) -> (String, &'static str);
+}
+
+/// What gives the transfer coding for a response to that request whose length is not
+/// known; `None` where the end of the connection has to show its end.
+pub type EncoderFor = fn(&Request) -> Option<Box<dyn BodyEncoder>>;
+
+/// What finds the body of a request; `None` where it has none.
+pub type DecoderFor = fn(&Request) -> Result<Option<Box<dyn BodyDecoder>>, RequestError>;
+
+/// A body as long as `Content-Length` says, as [`body_length`] reads it.
+///
+/// ```
+/// let head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n";
+/// let request = common::Request::from_head(head)?;
+/// let mut decoder = common::by_length(&request)?.unwrap();
+/// let mut body = Vec::new();
+/// assert!(!decoder.decode(b"name", &mut body)?.is_whole);
+/// let taken = decoder.decode(b"=AdaGET /", &mut body)?;
+/// assert!(taken.is_whole && taken.length == 4 && body == b"name=Ada");
+/// # Ok::<(), common::RequestError>(())
+/// ```
+///
+/// # Errors
+/// What [`body_length`] refuses.
+pub fn by_length(request: &Request) -> Result<Option<Box<dyn BodyDecoder>>, RequestError> {
+    Ok(match body_length(&request.fields)? {
+        0 => None,
+        left => Some(Box::new(LengthDecoder { left })),
+    })
+}
+
+struct LengthDecoder {
+    left: usize,
+}
+
+impl BodyDecoder for LengthDecoder {
+    fn decode(&mut self, received: &[u8], body: &mut Vec<u8>) -> Result<Decoded, RequestError> {
+        let length = self.left.min(received.len());
+        body.extend_from_slice(&received[..length]);
+        self.left -= length;
+        Ok(Decoded {
+            length,
+            is_whole: self.left == 0,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(fields: &str) -> Request {
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
+        Request::from_head(head.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_body_in_two_pieces_wherever_they_part() {
+        let sent = b"12345678 and more";
+        for cut in 0..8 {
+            let decoder = by_length(&request("Content-Length: 8\r\n"));
+            let mut decoder = decoder.unwrap().unwrap();
+            let mut body = Vec::new();
+            let first = decoder.decode(&sent[..cut], &mut body).unwrap();
+            assert_eq!((first.length, first.is_whole), (cut, false));
+            let second = decoder.decode(&sent[cut..], &mut body).unwrap();
+            assert_eq!((second.length, second.is_whole), (8 - cut, true));
+            assert_eq!(body, b"12345678");
+        }
+    }
+
+    #[test]
+    fn no_body_and_refused_ones() {
+        for fields in ["", "Content-Length: 0\r\n"] {
+            assert!(by_length(&request(fields)).unwrap().is_none(), "{fields}");
+        }
+        let refused = by_length(&request("Content-Length: 1\r\nContent-Length: 1\r\n"));
+        assert_eq!(refused.err().unwrap().status, "400 Bad Request");
+    }
+}

@@ -1,0 +1,17 @@
+//! Chapter 12 brings limits: what one client may cost in time, memory and connections, and
+//! two logs that no reader can hold up.
+
+pub mod access_log;
+pub mod connection_limiter;
+pub mod early_answers;
+pub mod error_log;
+pub mod limits;
+pub mod log_writer;
+
+pub use {
+    access_log::AccessLog,
+    connection_limiter::{ConnectionLimiter, Permit},
+    early_answers::needs_body,
+    error_log::ErrorLog,
+    limits::{FormInTurn, Limits, form_in_turn, sign_in_turn},
+};

@@ -1,0 +1,83 @@
+//! Wakes a thread that waits for a client.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
+
+/// How long the bell may ring.
+const RING_TIME: Duration = Duration::from_millis(100);
+
+/// Who waits for a client hears of nothing but a client, so this is one. It has its
+/// socket from the beginning: a server that is to stop may have no file descriptor left.
+pub struct AcceptWaker {
+    socket: Socket,
+    address: SocketAddr,
+}
+
+impl AcceptWaker {
+    /// One for this listener.
+    ///
+    /// # Errors
+    /// The system gives no socket.
+    pub fn of(listener: SocketAddr) -> io::Result<Self> {
+        let address = within_reach(listener);
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        Ok(Self { socket, address })
+    }
+
+    /// Whether that is the one who knocks.
+    pub fn is(&self, client: SocketAddr) -> bool {
+        let own = self.socket.local_addr().ok();
+        own.and_then(|own| own.as_socket()) == Some(client)
+    }
+
+    /// Knocks, so that whoever waits there wakes.
+    pub fn ring(&self) {
+        // It fails where so many wait to be accepted that nobody has to be woken.
+        let address = self.address.into();
+        let _ = self.socket.connect_timeout(&address, RING_TIME);
+    }
+}
+
+/// Where this machine reaches an address that it listens on: `0.0.0.0` stands for all
+/// that it has.
+fn within_reach(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn an_address_within_reach() {
+        for (address, reached) in [
+            ("0.0.0.0:80", "127.0.0.1:80"),
+            ("[::]:80", "[::1]:80"),
+            ("10.0.0.1:80", "10.0.0.1:80"),
+            ("[fe80::1%2]:80", "[fe80::1%2]:80"),
+        ] {
+            let address = within_reach(address.parse().unwrap());
+            assert_eq!(address.to_string(), reached);
+        }
+    }
+
+    #[test]
+    fn who_rings_is_told_from_a_client() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let bell = AcceptWaker::of(address).unwrap();
+        let _client = std::net::TcpStream::connect(address).unwrap();
+        bell.ring();
+        let accepted = [(); 2].map(|()| bell.is(listener.accept().unwrap().1));
+        assert_eq!(accepted, [false, true]);
+    }
+}

@@ -1,0 +1,7 @@
+//! Chapter 13 brings the shutdown: a signal ends the server, and no response is cut off.
+
+pub mod accept_waker;
+pub mod connection_guard;
+pub mod shutdown;
+
+pub use {connection_guard::ConnectionGuard, shutdown::Shutdown};

@@ -1,0 +1,12 @@
+//! Chapter 14 brings what the client already has: validators, conditional requests and
+//! ranges.
+
+pub mod caching;
+pub mod http_date;
+pub mod ranges;
+pub mod validators;
+
+pub use {
+    caching::send_what_is_missing,
+    validators::{Outcome, Validators},
+};

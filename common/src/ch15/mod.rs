@@ -1,0 +1,10 @@
+//! Chapter 15 brings readiness: one thread waits for all connections, and a few workers serve
+//! those for which something has happened.
+
+pub mod acceptor;
+pub mod pool;
+pub mod session;
+pub mod timer_queue;
+pub mod transport;
+
+pub use acceptor::Acceptor;

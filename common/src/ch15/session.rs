@@ -1,0 +1,521 @@
+//! A client whose connection never waits: what can be done is done, and then it says
+//! what has to happen first.
+
+use std::io::{self, ErrorKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use anyhow::Context;
+use mio::event::Event;
+use mio::net::TcpStream;
+
+use crate::ch02::log::log_error;
+use crate::ch09::request::Request;
+use crate::ch09::response::Response;
+use crate::ch10::connection::Connection;
+use crate::ch10::wait::Wait;
+use crate::ch12::connection_limiter::{Permit, busy};
+use crate::ch13::connection_guard::ConnectionGuard;
+use crate::ch15::transport::Transport;
+
+/// How often a client may be read from, or written to, before it is the turn of the next
+/// one. A client that always has something to do would else keep all others waiting.
+const TURN: usize = 4;
+
+/// How many requests are answered before the answers are sent. A few bytes may ask for much.
+const ANSWERS: usize = 16;
+
+/// What a client hears that speaks plain HTTP to a line that does not.
+const OTHER_PROTOCOL: &str = "400 Bad Request: this port speaks HTTPS";
+
+/// A client, and all that is kept for it.
+pub struct Session {
+    transport: Box<dyn Transport>,
+    connection: Connection,
+    permit: Permit,
+    /// Whether something may lie there to be read.
+    may_read: bool,
+    is_half_closed: bool,
+    finishes_after_current: bool,
+    guard: ConnectionGuard,
+}
+
+/// What was heard of a client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Readiness {
+    pub(crate) may_read: bool,
+    pub(crate) may_write: bool,
+}
+
+/// What a client needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Another turn, as it has more to do.
+    Ready,
+    /// A sign, or its [`Session::deadline`].
+    Waiting,
+    /// Nothing: it is gone.
+    Closed,
+}
+
+impl Readiness {
+    /// Adds what was heard later.
+    pub fn add(&mut self, later: Readiness) {
+        self.may_read |= later.may_read;
+        self.may_write |= later.may_write;
+    }
+}
+
+impl From<&Event> for Readiness {
+    fn from(event: &Event) -> Self {
+        // Of an end, and of an error, hears who reads or writes next.
+        let is_over = event.is_error();
+        Self {
+            may_read: event.is_readable() || event.is_read_closed() || is_over,
+            may_write: event.is_writable() || event.is_write_closed() || is_over,
+        }
+    }
+}
+
+impl Session {
+    /// A client that has just been admitted.
+    pub fn new(
+        transport: Box<dyn Transport>,
+        connection: Connection,
+        permit: Permit,
+        guard: ConnectionGuard,
+    ) -> Self {
+        Self {
+            transport,
+            connection,
+            permit,
+            may_read: true,
+            is_half_closed: false,
+            finishes_after_current: false,
+            guard,
+        }
+    }
+
+    /// The socket below its line, to be registered.
+    pub fn socket(&mut self) -> &mut TcpStream {
+        self.transport.socket()
+    }
+
+    /// Whether it has heard that the server is to stop, and so comes to its end.
+    pub fn finishes_after_current(&self) -> bool {
+        self.finishes_after_current
+    }
+
+    /// Hears a sign of this client. Whether it can go on with it: that something can be
+    /// sent is nothing to one that waits for more to come, and some systems say it often.
+    pub fn notify(&mut self, readiness: Readiness) -> bool {
+        // What a line has to send itself may be all that kept it from reading.
+        let may_read = readiness.may_read || (readiness.may_write && self.transport.has_unsent());
+        self.may_read |= may_read;
+        let wait = self.connection.waits_for();
+        (may_read && wait.wants_to_read()) || (readiness.may_write && wait.wants_to_write())
+    }
+
+    /// Until when it may wait for the first sign.
+    pub fn deadline(&self) -> Option<Instant> {
+        let until = self.connection.waits_for().until()?;
+        let ends_at = self.guard.ends_at();
+        Some(ends_at.map_or(until, |end| end.min(until)))
+    }
+
+    /// Goes on with this client for a turn, and never waits. It reads into `piece`.
+    pub fn advance(
+        &mut self,
+        now: Instant,
+        piece: &mut [u8],
+        respond: &impl Fn(&Request) -> Response,
+    ) -> Progress {
+        // One client's answer must not end the thread that many share.
+        let turn = AssertUnwindSafe(|| self.try_to_advance(now, piece, respond));
+        match catch_unwind(turn) {
+            Ok(Ok(next)) => next,
+            Ok(Err(error)) => {
+                log_error(&error);
+                Progress::Closed
+            }
+            Err(_) => Progress::Closed,
+        }
+    }
+
+    fn try_to_advance(
+        &mut self,
+        now: Instant,
+        piece: &mut [u8],
+        respond: &impl Fn(&Request) -> Response,
+    ) -> anyhow::Result<Progress> {
+        for _ in 0..TURN {
+            self.answer(now, respond);
+            if self.guard.is_requested() && !self.finishes_after_current {
+                (self.finishes_after_current, self.may_read) = (true, true);
+            }
+            let (until, moved) = match self.connection.waits_for() {
+                Wait::ToClose => {
+                    if !self.is_half_closed {
+                        // To be told is a courtesy that nobody waits for.
+                        let _ = self.transport.half_close();
+                    }
+                    return Ok(Progress::Closed);
+                }
+                Wait::ToWrite(until) => (until, self.write(now)?),
+                Wait::ToRead(until) => (until, self.read(now, piece)),
+                Wait::ToReadOrWrite(until) => (until, self.read_or_write(now, piece)?),
+                Wait::ToLinger(until) => (until, self.linger(now, piece)),
+            };
+            // A line that is busy with itself has not shown yet what has come.
+            let has_shown = !matches!(&moved, Err(error) if error.kind() == ErrorKind::Interrupted);
+            let is_let_go = has_shown && self.guard.finish_after_current(&mut self.connection, now);
+            match moved {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    if now < until && !is_let_go {
+                        return Ok(Progress::Waiting);
+                    }
+                    // Only who has really sent nothing is late, not who waited for its turn.
+                    self.connection.time_passes(now);
+                }
+                // A part of something came, of which nothing is for HTTP yet.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    self.connection.line_moves(now);
+                }
+                moved => moved.context("the connection broke")?,
+            }
+        }
+        Ok(Progress::Ready)
+    }
+
+    fn answer(&mut self, now: Instant, respond: &impl Fn(&Request) -> Response) {
+        for _ in 0..ANSWERS {
+            let Some(request) = self.connection.next_request() else {
+                break;
+            };
+            let speaks_other_protocol = self.transport.speaks_other_protocol();
+            if self.permit.is_last_request_at(now) || speaks_other_protocol {
+                self.connection.finish_after_current();
+            }
+            let response = match speaks_other_protocol {
+                true => Response::status_page(OTHER_PROTOCOL),
+                false => respond(&request),
+            };
+            let response = self.permit.watch(&request, response);
+            self.connection.answer(&request, response);
+        }
+        self.permit.note(self.connection.refusal());
+        if let Some(refusal) = self.connection.take_refusal() {
+            log_error(&refusal);
+        }
+    }
+
+    fn read(&mut self, now: Instant, piece: &mut [u8]) -> io::Result<()> {
+        // Where its time is over, a sign of what it has sent may still be on its way.
+        if !self.may_read && self.deadline().is_none_or(|until| now < until) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        if self.transport.is_handshaking() {
+            self.guard.restart();
+        }
+        let read = self.transport.read(piece);
+        // Nothing less shows that all was read. A read may bring less than is there: it
+        // stops at an urgent byte (RFC 9293 §3.8.5), and before the end of the client.
+        self.may_read = !matches!(&read, Err(error) if error.kind() == ErrorKind::WouldBlock);
+        let length = read?;
+        if let Some(refusal) = self.transport.refusal() {
+            self.connection.reject(busy(&refusal), refusal, now);
+        }
+        self.connection.receive(&piece[..length], now);
+        Ok(())
+    }
+
+    /// Reads and writes what can be. It fails only where neither can.
+    fn read_or_write(&mut self, now: Instant, piece: &mut [u8]) -> anyhow::Result<io::Result<()>> {
+        let read = self.read(now, piece);
+        Ok(match (self.write(now)?, read) {
+            (Err(error), read) if error.kind() == ErrorKind::WouldBlock => read,
+            (written, Err(error)) if error.kind() == ErrorKind::WouldBlock => written,
+            (written, read) => written.and(read),
+        })
+    }
+
+    fn linger(&mut self, now: Instant, piece: &mut [u8]) -> io::Result<()> {
+        if !self.is_half_closed {
+            self.transport.half_close()?;
+            self.is_half_closed = true;
+        }
+        self.read(now, piece)
+    }
+
+    fn write(&mut self, now: Instant) -> anyhow::Result<io::Result<()>> {
+        let to_send = self.connection.to_send().context("a response is cut off")?;
+        let sent = self.transport.write(to_send);
+        Ok(sent.map(|length| self.connection.sent(length, now)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ch12::access_log::AccessLog;
+    use crate::ch12::connection_limiter::ConnectionLimiter;
+    use crate::ch12::limits::Limits;
+    use crate::ch13::shutdown::Shutdown;
+    use std::io::Write;
+    use std::net::{self, TcpListener};
+    use std::time::Duration;
+
+    const GET: &[u8] = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+    const READABLE: Readiness = Readiness {
+        may_read: true,
+        may_write: false,
+    };
+    const WRITABLE: Readiness = Readiness {
+        may_read: false,
+        may_write: true,
+    };
+
+    /// Both ends of a connection, and the moment at which it began.
+    fn client() -> (std::net::TcpStream, Session, Instant) {
+        client_of(&Shutdown::new(Duration::ZERO))
+    }
+
+    fn client_of(shutdown: &Shutdown) -> (std::net::TcpStream, Session, Instant) {
+        client_over(|stream| Box::new(stream), shutdown)
+    }
+
+    /// The same, where this lies over its socket.
+    fn client_over(
+        transport: impl FnOnce(TcpStream) -> Box<dyn Transport>,
+        shutdown: &Shutdown,
+    ) -> (std::net::TcpStream, Session, Instant) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let other_end = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, address) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let log = AccessLog::start(1, io::sink()).unwrap();
+        let permit = ConnectionLimiter::start(Limits::default(), log).unwrap();
+        let permit = permit.acquire(address.ip()).unwrap();
+        let began = Instant::now();
+        let connection = Connection::new(permit.limits.times, began);
+        let transport = transport(TcpStream::from_std(stream));
+        let client = Session::new(transport, connection, permit, shutdown.begin());
+        (other_end, client, began)
+    }
+
+    /// Waits until so much has come, or the end.
+    fn has_come(client: &mut Session, length: usize) {
+        let mut room = vec![0; length.max(1)];
+        while !matches!(client.socket().peek(&mut room), Ok(came) if came == length) {
+            std::thread::yield_now();
+        }
+    }
+
+    fn advance(client: &mut Session, now: Instant) -> Progress {
+        client.advance(now, &mut [0; 4096], &|request: &Request| {
+            assert_ne!(request.path(), "/panic", "an answer that fails");
+            let length = if request.path() == "/long" {
+                1 << 20
+            } else {
+                1
+            };
+            Response::html("200 OK", "page".repeat(length))
+        })
+    }
+
+    #[test]
+    fn a_request_is_answered_in_one_turn() {
+        let (mut other_end, mut client, now) = client();
+        assert_eq!(advance(&mut client, now), Progress::Waiting);
+        other_end.write_all(GET).unwrap();
+        has_come(&mut client, GET.len());
+        assert!(client.notify(READABLE));
+        assert_eq!(advance(&mut client, now), Progress::Waiting);
+        let mut answer = [0; 4096];
+        let length = io::Read::read(&mut other_end, &mut answer).unwrap();
+        assert!(answer[..length].ends_with(b"\r\n\r\npage"));
+    }
+
+    /// Gives these pieces, each in a read of its own, as a socket does in which urgent
+    /// bytes lie between them; `None` is a read that would have to wait, as one does over
+    /// TLS that first has something to send.
+    struct InPieces(TcpStream, std::vec::IntoIter<Option<&'static [u8]>>);
+
+    impl io::Read for InPieces {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.1.next().flatten() {
+                Some(mut piece) => piece.read(buffer),
+                None => Err(ErrorKind::WouldBlock.into()),
+            }
+        }
+    }
+
+    impl Write for InPieces {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Transport for InPieces {
+        fn socket(&mut self) -> &mut TcpStream {
+            &mut self.0
+        }
+
+        fn half_close(&mut self) -> io::Result<()> {
+            self.0.half_close()
+        }
+
+        fn has_unsent(&self) -> bool {
+            true
+        }
+    }
+
+    fn client_in_pieces(
+        pieces: Vec<Option<&'static [u8]>>,
+    ) -> (std::net::TcpStream, Session, Instant) {
+        let transport =
+            |stream| Box::new(InPieces(stream, pieces.into_iter())) as Box<dyn Transport>;
+        client_over(transport, &Shutdown::new(Duration::ZERO))
+    }
+
+    #[test]
+    fn a_short_read_does_not_mean_that_all_was_read() {
+        let pieces: [&[u8]; 3] = [b"GET /a HTTP", b"/1.1\r\nHost: a\r\n", b"\r\n"];
+        let (mut other_end, mut client, now) = client_in_pieces(pieces.map(Some).to_vec());
+        // No other sign comes of what lies there.
+        while advance(&mut client, now) == Progress::Ready {}
+        drop(client);
+        let mut answer = String::new();
+        io::Read::read_to_string(&mut other_end, &mut answer).unwrap();
+        assert!(answer.ends_with("\r\n\r\npage"), "{answer}");
+    }
+
+    #[test]
+    fn a_line_that_has_to_send_first_reads_once_it_can() {
+        let (mut other_end, mut client, now) = client_in_pieces(vec![None, Some(GET)]);
+        assert_eq!(advance(&mut client, now), Progress::Waiting);
+        assert!(client.notify(WRITABLE));
+        assert_eq!(advance(&mut client, now), Progress::Waiting);
+        drop(client);
+        let mut answer = String::new();
+        io::Read::read_to_string(&mut other_end, &mut answer).unwrap();
+        assert!(answer.ends_with("\r\n\r\npage"), "{answer}");
+    }
+
+    #[test]
+    fn an_end_that_came_with_the_last_bytes_needs_no_other_sign() {
+        let (mut other_end, mut client, now) = client();
+        other_end.write_all(GET).unwrap();
+        other_end.shutdown(net::Shutdown::Write).unwrap();
+        has_come(&mut client, GET.len());
+        assert!(client.notify(READABLE));
+        assert_eq!(advance(&mut client, now), Progress::Closed);
+    }
+
+    #[test]
+    fn a_panic_ends_its_client_alone() {
+        let (mut other_end, mut client, now) = client();
+        let request = b"GET /panic HTTP/1.1\r\nHost: a\r\n\r\n";
+        other_end.write_all(request).unwrap();
+        has_come(&mut client, request.len());
+        assert_eq!(advance(&mut client, now), Progress::Closed);
+    }
+
+    #[test]
+    fn who_has_much_to_do_has_its_turn_and_then_another_one() {
+        let (mut other_end, mut client, now) = client();
+        let sent = GET.repeat(1000);
+        other_end.write_all(&sent).unwrap();
+        has_come(&mut client, sent.len());
+        let mut turns = 1;
+        while advance(&mut client, now) == Progress::Ready {
+            turns += 1;
+        }
+        // In each step it reads 4,096 bytes, or answers them.
+        assert!(turns > sent.len() / 4096 / TURN, "{turns}");
+    }
+
+    #[test]
+    fn what_came_in_time_counts_also_when_its_sign_comes_late() {
+        let late = Duration::from_secs(3600);
+        let (mut other_end, mut client, now) = client();
+        other_end.write_all(GET).unwrap();
+        has_come(&mut client, GET.len());
+        assert_eq!(advance(&mut client, now), Progress::Waiting);
+        other_end.write_all(GET).unwrap();
+        has_come(&mut client, GET.len());
+        assert_eq!(advance(&mut client, now + late), Progress::Waiting);
+        assert_eq!(advance(&mut client, now + 2 * late), Progress::Closed);
+    }
+
+    #[test]
+    fn what_came_in_time_counts_also_when_its_turn_comes_late() {
+        let late = Duration::from_secs(3600);
+        let (mut other_end, mut client, now) = client();
+        other_end.write_all(GET).unwrap();
+        has_come(&mut client, GET.len());
+        assert_eq!(advance(&mut client, now + late), Progress::Waiting);
+        // After that nothing came.
+        assert_eq!(advance(&mut client, now + 2 * late), Progress::Closed);
+    }
+
+    #[test]
+    fn a_request_that_was_on_its_way_at_the_stop_is_answered() {
+        let shutdown = Shutdown::new(Duration::ZERO);
+        let (mut other_end, mut client, now) = client_of(&shutdown);
+        assert_eq!(advance(&mut client, now), Progress::Waiting);
+        shutdown.request();
+        assert_eq!(advance(&mut client, now), Progress::Waiting);
+        other_end.write_all(GET).unwrap();
+        has_come(&mut client, GET.len());
+        // The look at the end of its time is enough, without any sign.
+        let end = client.deadline().unwrap();
+        assert_eq!(advance(&mut client, end), Progress::Waiting);
+        let mut answer = String::new();
+        io::Read::read_to_string(&mut other_end, &mut answer).unwrap();
+        assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+    }
+
+    #[test]
+    fn who_stays_idle_at_the_stop_is_let_go() {
+        let shutdown = Shutdown::new(Duration::ZERO);
+        let (_other_end, mut client, now) = client_of(&shutdown);
+        shutdown.request();
+        assert_eq!(advance(&mut client, now), Progress::Waiting);
+        let end = client.deadline().unwrap();
+        assert!(end < now + Duration::from_secs(1));
+        assert_eq!(advance(&mut client, end), Progress::Waiting);
+        assert_eq!(
+            advance(&mut client, now + Duration::from_secs(60)),
+            Progress::Closed
+        );
+    }
+
+    #[test]
+    fn signs_that_count_and_signs_that_do_not() {
+        let (other_end, mut client, now) = client();
+        assert_eq!(advance(&mut client, now), Progress::Waiting);
+        assert!(client.notify(READABLE));
+        assert!(!client.notify(WRITABLE));
+        // It asks for more than can be sent to who does not read.
+        let long = b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100);
+        (&other_end).write_all(&long).unwrap();
+        has_come(&mut client, long.len());
+        while advance(&mut client, now) == Progress::Ready {}
+        assert!(!client.notify(READABLE));
+        assert!(client.notify(WRITABLE));
+    }
+
+    #[test]
+    fn signs_add_up() {
+        let mut heard = Readiness::default();
+        for readiness in [READABLE, WRITABLE, Readiness::default()] {
+            heard.add(readiness);
+        }
+        assert!(heard.may_read && heard.may_write);
+    }
+}

@@ -1,0 +1,4 @@
+//! Chapter 16 brings event loops: one for each core, each with connections of its own.
+
+pub mod event_loop;
+pub mod event_loops;

@@ -1,0 +1,10 @@
+//! Chapter 17 brings TLS: certificates, the transport that encrypts, and a signal that
+//! replaces the certificate while the server runs.
+
+pub mod certificate;
+pub mod options;
+pub mod signals;
+pub mod tls;
+pub mod tls_transport;
+
+pub use {certificate::CertificateFiles, options::Options, signals::shutdown_or_reload, tls::Tls};
