@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::LazyLock;
 
 use crate::ch02::error::RequestError;
-use crate::percent;
+use crate::ch07::percent;
 
 /// A file to send.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::ch02::error::RequestError;
-use crate::percent;
+use crate::ch07::percent;
 
 /// The most parameters that are read. Each name is compared with those before
 /// it, which is quick for few and slow for the four thousand that fit into a head.

@@ -8,7 +8,7 @@ use crate::ch02::stream::TimedStream;
 use crate::ch04::request_line::{RequestLine, parse_request_line};
 use crate::ch06::body::read_body;
 use crate::ch06::fields::{Fields, parse_fields};
-use crate::path;
+use crate::ch09::path;
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use crate::ch02::error::RequestError;
 use crate::ch02::log::log_error;
 use crate::ch03::close::linger;
 use crate::ch07::files::Page;
+use crate::ch09::date;
 use crate::ch09::form::unknown_coding;
-use crate::date;
 
 /// How long most heads are, in bytes. A longer one is moved as it grows.
 const USUAL_HEAD: usize = 256;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::ch09::date::{http_date, seconds_since_1970};
 use crate::ch09::request::Request;
-use crate::http_date;
+use crate::ch14::http_date;
 
 /// How long after a change a file may change once more without a sign of it: a file
 /// system may keep its times in steps of this.

@@ -99,6 +99,20 @@ impl Course {
             .with_context(|| format!("cannot read {}", folder.display()))
     }
 
+    /// The paths of the modules of `common` that a chapter brings, sorted.
+    pub fn modules_of(&self, chapter: &Chapter) -> anyhow::Result<Vec<String>> {
+        let folder = format!("common/src/{}", chapter.short_name());
+        if !self.root.join(&folder).is_dir() {
+            return Ok(Vec::new());
+        }
+        let mut names = read_folder(&self.root.join(&folder))?;
+        names.retain(|name| name != "mod.rs");
+        Ok(names
+            .iter()
+            .map(|name| format!("{folder}/{name}"))
+            .collect())
+    }
+
     /// The text of a chapter's `main.rs`, or of that of `my-server`.
     pub fn main_of(&self, name: &str) -> anyhow::Result<String> {
         read(&self.root.join("chapters").join(name).join("src/main.rs"))

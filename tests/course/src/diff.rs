@@ -93,17 +93,19 @@ fn show_modules(
     };
     let known = place(old.short_name());
     let used = place(&feature_of(course, new)?);
-    let came_in: Vec<(String, String)> = modules(course)?
-        .into_iter()
-        .filter(|(feature, _)| place(feature) > known && place(feature) <= used)
-        .collect();
+    let mut came_in = Vec::new();
+    for chapter in &course.chapters {
+        let feature = chapter.short_name();
+        if place(feature) > known && place(feature) <= used {
+            came_in.extend(course.modules_of(chapter)?);
+        }
+    }
     if came_in.is_empty() {
         say!("\n{BOLD}Nothing new comes into common.{BOLD:#}");
         return Ok(());
     }
     say!("\n{BOLD}What comes into common{BOLD:#}");
-    for (_, module) in came_in {
-        let path = format!("common/src/{module}.rs");
+    for path in came_in {
         let text = read(&course.root.join(&path))?;
         if layout != Layout::Numbers {
             say!();
@@ -134,21 +136,6 @@ fn feature_of(course: &Course, chapter: &Chapter) -> anyhow::Result<String> {
         .and_then(|line| line.split('"').nth(1))
         .map(str::to_owned)
         .with_context(|| format!("{} asks for no feature of common", chapter.name))
-}
-
-/// The modules of `common`, each behind the feature that it came with.
-fn modules(course: &Course) -> anyhow::Result<Vec<(String, String)>> {
-    let table = read(&course.root.join("common/src/lib.rs"))?;
-    let mut modules = Vec::new();
-    let mut feature = "";
-    for line in table.lines() {
-        if let Some(name) = line.strip_prefix("#[cfg(feature = \"") {
-            feature = name.trim_end_matches("\")]");
-        } else if let Some(name) = line.strip_prefix("pub mod ") {
-            modules.push((feature.to_owned(), name.trim_end_matches(';').to_owned()));
-        }
-    }
-    Ok(modules)
 }
 
 /// Shows which requests get another answer, and which ones are new.

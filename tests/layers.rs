@@ -1,0 +1,103 @@
+//! How the modules of `common` build on each other: no chapter uses what a later one
+//! brings, and no two modules use each other, not by way of others either.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+/// The modules, as `ch02::head`, each with those that its code up to the tests names.
+fn modules() -> BTreeMap<String, BTreeSet<String>> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut texts = BTreeMap::new();
+    for chapter in fs::read_dir(source).unwrap().map(Result::unwrap) {
+        if !chapter.path().is_dir() {
+            continue;
+        }
+        for file in fs::read_dir(chapter.path()).unwrap().map(Result::unwrap) {
+            let module = file.path().file_stem().unwrap().to_owned();
+            let name = [chapter.file_name(), module].map(|name| name.into_string().unwrap());
+            if name[1] != "mod" {
+                let text = fs::read_to_string(file.path()).unwrap();
+                texts.insert(name.join("::"), text);
+            }
+        }
+    }
+    let uses = |text: &str| {
+        let mut used = BTreeSet::new();
+        for line in code_lines(text) {
+            for place in line.split("crate::").skip(1) {
+                let mut words = place.split(|character: char| !is_in_name(character));
+                let chapter = words.next().unwrap_or_default();
+                let module = words.nth(1).unwrap_or_default();
+                used.insert(format!("{chapter}::{module}"));
+            }
+        }
+        used.retain(|name| texts.contains_key(name));
+        used
+    };
+    texts
+        .iter()
+        .map(|(name, text)| (name.clone(), uses(text)))
+        .collect()
+}
+
+fn is_in_name(character: char) -> bool {
+    character.is_alphanumeric() || character == '_'
+}
+
+/// The lines of the code up to the tests. A link in a comment is no use: a chapter may say
+/// what a later one does.
+fn code_lines(text: &str) -> impl Iterator<Item = &str> {
+    let code = text.split("\n#[cfg(test)]").next().unwrap();
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+}
+
+#[test]
+fn no_module_uses_a_later_chapter() {
+    let modules = modules();
+    assert!(modules["ch10::connection"].contains("ch09::response"));
+    for (module, uses) in &modules {
+        for used in uses {
+            assert!(used[..5] <= module[..5], "{module} uses {used}");
+        }
+    }
+}
+
+/// Every use is a path that names its chapter, so that none escapes this test.
+#[test]
+fn each_use_names_its_chapter() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for name in modules().keys() {
+        let path = source.join(format!("{}.rs", name.replace("::", "/")));
+        for line in code_lines(&fs::read_to_string(&path).unwrap()) {
+            let names_it = |rest: &str| {
+                let mut parts = rest.split("::");
+                let chapter = parts.next().unwrap_or_default();
+                let module = parts.next().unwrap_or_default();
+                chapter.starts_with("ch") && module.trim_end_matches(';').chars().all(is_in_name)
+            };
+            assert!(
+                line.split("crate::").skip(1).all(names_it),
+                "{name}: {line}"
+            );
+            assert!(!line.contains("super::"), "{name}: {line}");
+        }
+    }
+}
+
+#[test]
+fn no_circle() {
+    let mut left = modules();
+    loop {
+        let (free, bound): (BTreeMap<_, _>, _) =
+            left.into_iter().partition(|(_, uses)| uses.is_empty());
+        if free.is_empty() {
+            assert!(bound.is_empty(), "these use each other: {bound:#?}");
+            return;
+        }
+        left = bound;
+        left.values_mut()
+            .for_each(|uses| uses.retain(|used| !free.contains_key(used)));
+    }
+}
