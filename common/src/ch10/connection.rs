@@ -138,7 +138,7 @@ impl Connection {
 
     /// Tells it the time, where the client has sent something that is not for it, or is not
     /// yet. That moves a body on; for all else, a client has no more time than before.
-    pub fn line_moves(&mut self, now: Instant) {
+    pub fn transport_moves(&mut self, now: Instant) {
         (self.now, self.moved) = (now, now);
     }
 
@@ -152,6 +152,11 @@ impl Connection {
     /// Whether no more requests are taken.
     fn is_over(&self) -> bool {
         matches!(self.keep_alive, KeepAlive::Over(_))
+    }
+
+    /// Whether it waits for a request, and the client has not begun with one.
+    pub fn is_idle(&self) -> bool {
+        !self.has_begun() && matches!(self.waits_for(), Wait::ToRead(_))
     }
 
     /// Whether the client has begun with a request that has not come whole.

@@ -1,4 +1,4 @@
-//! Wakes a thread that waits for a client.
+//! Wakes a thread that waits in `accept`.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-/// How long the bell may ring.
-const RING_TIME: Duration = Duration::from_millis(100);
+/// How long the connection may take to be made.
+const CONNECT_TIME: Duration = Duration::from_millis(100);
 
-/// Who waits for a client hears of nothing but a client, so this is one. It has its
-/// socket from the beginning: a server that is to stop may have no file descriptor left.
+/// A client of the server itself: nothing but a connection wakes a thread that waits in
+/// `accept`. It has its socket from the beginning, as a server that is to stop may have no
+/// file descriptor left.
 pub struct AcceptWaker {
     socket: Socket,
     address: SocketAddr,
 }
 
 impl AcceptWaker {
-    /// One for this listener.
+    /// A waker for the socket that listens on this address.
     ///
     /// # Errors
     /// The system gives no socket.
@@ -27,17 +28,17 @@ impl AcceptWaker {
         Ok(Self { socket, address })
     }
 
-    /// Whether that is the one who knocks.
+    /// Whether the connection from that address is the waker's.
     pub fn is(&self, client: SocketAddr) -> bool {
         let own = self.socket.local_addr().ok();
         own.and_then(|own| own.as_socket()) == Some(client)
     }
 
-    /// Knocks, so that whoever waits there wakes.
-    pub fn ring(&self) {
-        // It fails where so many wait to be accepted that nobody has to be woken.
+    /// Connects, so that `accept` returns.
+    pub fn wake(&self) {
+        // This fails where so many connections wait to be accepted that no thread sleeps.
         let address = self.address.into();
-        let _ = self.socket.connect_timeout(&address, RING_TIME);
+        let _ = self.socket.connect_timeout(&address, CONNECT_TIME);
     }
 }
 
@@ -71,13 +72,13 @@ mod tests {
     }
 
     #[test]
-    fn who_rings_is_told_from_a_client() {
+    fn the_waker_is_told_from_a_client() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let bell = AcceptWaker::of(address).unwrap();
+        let waker = AcceptWaker::of(address).unwrap();
         let _client = std::net::TcpStream::connect(address).unwrap();
-        bell.ring();
-        let accepted = [(); 2].map(|()| bell.is(listener.accept().unwrap().1));
+        waker.wake();
+        let accepted = [(); 2].map(|()| waker.is(listener.accept().unwrap().1));
         assert_eq!(accepted, [false, true]);
     }
 }

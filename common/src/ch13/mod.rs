@@ -3,5 +3,8 @@
 pub mod accept_waker;
 pub mod connection_guard;
 pub mod shutdown;
+pub mod shutdown_listener;
 
-pub use {connection_guard::ConnectionGuard, shutdown::Shutdown};
+pub use {
+    connection_guard::ConnectionGuard, shutdown::Shutdown, shutdown_listener::ShutdownListener,
+};

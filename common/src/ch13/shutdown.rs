@@ -1,191 +1,143 @@
-//! Stopping without cutting anybody off.
+//! The shutdown: a signal asks the server to stop, and the connections that it has are
+//! finished first.
 
-use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::exit;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::ch01::listen::{listen, try_accept};
 use crate::ch02::log::log_error;
 use crate::ch12::access_log::AccessLog;
-use crate::ch12::connection_limiter::{ConnectionLimiter, Permit};
-use crate::ch13::accept_waker::AcceptWaker;
-use crate::ch13::connection_guard::ConnectionGuard;
 
-/// How soon after a signal another one belongs to it. Who ends a session or closes a
-/// terminal sends SIGTERM and SIGHUP in one go, and asks once.
+/// How soon after a signal another one belongs to it. A terminal that is closed sends
+/// SIGTERM and SIGHUP in one go, and means one request.
 const SAME_TIME: Duration = Duration::from_millis(250);
-
-/// How many are let in that have knocked before the server is to stop. Who is not is lost
-/// with the listener, and no more than that wait at ours.
-pub(crate) const AT_LAST: usize = 1024;
 
 /// How long the access log may take to write its last lines.
 const LOG_TIME: Duration = Duration::from_secs(1);
 
 /// The exit code of a server that is told to stop twice: that of a program that Ctrl-C
 /// ended.
-const AT_ONCE: i32 = 130;
+const EXIT_CODE: i32 = 130;
 
-/// Whether the server is to stop, and who is still under way.
+/// Whether the server is to stop, and how many connections it has. Clones share it.
 #[derive(Clone)]
 pub struct Shutdown(Arc<Shared>);
 
 struct Shared {
-    /// How long those may take then that are under way.
+    /// How long the connections may take that there are when the server is to stop.
     time: Duration,
-    asked: OnceLock<Asked>,
-    bell: OnceLock<AcceptWaker>,
-    /// How many were let in after it was asked.
-    accept: AtomicUsize,
-    guard: Mutex<usize>,
+    requested: OnceLock<Requested>,
+    /// What wakes the threads that wait for something else.
+    wakers: Mutex<Vec<Box<Wake>>>,
+    connections: Mutex<usize>,
     one_less: Condvar,
 }
 
-struct Asked {
+struct Requested {
     at: Instant,
-    /// How many were under way then.
+    /// How many connections there were then.
     with: usize,
 }
 
+type Wake = dyn Fn() + Send + Sync;
+
 impl Shutdown {
-    /// Lets Ctrl-C, and on Unix SIGTERM and SIGHUP, ask the server to stop, and gives
-    /// those that are under way then so much time. To ask again ends it at once. It comes
-    /// before all else, so that there is no moment at which a client may be there and a
-    /// signal still cuts it off.
+    /// Lets Ctrl-C, and on Unix SIGTERM and SIGHUP, ask the server to stop, and gives the
+    /// connections that it has then so much time. A second request ends the server at
+    /// once. This comes first in `main`: later, there would be a moment at which a client
+    /// is connected and a signal still cuts it off.
     ///
     /// # Errors
-    /// The system does not let us, or something else does it already.
+    /// The system refuses, or something else handles these signals already.
     pub fn on_signal(time: Duration) -> anyhow::Result<Self> {
         let shutdown = Self::new(time);
-        let asked = shutdown.clone();
-        ctrlc::set_handler(move || asked.request())?;
+        let requested = shutdown.clone();
+        ctrlc::set_handler(move || requested.request())?;
         Ok(shutdown)
     }
 
-    /// One that only [`Shutdown::ask`] asks.
+    /// A shutdown that only [`Shutdown::request`] asks for.
     pub(crate) fn new(time: Duration) -> Self {
         Self(Arc::new(Shared {
             time,
-            asked: OnceLock::new(),
-            bell: OnceLock::new(),
-            accept: AtomicUsize::new(0),
-            guard: Mutex::new(0),
+            requested: OnceLock::new(),
+            wakers: Mutex::default(),
+            connections: Mutex::new(0),
             one_less: Condvar::new(),
         }))
     }
 
     /// Asks the server to stop. All signals come to one thread, one after the other.
     pub(crate) fn request(&self) {
-        if let Some(first) = self.0.asked.get() {
+        if let Some(first) = self.0.requested.get() {
             if first.at.elapsed() > SAME_TIME {
-                exit(AT_ONCE);
+                exit(EXIT_CODE);
             }
             return;
         }
-        let (at, with) = (Instant::now(), *self.guard());
-        self.0.asked.get_or_init(|| Asked { at, with });
-        if let Some(bell) = self.0.bell.get() {
-            bell.ring();
+        let (at, with) = (Instant::now(), *self.connections());
+        self.0.requested.get_or_init(|| Requested { at, with });
+        for wake in &*self.wakers() {
+            wake();
         }
     }
 
-    /// Listens, as [`listen`] does, until the server is to stop.
-    ///
-    /// # Errors
-    /// As there, or the system gives no socket.
-    pub fn listen(&self) -> anyhow::Result<TcpListener> {
-        let listener = listen()?;
-        let bell = AcceptWaker::of(listener.local_addr()?)?;
-        // Who asks before this finds no bell, and [`Shutdown::accept`] looks before it waits.
-        let _ = self.0.bell.set(bell);
-        Ok(listener)
+    /// Calls `wake` once the server is to stop: at once, where it is already. A thread that
+    /// waits for something else learns of it so.
+    pub fn on_request(&self, wake: impl Fn() + Send + Sync + 'static) {
+        let mut wakers = self.wakers();
+        if self.is_requested() {
+            wake();
+        }
+        wakers.push(Box::new(wake));
     }
 
     /// Whether the server is to stop.
     pub fn is_requested(&self) -> bool {
-        self.0.asked.get().is_some()
+        self.0.requested.get().is_some()
     }
 
-    /// Waits for the next client that has a place, as [`ConnectionLimiter::accept`] does; `None`
-    /// once the server is to stop and all are let in who have knocked by then. The
-    /// connection counts from here on, before it has a thread: if its thread counted it,
-    /// the end might come in between and not wait for it.
-    pub fn accept(
-        &self,
-        listener: &TcpListener,
-        limiter: &ConnectionLimiter,
-    ) -> Option<(TcpStream, Permit, ConnectionGuard)> {
-        loop {
-            let accepted = match self.is_requested() {
-                false => try_accept(listener, log_error),
-                true => Some(self.accept_pending(listener)?),
-            };
-            let Some((stream, client)) = accepted else {
-                continue;
-            };
-            if self.0.bell.get().is_some_and(|bell| bell.is(client)) {
-                continue;
-            }
-            match limiter.acquire(client.ip()) {
-                Some(permit) => return Some((stream, permit, self.begin())),
-                None => limiter.reject(stream),
-            }
-        }
-    }
-
-    /// Somebody who waits to be accepted, where there is one and not too many have been
-    /// let in so.
-    fn accept_pending(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
-        listener.set_nonblocking(true).ok()?;
-        while self.0.accept.fetch_add(1, Ordering::Relaxed) < AT_LAST {
-            match listener.accept() {
-                Ok((stream, client)) => {
-                    // Some systems hand that on from the listener.
-                    stream.set_nonblocking(false).ok()?;
-                    return Some((stream, client));
-                }
-                Err(error) if is_of_one(error.kind()) => {}
-                Err(_) => break,
-            }
-        }
-        None
-    }
-
-    /// How long those may take then that are under way.
+    /// How long the connections may take that there are when the server is to stop.
     pub fn time(&self) -> Duration {
         self.0.time
     }
 
-    /// Counts a connection, from the moment on that it is accepted.
-    pub fn begin(&self) -> ConnectionGuard {
-        *self.guard() += 1;
-        ConnectionGuard::new(self.clone())
+    /// Counts a connection.
+    pub(crate) fn begin(&self) {
+        *self.connections() += 1;
     }
 
     /// Counts one that has ended.
     pub(crate) fn end(&self) {
-        *self.guard() -= 1;
+        *self.connections() -= 1;
         self.0.one_less.notify_all();
     }
 
-    /// Waits for those who are under way, for [`Shutdown::time`] at the most, and says what
-    /// was done, as [`Shutdown::report`] does.
+    /// Waits for the connections to end, for [`Shutdown::time`] at the most, and reports as
+    /// [`Shutdown::report`] does.
     pub fn finish(&self, log: &AccessLog) {
-        let is_busy = |guard: &mut usize| *guard > 0;
-        let one_less = &self.0.one_less;
-        let waited = one_less.wait_timeout_while(self.guard(), self.time(), is_busy);
-        let cut_off = *waited.unwrap_or_else(PoisonError::into_inner).0;
-        self.report(cut_off, log);
+        self.finish_and_tell(log, |_| {});
     }
 
-    /// Waits for the log, and says what became of those who were under way when the
-    /// server was asked to stop.
+    /// Does the same, tells each time how many connections it waits for, and gives how many
+    /// are cut off.
+    fn finish_and_tell(&self, log: &AccessLog, tell: impl Fn(usize)) -> usize {
+        let is_busy = |connections: &mut usize| {
+            tell(*connections);
+            *connections > 0
+        };
+        let one_less = &self.0.one_less;
+        let waited = one_less.wait_timeout_while(self.connections(), self.time(), is_busy);
+        let cut_off = *waited.unwrap_or_else(PoisonError::into_inner).0;
+        self.report(cut_off, log);
+        cut_off
+    }
+
+    /// Waits for the access log, and writes to the error log what became of the connections
+    /// that there were when the server was asked to stop.
     pub fn report(&self, cut_off: usize, log: &AccessLog) {
-        let before = self.0.asked.get().map_or(0, |asked| asked.with);
-        // One may have been accepted in the very moment of the signal.
+        let before = self.0.requested.get().map_or(0, |requested| requested.with);
+        // A connection may have been accepted in the very moment of the signal.
         let before = before.max(cut_off);
         let lost = log.finish(LOG_TIME);
         log_error(format_args!(
@@ -195,60 +147,63 @@ impl Shutdown {
         ));
     }
 
-    /// A thread that panicked while it held the lock has left the count right.
-    pub(crate) fn guard(&self) -> MutexGuard<'_, usize> {
-        let guard = self.0.guard.lock();
-        guard.unwrap_or_else(PoisonError::into_inner)
+    /// How many connections there are. A thread that panicked while it held the lock has
+    /// left the count right.
+    pub(crate) fn connections(&self) -> MutexGuard<'_, usize> {
+        let connections = self.0.connections.lock();
+        connections.unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// Whether an `accept` that failed says nothing of those who wait behind, as where one hung
-/// up while it waited.
-pub(crate) fn is_of_one(error: ErrorKind) -> bool {
-    matches!(
-        error,
-        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
-    )
+    fn wakers(&self) -> MutexGuard<'_, Vec<Box<Wake>>> {
+        let wakers = self.0.wakers.lock();
+        wakers.unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ch12::limits::Limits;
     use std::io;
+    use std::sync::mpsc::channel;
     use std::thread;
 
     #[test]
-    fn the_end_waits_for_who_is_under_way() {
+    fn the_end_waits_for_each_connection() {
         let shutdown = Shutdown::new(Duration::from_secs(60));
         let log = AccessLog::start(1, io::sink()).unwrap();
-        let guard = shutdown.begin();
-        let finished = thread::scope(|scope| {
-            let finishing = scope.spawn(|| shutdown.finish(&log));
-            thread::yield_now();
-            let finished = finishing.is_finished();
-            drop(guard);
-            finished
+        shutdown.begin();
+        shutdown.begin();
+        let (tell, told) = channel();
+        thread::scope(|scope| {
+            let tell = move |count| tell.send(count).unwrap();
+            let finishing = scope.spawn(|| shutdown.finish_and_tell(&log, tell));
+            // Each ends once the end is known to wait for it: where the end did not wait, it
+            // would say nothing, or that they are cut off.
+            for left in [2, 1] {
+                while told.recv().unwrap() > left {}
+                shutdown.end();
+            }
+            assert_eq!(finishing.join().unwrap(), 0);
         });
-        assert!(!finished);
     }
 
     #[test]
-    fn who_has_knocked_before_the_stop_is_let_in() {
+    fn the_end_waits_no_longer_than_it_may() {
+        let shutdown = Shutdown::new(Duration::ZERO);
         let log = AccessLog::start(1, io::sink()).unwrap();
-        let limiter = ConnectionLimiter::start(Limits::default(), log).unwrap();
-        let shutdown = Shutdown::new(Duration::from_secs(60));
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let _ = shutdown.0.bell.set(AcceptWaker::of(address).unwrap());
-        let clients: Vec<_> = (0..3)
-            .map(|_| TcpStream::connect(address).unwrap())
-            .collect();
+        shutdown.begin();
+        assert_eq!(shutdown.finish_and_tell(&log, |_| {}), 1);
+    }
+
+    #[test]
+    fn threads_that_wait_are_woken_also_where_they_come_late() {
+        let shutdown = Shutdown::new(Duration::ZERO);
+        let (woken, wakes) = channel();
+        let early = woken.clone();
+        shutdown.on_request(move || early.send("early").unwrap());
+        assert!(wakes.try_recv().is_err());
         shutdown.request();
-        for client in clients {
-            let (stream, ..) = shutdown.accept(&listener, &limiter).unwrap();
-            assert_eq!(stream.peer_addr().unwrap(), client.local_addr().unwrap());
-        }
-        assert!(shutdown.accept(&listener, &limiter).is_none());
+        shutdown.on_request(move || woken.send("late").unwrap());
+        assert_eq!(wakes.try_iter().collect::<Vec<_>>(), ["early", "late"]);
     }
 }

@@ -1,44 +1,45 @@
-//! Who knocks is let in, without a wait for the next one.
+//! Accepts connections without waiting for the next one, and makes sessions of them.
 
 use std::io::{self, ErrorKind};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
-use mio::{Interest, Registry, Token};
 
+use crate::ch01::listen::is_of_one;
 use crate::ch02::log::log_error;
-use crate::ch09::request::Request;
-use crate::ch10::connection::Connection;
 use crate::ch12::connection_limiter::ConnectionLimiter;
 use crate::ch12::limits::Limits;
-use crate::ch13::shutdown::{AT_LAST, Shutdown, is_of_one};
+use crate::ch13::connection_guard::ConnectionGuard;
+use crate::ch13::shutdown::Shutdown;
+use crate::ch13::shutdown_listener::MAX_PENDING;
+use crate::ch15::poller::Poller;
+use crate::ch15::protocol::http1;
 use crate::ch15::session::Session;
 use crate::ch15::transport::Transport;
 
-/// How long nobody is let in after that has failed. Where the process has no file
-/// descriptor left, it would fail again at once.
+/// How long no connection is accepted after `accept` has failed. Where the process has no
+/// file descriptor left, it would fail again at once.
 const REST: Duration = Duration::from_millis(50);
 
-/// How many are let in at once, before it is the turn of those who are in.
-const AT_ONCE: usize = 64;
+/// How many connections are accepted at once, before it is the turn of those that there are.
+const MOST_AT_ONCE: usize = 64;
 
-/// A listening socket that does not wait, and those who decide about its clients.
+/// A listening socket that does not wait, and what decides about its connections.
 pub struct Acceptor<'a> {
     listener: mio::net::TcpListener,
     limiter: &'a ConnectionLimiter,
     shutdown: &'a Shutdown,
-    needs_body: fn(&Request) -> bool,
-    transport_for: Box<LineOf<'a>>,
-    /// Until when nobody is let in, however many knock.
+    transport_for: Box<TransportFor<'a>>,
+    /// Until when no connection is accepted.
     rests_until: Option<Instant>,
 }
 
-/// Makes a client's line of its connection, where it can have one.
-type LineOf<'a> = dyn Fn(TcpStream) -> anyhow::Result<Box<dyn Transport>> + 'a;
+/// Makes the transport of a connection, where it can have one.
+type TransportFor<'a> = dyn Fn(TcpStream) -> anyhow::Result<Box<dyn Transport>> + 'a;
 
 impl<'a> Acceptor<'a> {
-    /// Lets clients in that knock at this listener.
+    /// Accepts the connections of this listener, with TCP alone as their transport.
     ///
     /// # Errors
     /// The system does not let the listener be one that does not wait.
@@ -46,20 +47,18 @@ impl<'a> Acceptor<'a> {
         listener: TcpListener,
         limiter: &'a ConnectionLimiter,
         shutdown: &'a Shutdown,
-        needs_body: fn(&Request) -> bool,
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         Ok(Self {
             listener: mio::net::TcpListener::from_std(listener),
             limiter,
             shutdown,
-            needs_body,
             transport_for: Box::new(|stream| Ok(Box::new(stream))),
             rests_until: None,
         })
     }
 
-    /// The same, where something lies between the connection and what is spoken over it.
+    /// The same, with other transports.
     pub fn with_transports(
         self,
         transport_for: impl Fn(TcpStream) -> anyhow::Result<Box<dyn Transport>> + 'a,
@@ -71,12 +70,12 @@ impl<'a> Acceptor<'a> {
         }
     }
 
-    /// Lets somebody hear of it when a client knocks.
+    /// Lets a poller watch the listener.
     ///
     /// # Errors
-    /// The system does not.
-    pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        registry.register(&mut self.listener, token, Interest::READABLE)
+    /// The system refuses.
+    pub fn register(&mut self, poller: &Poller) -> io::Result<()> {
+        poller.register_listener(&mut self.listener)
     }
 
     /// What clients may cost.
@@ -84,53 +83,45 @@ impl<'a> Acceptor<'a> {
         self.limiter.limits()
     }
 
-    /// What tells whether the server is to stop, so that nobody is let in any more.
+    /// What tells whether the server is to stop.
     pub fn shutdown(&self) -> &'a Shutdown {
         self.shutdown
     }
 
-    /// Gives those who have knocked, and says when to look again, where that is before
-    /// the next one knocks.
+    /// Gives a session for each connection that waits to be accepted, and says when to look
+    /// again, where that is before the next one is made.
     pub fn accept(&mut self, mut register: impl FnMut(Session)) -> Option<Instant> {
         let rests_until = self.rests_until.filter(|until| Instant::now() < *until);
         if rests_until.is_some() {
             return rests_until;
         }
         let most = match self.shutdown.is_requested() {
-            true => AT_LAST,
-            false => AT_ONCE,
+            true => MAX_PENDING,
+            false => MOST_AT_ONCE,
         };
         for _ in 0..most {
             match self.listener.accept() {
-                Ok((stream, address)) => {
-                    let Some(permit) = self.limiter.acquire(address.ip()) else {
-                        self.limiter.reject(stream.into());
-                        continue;
-                    };
-                    if let Err(error) = stream.set_nodelay(true) {
-                        log_error(format_args!("a client is gone already: {error}"));
-                        continue;
-                    }
-                    let transport = match (self.transport_for)(stream) {
-                        Ok(transport) => transport,
-                        Err(error) => {
-                            log_error(error.context("a client cannot have a transport"));
+                Ok((stream, address)) => match self.limiter.acquire(address.ip()) {
+                    Some(permit) => {
+                        // macOS and Windows refuse this where the client has hung up already.
+                        if stream.set_nodelay(true).is_err() {
                             continue;
                         }
-                    };
-                    let connection = Connection::new(permit.limits.times, Instant::now())
-                        .with_chunks()
-                        .with_early_answers(self.needs_body)
-                        .with_scheme(transport.scheme());
-                    register(Session::new(
-                        transport,
-                        connection,
-                        permit,
-                        self.shutdown.begin(),
-                    ));
-                }
+                        match (self.transport_for)(stream) {
+                            Ok(transport) => {
+                                let guard = ConnectionGuard::new(self.shutdown);
+                                let now = Instant::now();
+                                register(Session::new(transport, http1, now, permit, guard));
+                            }
+                            Err(error) => {
+                                log_error(error.context("a client cannot have a transport"))
+                            }
+                        }
+                    }
+                    None => self.limiter.reject(stream.into()),
+                },
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
-                // One that hung up while it waited is no reason to rest from the others.
+                // A client that hung up while it waited is no reason to rest from the others.
                 Err(error) if is_of_one(error.kind()) => {}
                 Err(error) => {
                     log_error(format_args!("cannot accept a connection: {error}"));
@@ -159,7 +150,7 @@ mod tests {
         let log = AccessLog::start(1, io::sink()).unwrap();
         let limiter = ConnectionLimiter::start(limits, log).unwrap();
         let shutdown = Shutdown::new(Duration::ZERO);
-        let mut acceptor = Acceptor::new(listener, &limiter, &shutdown, |_| true).unwrap();
+        let mut acceptor = Acceptor::new(listener, &limiter, &shutdown).unwrap();
         let mut clients: Vec<TcpStream> = (0..knocking)
             .map(|_| TcpStream::connect(address).unwrap())
             .collect();
@@ -184,8 +175,8 @@ mod tests {
 
     #[test]
     fn a_crowd_is_let_in_by_and_by() {
-        let (admitted, again) = accept(AT_ONCE + 1, "", false);
-        assert_eq!(admitted, AT_ONCE + 1);
+        let (admitted, again) = accept(MOST_AT_ONCE + 1, "", false);
+        assert_eq!(admitted, MOST_AT_ONCE + 1);
         assert!(matches!(again, [Some(_), None]));
     }
 
@@ -198,7 +189,7 @@ mod tests {
     #[test]
     fn who_has_knocked_is_let_in_also_when_the_server_is_to_stop() {
         assert_eq!(accept(3, "", true), (3, [None, None]));
-        let crowd = AT_ONCE + 1;
+        let crowd = MOST_AT_ONCE + 1;
         assert_eq!(accept(crowd, "", true), (crowd, [None, None]));
     }
 }

@@ -2,7 +2,10 @@
 //! those for which something has happened.
 
 pub mod acceptor;
+pub mod poller;
 pub mod pool;
+pub mod protocol;
+pub mod readiness;
 pub mod session;
 pub mod timer_queue;
 pub mod transport;

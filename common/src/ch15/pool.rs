@@ -1,70 +1,57 @@
-//! Few threads for many connections. One thread waits for all clients at once; one of
-//! whom something has come is given to a worker, which goes on with it for a turn and
-//! gives it back. An idle client costs no thread.
+//! Few threads for many connections. One thread, the dispatcher, waits for all of them at
+//! once; a session for which something has happened is given to a worker, which goes on
+//! with it for a turn and gives it back. An idle connection costs no thread.
 
 use std::collections::HashMap;
-use std::io::ErrorKind;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
-
-use mio::{Events, Interest, Poll, Token, Waker};
+use std::time::Instant;
 
 use crate::ch02::log::log_error;
 use crate::ch09::request::Request;
 use crate::ch09::response::Response;
 use crate::ch15::acceptor::Acceptor;
-use crate::ch15::session::{Progress, Readiness, Session};
-use crate::ch15::timer_queue::TimerQueue;
+use crate::ch15::poller::{PollWaker, Poller, Wake};
+use crate::ch15::readiness::Readiness;
+use crate::ch15::session::{Progress, Session};
 
 /// How many workers there are. One that reads a file waits for the disk, so there are
 /// more of them than most machines have cores for.
 pub const WORKERS: usize = 8;
 
-/// How many signs are heard of at once.
-const SIGNS: usize = 256;
-
 /// How much a worker reads at once, in bytes.
 const PIECE: usize = 16 * 1024;
 
-/// How often is looked whether the server is to stop.
-const LOOK: Duration = Duration::from_millis(100);
-
-const LISTENER: Token = Token(0);
-const WAKER: Token = Token(1);
-const FIRST_CLIENT: usize = 2;
-
-/// A client on its way to a worker or back, with its number.
+/// A session on its way to a worker or back, with its number.
 type Turn = (usize, Box<Session>);
 
-/// Serves those whom the acceptor lets in until the server is to stop, and then until the
-/// last of them is gone, for [`Shutdown::time`](crate::Stop::time) at the most. Gives how many are cut off.
+/// Serves the connections that the acceptor accepts until the server is to stop, and then
+/// until the last of them has ended, for [`Shutdown::time`](crate::Shutdown::time) at the
+/// most. Gives how many are cut off.
 ///
 /// # Errors
-/// The system gives no thread, or does not tell of signs any more.
+/// The system gives no thread, or does not tell of events any more.
 pub fn serve(
     mut acceptor: Acceptor,
     respond: impl Fn(&Request) -> Response + Send + Sync + 'static,
 ) -> anyhow::Result<usize> {
-    let poll = Poll::new()?;
-    let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
-    // No client stands there twice, so that there is always room for all.
+    let (poller, waker) = Poller::new()?;
+    // No session stands there twice, so there is always room for all.
     let (to_work, work) = sync_channel(acceptor.limits().connections);
     let (done, back) = channel();
     let (work, respond) = (Arc::new(Mutex::new(work)), Arc::new(respond));
     for _ in 0..WORKERS {
         let (work, done) = (Arc::clone(&work), done.clone());
-        let (respond, waker) = (Arc::clone(&respond), Arc::clone(&waker));
+        let (respond, waker) = (Arc::clone(&respond), waker.clone());
         thread::Builder::new().spawn(move || take_turns(&work, &done, &waker, &*respond))?;
     }
-    acceptor.register(poll.registry(), LISTENER)?;
+    acceptor.register(&poller)?;
+    acceptor.shutdown().on_request(move || waker.wake());
     let dispatcher = Dispatcher {
-        poll,
+        poller,
         waiting: HashMap::new(),
         away: HashMap::new(),
-        timers: TimerQueue::default(),
-        next_number: FIRST_CLIENT,
         to_work,
         back,
         ends_at: None,
@@ -76,37 +63,34 @@ pub fn serve(
 fn take_turns(
     work: &Mutex<Receiver<Turn>>,
     done: &Sender<(Turn, Progress)>,
-    waker: &Waker,
+    waker: &PollWaker,
     respond: &impl Fn(&Request) -> Response,
 ) {
     let mut piece = vec![0; PIECE];
     loop {
         let turn = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok((number, mut client)) = turn else {
+        let Ok((id, mut session)) = turn else {
             return;
         };
-        let next = client.advance(Instant::now(), &mut piece, respond);
-        // Where nobody wants it back, the server has ended.
-        if done.send(((number, client), next)).is_err() {
+        let progress = session.advance(Instant::now(), &mut piece, respond);
+        // Where the dispatcher is gone, the server has ended.
+        if done.send(((id, session), progress)).is_err() {
             return;
         }
-        // Where this fails, it is found at the next look.
-        let _ = waker.wake();
+        waker.wake();
     }
 }
 
-/// Where clients wait. Each has a number that no other one has had, so no sign that comes
-/// late can be taken for one of a client that came after it.
+/// Keeps the sessions that wait, and gives those to the workers that can go on.
 struct Dispatcher {
-    poll: Poll,
+    poller: Poller,
     waiting: HashMap<usize, Box<Session>>,
-    /// Those who are with a worker, or on their way, and what was heard of them meanwhile.
+    /// The sessions that are with a worker, or on their way, and what their sockets became
+    /// ready for meanwhile.
     away: HashMap<usize, Readiness>,
-    timers: TimerQueue<usize>,
-    next_number: usize,
     to_work: SyncSender<Turn>,
     back: Receiver<(Turn, Progress)>,
-    /// When those are cut off who are not done, where the server is to stop.
+    /// When the sessions that are left are cut off, once the server is to stop.
     ends_at: Option<Instant>,
 }
 
@@ -114,113 +98,100 @@ impl Dispatcher {
     fn run(mut self, acceptor: Acceptor) -> anyhow::Result<usize> {
         let shutdown = acceptor.shutdown();
         let mut acceptor = Some(acceptor);
-        let mut events = Events::with_capacity(SIGNS);
+        let mut wakes = Vec::new();
         loop {
-            let now = Instant::now();
             if let Some(mut last) = acceptor.take_if(|_| shutdown.is_requested()) {
-                // Those who have knocked by now are the last ones.
-                last.accept(|client| self.register(client));
-                self.ends_at = Some(now + shutdown.time());
-                for number in self.waiting.keys().copied().collect::<Vec<_>>() {
-                    self.dispatch(number)?;
+                // The connections that were made by now are the last ones.
+                last.accept(|session| self.register(session));
+                self.ends_at = Some(Instant::now() + shutdown.time());
+                for id in self.waiting.keys().copied().collect::<Vec<_>>() {
+                    self.dispatch(id)?;
                 }
             }
             let left = self.waiting.len() + self.away.len();
-            if self.ends_at.is_some_and(|end| left == 0 || now >= end) {
+            let is_over = |end| left == 0 || Instant::now() >= end;
+            if self.ends_at.is_some_and(is_over) {
                 return Ok(left);
             }
-            let next = self.timers.next().unwrap_or(now + LOOK);
-            let wait = next.saturating_duration_since(now).min(LOOK);
-            match self.poll.poll(&mut events, Some(wait)) {
-                Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
-                _ => {}
-            }
-            let now = Instant::now();
-            let mut listener_is_ready = false;
-            for event in &events {
-                match event.token() {
-                    LISTENER => listener_is_ready = true,
-                    WAKER => {}
-                    Token(number) => self.notify(number, event.into())?,
+            self.poller.wait(self.ends_at, &mut wakes)?;
+            for wake in &wakes {
+                match *wake {
+                    Wake::Listener => {}
+                    Wake::Ready(id, readiness) => self.notify(id, readiness)?,
+                    Wake::Due(id) => self.dispatch(id)?,
                 }
             }
-            while let Some(number) = self.timers.pop_due(now) {
-                match Token(number) {
-                    LISTENER => listener_is_ready = true,
-                    _ => self.dispatch(number)?,
-                }
+            while let Ok(((id, session), progress)) = self.back.try_recv() {
+                self.take_back(id, session, progress)?;
             }
-            while let Ok(((number, client), next)) = self.back.try_recv() {
-                self.take_back(number, client, next)?;
-            }
-            if let Some(acceptor) = acceptor.as_mut().filter(|_| listener_is_ready)
-                && let Some(again) = acceptor.accept(|client| self.register(client))
+            if wakes.contains(&Wake::Listener)
+                && let Some(acceptor) = &mut acceptor
+                && let Some(again) = acceptor.accept(|session| self.register(session))
             {
-                self.timers.set(LISTENER.0, again);
+                self.poller.accept_again(again);
             }
         }
     }
 
-    /// Takes in a client who has just knocked.
-    fn register(&mut self, client: Session) {
-        let (number, mut client) = (self.next_number, Box::new(client));
-        // Where a number has 32 bits, they begin again after some weeks.
-        self.next_number = number.wrapping_add(1).max(FIRST_CLIENT);
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let registry = self.poll.registry();
-        match registry.register(client.socket(), Token(number), interest) {
-            Ok(()) => self.park(number, client),
+    /// Takes in the session of a new connection.
+    fn register(&mut self, session: Session) {
+        let mut session = Box::new(session);
+        let is_used = |id| self.waiting.contains_key(&id) || self.away.contains_key(&id);
+        match self.poller.register(session.socket(), is_used) {
+            Ok(id) => self.park(id, session),
             Err(error) => log_error(format_args!("cannot wait for a client: {error}")),
         }
     }
 
-    fn park(&mut self, number: usize, client: Box<Session>) {
-        if let Some(until) = client.deadline() {
-            self.timers.set(number, until);
+    /// Lets a session wait, until its socket is ready or its timer runs out.
+    fn park(&mut self, id: usize, session: Box<Session>) {
+        if let Some(due) = session.deadline() {
+            self.poller.set_timer(id, due);
         }
-        self.waiting.insert(number, client);
+        self.waiting.insert(id, session);
     }
 
-    /// Something was heard of a client: where it can go on with that, a worker is to.
-    fn notify(&mut self, number: usize, readiness: Readiness) -> anyhow::Result<()> {
-        if let Some(heard) = self.away.get_mut(&number) {
-            heard.add(readiness);
-        } else if let Some(client) = self.waiting.get_mut(&number)
-            && client.notify(readiness)
+    /// Passes on what a socket is ready for: where its session can go on with that, to a
+    /// worker.
+    fn notify(&mut self, id: usize, readiness: Readiness) -> anyhow::Result<()> {
+        if let Some(meanwhile) = self.away.get_mut(&id) {
+            meanwhile.add(readiness);
+        } else if let Some(session) = self.waiting.get_mut(&id)
+            && session.notify(readiness)
         {
-            self.dispatch(number)?;
+            self.dispatch(id)?;
         }
         Ok(())
     }
 
-    /// Gives a client that waits to a worker. Its deadline stays: it has another one, and
-    /// mostly a later one, before that comes.
-    fn dispatch(&mut self, number: usize) -> anyhow::Result<()> {
-        let Some(client) = self.waiting.remove(&number) else {
+    /// Gives a session that waits to a worker. Its timer stays: the session has another one,
+    /// and mostly a later one, before that runs out.
+    fn dispatch(&mut self, id: usize) -> anyhow::Result<()> {
+        let Some(session) = self.waiting.remove(&id) else {
             return Ok(());
         };
-        self.away.insert(number, Readiness::default());
-        let given = self.to_work.send((number, client));
+        self.away.insert(id, Readiness::default());
+        let given = self.to_work.send((id, session));
         given.map_err(|_| anyhow::anyhow!("there are no workers left"))
     }
 
     fn take_back(
         &mut self,
-        number: usize,
-        mut client: Box<Session>,
-        next: Progress,
+        id: usize,
+        mut session: Box<Session>,
+        progress: Progress,
     ) -> anyhow::Result<()> {
-        let heard = self.away.remove(&number).unwrap_or_default();
-        if next == Progress::Closed {
-            self.timers.clear(number);
+        let meanwhile = self.away.remove(&id).unwrap_or_default();
+        if progress == Progress::Closed {
+            self.poller.clear_timer(id);
             return Ok(());
         }
-        // One that had its turn while the server was asked to stop has not heard of it.
-        let knows = self.ends_at.is_none() || client.finishes_after_current();
-        let goes_on = client.notify(heard) || next == Progress::Ready || !knows;
-        self.park(number, client);
+        // A session that had its turn while the server was asked to stop does not know it.
+        let knows = self.ends_at.is_none() || session.knows_of_shutdown();
+        let goes_on = session.notify(meanwhile) || progress == Progress::Ready || !knows;
+        self.park(id, session);
         match goes_on {
-            true => self.dispatch(number),
+            true => self.dispatch(id),
             false => Ok(()),
         }
     }
@@ -238,7 +209,7 @@ mod tests {
     use std::thread::JoinHandle;
 
     /// How long is waited for what should come at once. It ends a test that has failed.
-    const INACTIVITY_TIME: Duration = Duration::from_secs(30);
+    const PATIENCE: Duration = Duration::from_secs(30);
 
     /// A pool whose answers to `/wait` wait until they are let.
     struct Tried {
@@ -275,7 +246,7 @@ mod tests {
             };
             let asked = shutdown.clone();
             let served = thread::spawn(move || {
-                let acceptor = Acceptor::new(listener, &limiter, &asked, |_| true)?;
+                let acceptor = Acceptor::new(listener, &limiter, &asked)?;
                 serve(acceptor, respond)
             });
             let let_go = Some(let_go);
@@ -290,7 +261,7 @@ mod tests {
 
         fn client(&self, sent: &str) -> TcpStream {
             let mut client = TcpStream::connect(self.address).unwrap();
-            client.set_read_timeout(Some(INACTIVITY_TIME)).unwrap();
+            client.set_read_timeout(Some(PATIENCE)).unwrap();
             client.write_all(sent.as_bytes()).unwrap();
             client
         }
@@ -378,7 +349,7 @@ mod tests {
         let mut begun = tried.busy_clients();
         begun.extend((0..20).map(|_| tried.client(&get("/a"))));
         let idle = tried.client("");
-        while *tried.shutdown.guard() <= begun.len() {
+        while *tried.shutdown.connections() <= begun.len() {
             thread::yield_now();
         }
         tried.shutdown.request();

@@ -1,139 +1,149 @@
-//! A client whose connection never waits: what can be done is done, and then it says
-//! what has to happen first.
+//! A session: one connection that never waits. It does what can be done, and then says what
+//! has to happen first.
 
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use anyhow::Context;
-use mio::event::Event;
 use mio::net::TcpStream;
 
 use crate::ch02::log::log_error;
 use crate::ch09::request::Request;
 use crate::ch09::response::Response;
-use crate::ch10::connection::Connection;
 use crate::ch10::wait::Wait;
 use crate::ch12::connection_limiter::{Permit, busy};
 use crate::ch13::connection_guard::ConnectionGuard;
+use crate::ch15::protocol::{Protocol, ProtocolFor};
+use crate::ch15::readiness::Readiness;
 use crate::ch15::transport::Transport;
 
-/// How often a client may be read from, or written to, before it is the turn of the next
-/// one. A client that always has something to do would else keep all others waiting.
+/// How often a session may read or write before it is the turn of the next one. A client
+/// that always has something to do would else keep all others waiting.
 const TURN: usize = 4;
 
 /// How many requests are answered before the answers are sent. A few bytes may ask for much.
 const ANSWERS: usize = 16;
 
-/// What a client hears that speaks plain HTTP to a line that does not.
+/// The answer to a client that speaks plain HTTP to a transport that does not.
 const OTHER_PROTOCOL: &str = "400 Bad Request: this port speaks HTTPS";
 
-/// A client, and all that is kept for it.
+/// A connection, and all that is kept for it.
 pub struct Session {
     transport: Box<dyn Transport>,
-    connection: Connection,
-    permit: Permit,
-    /// Whether something may lie there to be read.
-    may_read: bool,
+    accepted: Instant,
+    protocol_for: ProtocolFor,
+    /// What is spoken; `None` until the handshake of the transport is over.
+    protocol: Option<Box<dyn Protocol>>,
+    reading: Reading,
     is_half_closed: bool,
-    finishes_after_current: bool,
+    knows_of_shutdown: bool,
+    permit: Permit,
     guard: ConnectionGuard,
 }
 
-/// What was heard of a client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Readiness {
-    pub(crate) may_read: bool,
-    pub(crate) may_write: bool,
+/// Whether a read may bring something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// Not before the socket is ready again.
+    Waiting,
+    /// It may. A read that brings less than there is room for has brought all.
+    Ready,
+    /// It may. Only a read that would have to wait shows that nothing is left.
+    Draining,
 }
 
-/// What a client needs next.
+/// What a session needs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// Another turn, as it has more to do.
     Ready,
-    /// A sign, or its [`Session::deadline`].
+    /// Readiness, or its [`Session::deadline`].
     Waiting,
-    /// Nothing: it is gone.
+    /// Nothing: it is over.
     Closed,
 }
 
-impl Readiness {
-    /// Adds what was heard later.
-    pub fn add(&mut self, later: Readiness) {
-        self.may_read |= later.may_read;
-        self.may_write |= later.may_write;
-    }
-}
-
-impl From<&Event> for Readiness {
-    fn from(event: &Event) -> Self {
-        // Of an end, and of an error, hears who reads or writes next.
-        let is_over = event.is_error();
-        Self {
-            may_read: event.is_readable() || event.is_read_closed() || is_over,
-            may_write: event.is_writable() || event.is_write_closed() || is_over,
-        }
-    }
-}
-
 impl Session {
-    /// A client that has just been admitted.
+    /// A session for a connection that was just accepted. What is spoken over it is made
+    /// once the handshake of its transport is over.
     pub fn new(
         transport: Box<dyn Transport>,
-        connection: Connection,
+        protocol_for: ProtocolFor,
+        accepted: Instant,
         permit: Permit,
         guard: ConnectionGuard,
     ) -> Self {
         Self {
             transport,
-            connection,
-            permit,
-            may_read: true,
+            accepted,
+            protocol_for,
+            protocol: None,
+            reading: Reading::Draining,
             is_half_closed: false,
-            finishes_after_current: false,
+            knows_of_shutdown: false,
+            permit,
             guard,
         }
     }
 
-    /// The socket below its line, to be registered.
+    /// The socket below its transport, to be watched.
     pub fn socket(&mut self) -> &mut TcpStream {
         self.transport.socket()
     }
 
-    /// Whether it has heard that the server is to stop, and so comes to its end.
-    pub fn finishes_after_current(&self) -> bool {
-        self.finishes_after_current
+    /// Whether it has learned that the server is to stop, and so comes to its end.
+    pub fn knows_of_shutdown(&self) -> bool {
+        self.knows_of_shutdown
     }
 
-    /// Hears a sign of this client. Whether it can go on with it: that something can be
-    /// sent is nothing to one that waits for more to come, and some systems say it often.
+    /// Takes what the system says of its socket. Whether the session can go on with it: that
+    /// something may be written is nothing to one that waits for more to come, and some
+    /// systems say it often.
     pub fn notify(&mut self, readiness: Readiness) -> bool {
-        // What a line has to send itself may be all that kept it from reading.
-        let may_read = readiness.may_read || (readiness.may_write && self.transport.has_unsent());
-        self.may_read |= may_read;
-        let wait = self.connection.waits_for();
-        (may_read && wait.wants_to_read()) || (readiness.may_write && wait.wants_to_write())
+        // What a transport has to send itself may be all that kept it from reading.
+        let may_write = readiness.may_write;
+        let may_read = readiness.may_read || (may_write && self.transport.has_unsent());
+        if readiness.may_stop_short {
+            self.reading = Reading::Draining;
+        } else if may_read && self.reading == Reading::Waiting {
+            self.reading = Reading::Ready;
+        }
+        let wait = self.waits_for();
+        (may_read && wait.wants_to_read()) || (may_write && wait.wants_to_write())
     }
 
-    /// Until when it may wait for the first sign.
+    /// When it needs a turn, whether or not its socket becomes ready.
     pub fn deadline(&self) -> Option<Instant> {
-        let until = self.connection.waits_for().until()?;
+        let until = self.waits_for().until()?;
         let ends_at = self.guard.ends_at();
         Some(ends_at.map_or(until, |end| end.min(until)))
     }
 
-    /// Goes on with this client for a turn, and never waits. It reads into `piece`.
+    fn waits_for(&self) -> Wait {
+        match &self.protocol {
+            Some(protocol) => protocol.waits_for(),
+            None => Wait::ToRead(self.accepted + self.permit.limits.times.idle),
+        }
+    }
+
+    /// What is spoken, which this makes where it is not there yet.
+    fn protocol(&mut self) -> &mut dyn Protocol {
+        let make = || (self.protocol_for)(&*self.transport, &self.permit.limits, self.accepted);
+        &mut **self.protocol.get_or_insert_with(make)
+    }
+
+    /// Goes on for a turn, and never waits. It reads into `piece`.
     pub fn advance(
         &mut self,
         now: Instant,
         piece: &mut [u8],
         respond: &impl Fn(&Request) -> Response,
     ) -> Progress {
-        // One client's answer must not end the thread that many share.
+        // An answer that panics must not end the thread that many sessions share.
         let turn = AssertUnwindSafe(|| self.try_to_advance(now, piece, respond));
         match catch_unwind(turn) {
-            Ok(Ok(next)) => next,
+            Ok(Ok(progress)) => progress,
             Ok(Err(error)) => {
                 log_error(&error);
                 Progress::Closed
@@ -150,10 +160,10 @@ impl Session {
     ) -> anyhow::Result<Progress> {
         for _ in 0..TURN {
             self.answer(now, respond);
-            if self.guard.is_requested() && !self.finishes_after_current {
-                (self.finishes_after_current, self.may_read) = (true, true);
+            if self.guard.is_requested() && !self.knows_of_shutdown {
+                (self.knows_of_shutdown, self.reading) = (true, Reading::Draining);
             }
-            let (until, moved) = match self.connection.waits_for() {
+            let (until, moved) = match self.waits_for() {
                 Wait::ToClose => {
                     if !self.is_half_closed {
                         // To be told is a courtesy that nobody waits for.
@@ -166,66 +176,92 @@ impl Session {
                 Wait::ToReadOrWrite(until) => (until, self.read_or_write(now, piece)?),
                 Wait::ToLinger(until) => (until, self.linger(now, piece)),
             };
-            // A line that is busy with itself has not shown yet what has come.
-            let has_shown = !matches!(&moved, Err(error) if error.kind() == ErrorKind::Interrupted);
-            let is_let_go = has_shown && self.guard.finish_after_current(&mut self.connection, now);
-            match moved {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    if now < until && !is_let_go {
+            match moved.map_err(|error| (error.kind(), error)) {
+                // A part of something came, of which nothing is for HTTP yet.
+                Err((ErrorKind::Interrupted, _)) => match &mut self.protocol {
+                    Some(protocol) => protocol.transport_moves(now),
+                    None if now >= until => self.protocol().time_passes(now),
+                    None => {}
+                },
+                Err((ErrorKind::WouldBlock, _)) => {
+                    if !self.finish_where_requested(now) && now < until {
                         return Ok(Progress::Waiting);
                     }
-                    // Only who has really sent nothing is late, not who waited for its turn.
-                    self.connection.time_passes(now);
+                    // Only a client that has really sent nothing is late, and not one that
+                    // waited for its turn.
+                    self.protocol().time_passes(now);
                 }
-                // A part of something came, of which nothing is for HTTP yet.
-                Err(error) if error.kind() == ErrorKind::Interrupted => {
-                    self.connection.line_moves(now);
+                Err((_, error)) => return Err(error).context("the connection broke"),
+                Ok(()) => {
+                    self.finish_where_requested(now);
                 }
-                moved => moved.context("the connection broke")?,
             }
         }
         Ok(Progress::Ready)
     }
 
+    /// Where the server is to stop, lets the session finish: with its next answer, or where
+    /// it has been idle for all of its grace. Whether that has just come to its end.
+    fn finish_where_requested(&mut self, now: Instant) -> bool {
+        let has_begun = (self.protocol.as_ref()).is_some_and(|protocol| protocol.has_begun());
+        let is_idle = !has_begun && matches!(self.waits_for(), Wait::ToRead(_));
+        let grace_is_over = self.guard.grace_is_over(is_idle, now);
+        if grace_is_over || (has_begun && self.guard.is_requested()) {
+            self.protocol().finish_after_current();
+        }
+        grace_is_over
+    }
+
     fn answer(&mut self, now: Instant, respond: &impl Fn(&Request) -> Response) {
+        let Some(protocol) = &mut self.protocol else {
+            return;
+        };
         for _ in 0..ANSWERS {
-            let Some(request) = self.connection.next_request() else {
+            let Some((stream, request)) = protocol.next_request() else {
                 break;
             };
             let speaks_other_protocol = self.transport.speaks_other_protocol();
             if self.permit.is_last_request_at(now) || speaks_other_protocol {
-                self.connection.finish_after_current();
+                protocol.finish_after_current();
             }
             let response = match speaks_other_protocol {
                 true => Response::status_page(OTHER_PROTOCOL),
                 false => respond(&request),
             };
             let response = self.permit.watch(&request, response);
-            self.connection.answer(&request, response);
+            protocol.answer(stream, &request, response);
         }
-        self.permit.note(self.connection.refusal());
-        if let Some(refusal) = self.connection.take_refusal() {
+        if let Some(refusal) = protocol.take_refusal() {
+            self.permit.note(Some(&refusal));
             log_error(&refusal);
         }
     }
 
     fn read(&mut self, now: Instant, piece: &mut [u8]) -> io::Result<()> {
-        // Where its time is over, a sign of what it has sent may still be on its way.
-        if !self.may_read && self.deadline().is_none_or(|until| now < until) {
+        // Where its time is over, the readiness for what it has sent may be on its way.
+        let is_due = self.deadline().is_some_and(|until| now >= until);
+        if self.reading == Reading::Waiting && !is_due {
             return Err(ErrorKind::WouldBlock.into());
         }
         if self.transport.is_handshaking() {
-            self.guard.restart();
+            self.guard.restart_grace();
         }
         let read = self.transport.read(piece);
-        // Nothing less shows that all was read. A read may bring less than is there: it
-        // stops at an urgent byte (RFC 9293 §3.8.5), and before the end of the client.
-        self.may_read = !matches!(&read, Err(error) if error.kind() == ErrorKind::WouldBlock);
+        let has_all = match &read {
+            Ok(length) => {
+                let is_short = *length < piece.len() && self.transport.short_read_is_all();
+                is_short && self.reading == Reading::Ready
+            }
+            Err(error) => error.kind() == ErrorKind::WouldBlock,
+        };
+        if has_all {
+            self.reading = Reading::Waiting;
+        }
         let length = read?;
         if let Some(refusal) = self.transport.refusal() {
-            self.connection.reject(busy(&refusal), refusal, now);
+            self.protocol().reject(busy(&refusal), refusal, now);
         }
-        self.connection.receive(&piece[..length], now);
+        self.protocol().receive(&piece[..length], now);
         Ok(())
     }
 
@@ -248,9 +284,12 @@ impl Session {
     }
 
     fn write(&mut self, now: Instant) -> anyhow::Result<io::Result<()>> {
-        let to_send = self.connection.to_send().context("a response is cut off")?;
+        let Some(protocol) = &mut self.protocol else {
+            return Ok(Ok(()));
+        };
+        let to_send = protocol.to_send().context("a response is cut off")?;
         let sent = self.transport.write(to_send);
-        Ok(sent.map(|length| self.connection.sent(length, now)))
+        Ok(sent.map(|length| protocol.sent(length, now)))
     }
 }
 
@@ -261,6 +300,7 @@ mod tests {
     use crate::ch12::connection_limiter::ConnectionLimiter;
     use crate::ch12::limits::Limits;
     use crate::ch13::shutdown::Shutdown;
+    use crate::ch15::protocol::http1;
     use std::io::Write;
     use std::net::{self, TcpListener};
     use std::time::Duration;
@@ -269,10 +309,12 @@ mod tests {
     const READABLE: Readiness = Readiness {
         may_read: true,
         may_write: false,
+        may_stop_short: false,
     };
     const WRITABLE: Readiness = Readiness {
         may_read: false,
         may_write: true,
+        may_stop_short: false,
     };
 
     /// Both ends of a connection, and the moment at which it began.
@@ -297,9 +339,9 @@ mod tests {
         let permit = ConnectionLimiter::start(Limits::default(), log).unwrap();
         let permit = permit.acquire(address.ip()).unwrap();
         let began = Instant::now();
-        let connection = Connection::new(permit.limits.times, began);
         let transport = transport(TcpStream::from_std(stream));
-        let client = Session::new(transport, connection, permit, shutdown.begin());
+        let guard = ConnectionGuard::new(shutdown);
+        let client = Session::new(transport, http1, began, permit, guard);
         (other_end, client, began)
     }
 

@@ -1,30 +1,22 @@
-//! Event loops: one for each core. Each has clients of its own, and no other loop ever sees
-//! them.
+//! Event loops: one for each core. Each has sessions of its own, which no other loop sees.
 //!
-//! One loop lets all of them in. (Some systems let each loop listen for itself, with
-//! `SO_REUSEPORT`, and deal the clients out by a number made of their addresses: of sixteen
-//! clients one loop may get twelve. And where one such listener is closed, those who wait
-//! there are lost.)
+//! One loop accepts for all. (Some systems let each loop listen for itself, with
+//! `SO_REUSEPORT`, and deal the connections out by a number made of their addresses: of
+//! sixteen connections one loop may get twelve. And where one such listener is closed, the
+//! connections that wait there are lost.)
 
-use std::io;
 use std::panic::resume_unwind;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Instant;
-
-use mio::{Registry, Token, Waker};
 
 use crate::ch09::request::Request;
 use crate::ch09::response::Response;
 use crate::ch15::acceptor::Acceptor;
-use crate::ch15::session::Session;
+use crate::ch16::accept_dispatcher::AcceptDispatcher;
 use crate::ch16::event_loop::EventLoop;
 
-/// Serves those whom the acceptor lets in, in so many loops, until the server is to stop,
-/// and then until the last of them is gone, for [`Shutdown::time`](crate::Stop::time) at the
-/// most. Gives how many are cut off.
-///
-/// The first loop lets the clients in, and hands each to the loop whose turn it is.
+/// Serves the connections that the acceptor accepts, in so many loops, until the server is
+/// to stop, and then until the last of them has ended, for
+/// [`Shutdown::time`](crate::Shutdown::time) at the most. Gives how many are cut off.
 ///
 /// # Errors
 /// The system gives no thread, or does not tell of events any more.
@@ -34,102 +26,30 @@ pub fn serve(
     respond: impl Fn(&Request) -> Response + Sync,
 ) -> anyhow::Result<usize> {
     let shutdown_time = acceptor.shutdown().time();
-    let (first_door, first) = EventLoop::new(&respond, shutdown_time)?;
-    let (mut doors, mut others) = (vec![first_door], Vec::new());
+    let (first_handle, first) = EventLoop::new(&respond, shutdown_time)?;
+    let (mut handles, mut others) = (vec![first_handle], Vec::new());
     for _ in 1..loops {
-        let (door, event_loop) = EventLoop::new(&respond, shutdown_time)?;
-        doors.push(door);
+        let (handle, event_loop) = EventLoop::new(&respond, shutdown_time)?;
+        handles.push(handle);
         others.push(event_loop);
     }
-    let accept_dispatcher = AcceptDispatcher::new(acceptor, doors);
+    let acceptor = AcceptDispatcher::new(acceptor, handles);
     thread::scope(|scope| {
-        // Whatever fails from here on, the entrance goes with it, and that ends all loops.
-        let accept_dispatcher = accept_dispatcher;
+        // Whatever fails from here on, the handles go with it, and that ends all loops.
+        let acceptor = acceptor;
         let mut threads = Vec::new();
         for event_loop in others {
             let thread = thread::Builder::new().spawn_scoped(scope, || event_loop.run(None));
             threads.push(thread?);
         }
-        let cut_off = first.run(Some(accept_dispatcher));
+        let cut_off = first.run(Some(acceptor));
         let mut in_all = 0;
         for thread in threads {
-            // Why another one has ended says more than that the first one noticed it.
+            // Why another loop has ended says more than that the first one noticed it.
             in_all += thread.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         }
         Ok(in_all + cut_off?)
     })
-}
-
-/// The way in, and the doors of all loops. A loop whose door is gone knows that nobody
-/// comes any more, and ends.
-pub struct AcceptDispatcher<'a> {
-    acceptor: Acceptor<'a>,
-    /// The next one first.
-    doors: Vec<LoopHandle>,
-}
-
-impl<'a> AcceptDispatcher<'a> {
-    /// Lets clients in, to all of these loops in turn.
-    pub fn new(acceptor: Acceptor<'a>, doors: Vec<LoopHandle>) -> Self {
-        Self { acceptor, doors }
-    }
-
-    /// Lets somebody hear of it when a client knocks.
-    ///
-    /// # Errors
-    /// The system does not.
-    pub fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
-        self.acceptor.register(registry, token)
-    }
-
-    /// Whether the server is to stop.
-    pub fn is_closing(&self) -> bool {
-        self.acceptor.shutdown().is_requested()
-    }
-
-    /// Hands those who have knocked to the loops, and says when to look again, as
-    /// [`Acceptor::accept`] does.
-    ///
-    /// # Errors
-    /// One of the loops has ended, and its clients are gone with it: then the others
-    /// should not go on as if nothing had happened.
-    pub fn accept(&mut self) -> anyhow::Result<Option<Instant>> {
-        let Self { acceptor, doors } = self;
-        let mut handed_over = Ok(());
-        let again = acceptor.accept(|client| {
-            if let Err(error) = doors[0].hand(client) {
-                handed_over = Err(error);
-            }
-            doors.rotate_left(1);
-        });
-        handed_over.map(|()| again)
-    }
-}
-
-/// The door of a loop.
-pub struct LoopHandle {
-    clients: Sender<Session>,
-    waker: Waker,
-}
-
-impl LoopHandle {
-    /// A door, and where those come who are handed in there.
-    pub fn new(waker: Waker) -> (Self, Receiver<Session>) {
-        let (clients, handed) = channel();
-        (Self { clients, waker }, handed)
-    }
-
-    /// Hands a client in.
-    ///
-    /// # Errors
-    /// The loop has ended.
-    pub fn hand(&self, client: Session) -> anyhow::Result<()> {
-        let handed = self.clients.send(client);
-        handed.map_err(|_| anyhow::anyhow!("a loop has ended"))?;
-        // Where this fails, the loop finds the client the next time that it looks.
-        let _ = self.waker.wake();
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -163,7 +83,7 @@ mod tests {
         thread::scope(|scope| {
             let at_the_end = AtTheEnd(&shutdown);
             let serving = scope.spawn(|| {
-                let acceptor = Acceptor::new(listener, &limiter, &shutdown, |_| true);
+                let acceptor = Acceptor::new(listener, &limiter, &shutdown);
                 serve(acceptor.unwrap(), 3, &respond).unwrap()
             });
             goes_on(address, &shutdown);
@@ -282,7 +202,7 @@ mod tests {
     fn a_loop_that_has_ended_ends_the_server() {
         let (limiter, shutdown) = (limiter(), Shutdown::new(A_MINUTE));
         let (listener, address) = listen();
-        let acceptor = Acceptor::new(listener, &limiter, &shutdown, |_| true).unwrap();
+        let acceptor = Acceptor::new(listener, &limiter, &shutdown).unwrap();
         let respond: Respond = name_the_thread;
         let (own, event_loop) = EventLoop::new(&respond, A_MINUTE).unwrap();
         let (other, ended) = EventLoop::new(&respond, A_MINUTE).unwrap();
