@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::client::{Client, Next, Sign};
+use crate::client_numbers::{ClientNumbers, FIRST_CLIENT, LISTENER, WAKER};
 use crate::deadlines::Deadlines;
 use crate::event_loops::{Door, Entrance};
 use crate::log::log_error;
@@ -24,10 +25,6 @@ const PIECE: usize = 16 * 1024;
 /// How often is looked whether the server is to stop, where nothing else happens.
 const LOOK: Duration = Duration::from_millis(100);
 
-const LISTENER: Token = Token(0);
-const WAKER: Token = Token(1);
-const FIRST_CLIENT: usize = 2;
-
 /// A client, and whether it stands among those who are ready. It lies in a box: the table
 /// of all clients stays as long as there once were many, and what lies in it is small so.
 struct Guest {
@@ -40,7 +37,7 @@ struct Guest {
 pub struct EventLoop<'a, R> {
     poll: Poll,
     clients: HashMap<usize, Guest>,
-    next_number: usize,
+    numbers: ClientNumbers,
     /// Those who have more to do without any event, each of them once.
     ready: VecDeque<usize>,
     deadlines: Deadlines<usize>,
@@ -65,7 +62,7 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
         let event_loop = Self {
             poll,
             clients: HashMap::new(),
-            next_number: FIRST_CLIENT,
+            numbers: ClientNumbers::from(FIRST_CLIENT),
             ready: VecDeque::new(),
             deadlines: Deadlines::default(),
             handed,
@@ -159,7 +156,10 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
     }
 
     fn welcome(&mut self, client: Client) {
-        let (number, mut client) = (self.new_number(), Box::new(client));
+        let number = self
+            .numbers
+            .next(|number| self.clients.contains_key(&number));
+        let mut client = Box::new(client);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
         match registry.register(client.socket(), Token(number), interest) {
@@ -171,18 +171,6 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
                 self.clients.insert(number, Guest { client, is_ready });
             }
             Err(error) => log_error(format_args!("cannot wait for a client: {error}")),
-        }
-    }
-
-    fn new_number(&mut self) -> usize {
-        loop {
-            let number = self.next_number;
-            // Where numbers have 32 bits, they begin again after some weeks, and somebody
-            // may still be there who has one of them.
-            self.next_number = number.wrapping_add(1).max(FIRST_CLIENT);
-            if !self.clients.contains_key(&number) {
-                return number;
-            }
         }
     }
 
@@ -330,7 +318,7 @@ pub(crate) mod tests {
     fn numbers_that_begin_again_leave_out_who_is_still_there() {
         alone(|address, acceptor, event_loop, _door| {
             let mut clients = vec![let_in(address, acceptor, event_loop)];
-            event_loop.next_number = usize::MAX;
+            event_loop.numbers = ClientNumbers::from(usize::MAX);
             for _ in 0..2 {
                 clients.push(let_in(address, acceptor, event_loop));
             }

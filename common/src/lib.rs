@@ -180,6 +180,8 @@ pub mod acceptor;
 #[cfg(feature = "ch15")]
 pub mod client;
 #[cfg(feature = "ch15")]
+pub mod client_numbers;
+#[cfg(feature = "ch15")]
 pub mod deadlines;
 #[cfg(feature = "ch15")]
 pub mod line;

@@ -13,6 +13,7 @@ use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::acceptor::Acceptor;
 use crate::client::{Client, Next, Sign};
+use crate::client_numbers::{ClientNumbers, FIRST_CLIENT, LISTENER, WAKER};
 use crate::deadlines::Deadlines;
 use crate::log::log_error;
 use crate::request::Request;
@@ -30,10 +31,6 @@ const PIECE: usize = 16 * 1024;
 
 /// How often is looked whether the server is to stop.
 const LOOK: Duration = Duration::from_millis(100);
-
-const LISTENER: Token = Token(0);
-const WAKER: Token = Token(1);
-const FIRST_CLIENT: usize = 2;
 
 /// A client on its way to a worker or back, with its number.
 type Turn = (usize, Box<Client>);
@@ -59,17 +56,7 @@ pub fn serve(
         thread::Builder::new().spawn(move || take_turns(&work, &done, &waker, &*respond))?;
     }
     acceptor.register(poll.registry(), LISTENER)?;
-    let lobby = Lobby {
-        poll,
-        waiting: HashMap::new(),
-        away: HashMap::new(),
-        deadlines: Deadlines::default(),
-        next_number: FIRST_CLIENT,
-        to_work,
-        back,
-        ends_at: None,
-    };
-    lobby.run(acceptor)
+    Lobby::new(poll, to_work, back).run(acceptor)
 }
 
 /// The life of a worker.
@@ -103,7 +90,7 @@ struct Lobby {
     /// Those who are with a worker, or on their way, and what was heard of them meanwhile.
     away: HashMap<usize, Sign>,
     deadlines: Deadlines<usize>,
-    next_number: usize,
+    numbers: ClientNumbers,
     to_work: SyncSender<Turn>,
     back: Receiver<(Turn, Next)>,
     /// When those are cut off who are not done, where the server is to stop.
@@ -111,6 +98,19 @@ struct Lobby {
 }
 
 impl Lobby {
+    fn new(poll: Poll, to_work: SyncSender<Turn>, back: Receiver<(Turn, Next)>) -> Self {
+        Self {
+            poll,
+            waiting: HashMap::new(),
+            away: HashMap::new(),
+            deadlines: Deadlines::default(),
+            numbers: ClientNumbers::from(FIRST_CLIENT),
+            to_work,
+            back,
+            ends_at: None,
+        }
+    }
+
     fn run(mut self, acceptor: Acceptor) -> anyhow::Result<usize> {
         let stop = acceptor.stop();
         let mut acceptor = Some(acceptor);
@@ -163,9 +163,10 @@ impl Lobby {
 
     /// Takes in a client who has just knocked.
     fn welcome(&mut self, client: Client) {
-        let (number, mut client) = (self.next_number, Box::new(client));
-        // Where a number has 32 bits, they begin again after some weeks.
-        self.next_number = number.wrapping_add(1).max(FIRST_CLIENT);
+        let Self { waiting, away, .. } = self;
+        let is_taken = |number| waiting.contains_key(&number) || away.contains_key(&number);
+        let number = self.numbers.next(is_taken);
+        let mut client = Box::new(client);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
         match registry.register(client.socket(), Token(number), interest) {
@@ -313,6 +314,36 @@ mod tests {
         let mut received = String::new();
         client.read_to_string(&mut received).unwrap();
         received
+    }
+
+    #[test]
+    fn numbers_that_begin_again_leave_out_who_is_still_there() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let log = AccessLog::start(1, std::io::sink()).unwrap();
+        let admission = Admission::start(Limits::default(), log).unwrap();
+        let stop = Stop::new(Duration::ZERO);
+        let mut acceptor = Acceptor::new(listener, &admission, &stop, |_| true).unwrap();
+        let (to_work, _work) = sync_channel(1);
+        let mut lobby = Lobby::new(Poll::new().unwrap(), to_work, channel().1);
+        let mut welcome = |lobby: &mut Lobby| {
+            let client = TcpStream::connect(address).unwrap();
+            let before = lobby.waiting.len();
+            while lobby.waiting.len() == before {
+                acceptor.accept(|client| lobby.welcome(client));
+            }
+            client
+        };
+        let mut clients = vec![welcome(&mut lobby)];
+        lobby.give_away(FIRST_CLIENT).unwrap();
+        clients.push(welcome(&mut lobby));
+        lobby.numbers = ClientNumbers::from(usize::MAX);
+        clients.extend([(); 2].map(|()| welcome(&mut lobby)));
+        let mut numbers: Vec<_> = lobby.waiting.keys().copied().collect();
+        numbers.sort_unstable();
+        // One is with a worker, and one waits.
+        assert!(lobby.away.contains_key(&FIRST_CLIENT));
+        assert_eq!(numbers, [FIRST_CLIENT + 1, FIRST_CLIENT + 2, usize::MAX]);
     }
 
     #[test]
