@@ -13,9 +13,10 @@ use crate::client::Client;
 use crate::connection::Connection;
 use crate::limits::Limits;
 use crate::line::Line;
+use crate::listen::is_of_one;
 use crate::log::log_error;
 use crate::request::Request;
-use crate::stop::{AT_LAST, Stop, is_of_one};
+use crate::stop::{AT_LAST, Stop};
 
 /// How long nobody is let in after that has failed. Where the process has no file
 /// descriptor left, it would fail again at once.
@@ -102,8 +103,8 @@ impl<'a> Acceptor<'a> {
                         self.admission.turn_away(stream.into());
                         continue;
                     };
-                    if let Err(error) = stream.set_nodelay(true) {
-                        log_error(format_args!("a client is gone already: {error}"));
+                    // macOS and Windows refuse this where the client has hung up already.
+                    if stream.set_nodelay(true).is_err() {
                         continue;
                     }
                     let Some(line) = (self.line_of)(stream) else {

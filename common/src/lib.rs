@@ -14,7 +14,7 @@ pub mod listen;
 #[cfg(feature = "ch01")]
 pub use {
     arguments::address,
-    listen::{accept, advice, listen, listen_on, try_accept},
+    listen::{accept, advice, is_of_one, listen, listen_on, try_accept},
 };
 
 #[cfg(feature = "ch02")]

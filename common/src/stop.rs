@@ -1,6 +1,5 @@
 //! Stopping without cutting anybody off.
 
-use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::exit;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::access_log::AccessLog;
 use crate::admission::{Admission, Place};
 use crate::bell::Bell;
-use crate::listen::{listen, try_accept};
+use crate::listen::{is_of_one, listen, try_accept};
 use crate::log::log_error;
 use crate::under_way::UnderWay;
 
@@ -144,8 +143,9 @@ impl Stop {
             match listener.accept() {
                 Ok((stream, client)) => {
                     // Some systems hand that on from the listener.
-                    stream.set_nonblocking(false).ok()?;
-                    return Some((stream, client));
+                    if stream.set_nonblocking(false).is_ok() {
+                        return Some((stream, client));
+                    }
                 }
                 Err(error) if is_of_one(error.kind()) => {}
                 Err(_) => break,
@@ -200,15 +200,6 @@ impl Stop {
         let under_way = self.0.under_way.lock();
         under_way.unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether an `accept` that failed says nothing of those who wait behind, as where one hung
-/// up while it waited.
-pub(crate) fn is_of_one(error: ErrorKind) -> bool {
-    matches!(
-        error,
-        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
-    )
 }
 
 #[cfg(test)]
