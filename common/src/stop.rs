@@ -174,11 +174,20 @@ impl Stop {
     /// Waits for those who are under way, for [`Stop::time`] at the most, and says what
     /// was done, as [`Stop::report`] does.
     pub fn finish(&self, log: &AccessLog) {
-        let is_busy = |under_way: &mut usize| *under_way > 0;
+        self.finish_and_tell(log, |_| {});
+    }
+
+    /// Does the same, says each time how many it waits for, and gives how many are cut off.
+    fn finish_and_tell(&self, log: &AccessLog, tell: impl Fn(usize)) -> usize {
+        let is_busy = |under_way: &mut usize| {
+            tell(*under_way);
+            *under_way > 0
+        };
         let one_less = &self.0.one_less;
         let waited = one_less.wait_timeout_while(self.under_way(), self.time(), is_busy);
         let cut_off = *waited.unwrap_or_else(PoisonError::into_inner).0;
         self.report(cut_off, log);
+        cut_off
     }
 
     /// Waits for the log, and says what became of those who were under way when the
@@ -207,21 +216,34 @@ mod tests {
     use super::*;
     use crate::limits::Limits;
     use std::io;
+    use std::sync::mpsc::channel;
     use std::thread;
 
     #[test]
     fn the_end_waits_for_who_is_under_way() {
         let stop = Stop::new(Duration::from_secs(60));
         let log = AccessLog::start(1, io::sink()).unwrap();
-        let under_way = stop.begin();
-        let finished = thread::scope(|scope| {
-            let finishing = scope.spawn(|| stop.finish(&log));
-            thread::yield_now();
-            let finished = finishing.is_finished();
-            drop(under_way);
-            finished
+        let under_way = [stop.begin(), stop.begin()];
+        let (tell, told) = channel();
+        thread::scope(|scope| {
+            let tell = move |count| tell.send(count).unwrap();
+            let finishing = scope.spawn(|| stop.finish_and_tell(&log, tell));
+            // Each ends once the end is known to wait for it: where the end did not wait, it
+            // would say nothing, or that they are cut off.
+            for (under_way, left) in under_way.into_iter().zip([2, 1]) {
+                while told.recv().unwrap() > left {}
+                drop(under_way);
+            }
+            assert_eq!(finishing.join().unwrap(), 0);
         });
-        assert!(!finished);
+    }
+
+    #[test]
+    fn the_end_waits_no_longer_than_it_may() {
+        let stop = Stop::new(Duration::ZERO);
+        let log = AccessLog::start(1, io::sink()).unwrap();
+        let _under_way = stop.begin();
+        assert_eq!(stop.finish_and_tell(&log, |_| {}), 1);
     }
 
     #[test]
