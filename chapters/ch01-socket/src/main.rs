@@ -23,8 +23,10 @@ fn main() -> anyhow::Result<()> {
                 let _ = writeln!(io::stdout(), "Connection from {address}");
                 drop(stream);
             }
-            // The client hung up while it waited, or the system is short of
-            // something: no reason to stop, nor to try again without a rest.
+            // The client hung up while it waited; the others have no part in that.
+            Err(error) if common::is_of_one(error.kind()) => {}
+            // The system is short of something: no reason to stop, nor to try
+            // again without a rest.
             Err(error) => {
                 let _ = writeln!(io::stderr(), "cannot accept a connection: {error}");
                 thread::sleep(Duration::from_millis(50));

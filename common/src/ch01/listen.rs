@@ -2,7 +2,7 @@
 //! in its `main.rs` what [`listen`] and [`accept`] do for every later chapter.
 
 use std::io::{self, ErrorKind, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
@@ -59,10 +59,10 @@ pub fn advice(error: &io::Error) -> &'static str {
 
 /// Waits for the next client, and gives its connection and its address.
 ///
-/// An accept that fails (no file descriptor left; a client that hung up while
-/// it waited) is written to standard error, and the wait goes on: no client may
-/// end the server. A write to the connection fails when it has waited for 10 s;
-/// a short answer never waits.
+/// An accept that fails, as where no file descriptor is left, is written to standard
+/// error, and the wait goes on: nothing may end the server. Of a client that hung up
+/// while it waited there is nothing to say. A write to the connection fails when it has
+/// waited for 10 s; a short answer never waits.
 pub fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         let accepted = try_accept(listener, |failure| {
@@ -79,21 +79,75 @@ pub fn try_accept(
     listener: &TcpListener,
     say: impl FnOnce(String),
 ) -> Option<(TcpStream, SocketAddr)> {
-    let accepted = listener.accept().and_then(|(stream, address)| {
-        stream.set_write_timeout(Some(WRITE_TIMEOUT))?;
-        Ok((stream, address))
-    });
+    let (stream, address) = unless_it_failed(listener.accept(), say)?;
+    // macOS and Windows refuse this where the client has hung up already.
+    stream.set_write_timeout(Some(WRITE_TIMEOUT)).ok()?;
+    Some((stream, canonical(address)))
+}
+
+/// What was accepted. Where that failed for all who wait, it says so and rests.
+fn unless_it_failed<T>(accepted: io::Result<T>, say: impl FnOnce(String)) -> Option<T> {
     accepted
         .inspect_err(|error| {
-            say(format!("cannot accept a connection: {error}"));
-            thread::sleep(REST);
+            if !is_of_one(error.kind()) {
+                say(format!("cannot accept a connection: {error}"));
+                thread::sleep(REST);
+            }
         })
         .ok()
+}
+
+/// Whether an `accept` that failed says nothing of those who wait behind, as where one hung
+/// up while it waited.
+pub fn is_of_one(error: ErrorKind) -> bool {
+    matches!(
+        error,
+        ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted
+    )
+}
+
+/// An address in the notation that a client has whatever the server listens on: to one that
+/// takes IPv6, a client of IPv4 comes from an address such as `::ffff:192.0.2.1` (RFC 4291
+/// §2.5.5.2).
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        // It has a scope too, which says by which of our interfaces it came.
+        IpAddr::V6(_) => address,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_that_hung_up_costs_the_others_no_rest() {
+        let said_of = |kind: ErrorKind| {
+            let mut said = None;
+            let accepted = unless_it_failed::<()>(Err(kind.into()), |words| said = Some(words));
+            assert_eq!(accepted, None);
+            said
+        };
+        for kind in [ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted] {
+            assert_eq!(said_of(kind), None);
+        }
+        let said = said_of(ErrorKind::OutOfMemory).unwrap();
+        assert!(said.starts_with("cannot accept a connection: "), "{said}");
+    }
+
+    #[test]
+    fn a_client_of_ipv4_has_one_notation() {
+        for (address, expected) in [
+            ("192.0.2.1:80", "192.0.2.1:80"),
+            ("[::ffff:192.0.2.1]:80", "192.0.2.1:80"),
+            ("[::1]:80", "[::1]:80"),
+            ("[fe80::1%2]:80", "[fe80::1%2]:80"),
+        ] {
+            let address = canonical(address.parse().unwrap());
+            assert_eq!(address.to_string(), expected);
+        }
+    }
 
     #[test]
     fn the_advice_fits_the_error() {

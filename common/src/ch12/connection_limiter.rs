@@ -94,7 +94,7 @@ impl ConnectionLimiter {
     /// Tells a client to come back later.
     pub fn reject(&self, stream: TcpStream) {
         if let Ok(client) = stream.peer_addr() {
-            self.log.refused(&client.ip().to_string(), &no_place());
+            self.log.refused(&name_of(client.ip()), &no_place());
         }
         if say_busy(&stream).is_ok()
             && let Err(TrySendError::Full((stream, _))) =
@@ -122,7 +122,7 @@ impl ConnectionLimiter {
         let now = Instant::now();
         Some(Permit {
             client,
-            name: client.to_string(),
+            name: name_of(client),
             limits: self.limits,
             log: self.log.clone(),
             began: now,
@@ -176,6 +176,11 @@ impl Drop for Permit {
 /// A thread that panicked while it held the lock has left the counts right.
 fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
     counts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A client as the log has it: one of IPv4 has one name, whatever the server listens on.
+fn name_of(client: IpAddr) -> String {
+    client.to_canonical().to_string()
 }
 
 /// What one client comes from: an address of IPv4, or the upper half of one of IPv6, as
@@ -273,6 +278,18 @@ mod tests {
         ] {
             let is_same = one_of(address(one)) == one_of(address(other));
             assert_eq!(is_same, same, "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_client_of_ipv4_has_one_name_in_the_log() {
+        let limiter = limiter("");
+        for (client, name) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("2001:db8::1", "2001:db8::1"),
+        ] {
+            assert_eq!(limiter.acquire(address(client)).unwrap().name, name);
         }
     }
 

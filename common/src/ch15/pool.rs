@@ -207,6 +207,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::net::{self, SocketAddr, TcpListener, TcpStream};
     use std::thread::JoinHandle;
+    use std::time::Duration;
 
     /// How long is waited for what should come at once. It ends a test that has failed.
     const PATIENCE: Duration = Duration::from_secs(30);
