@@ -153,6 +153,8 @@ pub use {
 #[cfg(feature = "ch13")]
 pub mod bell;
 #[cfg(feature = "ch13")]
+pub mod signals;
+#[cfg(feature = "ch13")]
 pub mod stop;
 #[cfg(feature = "ch13")]
 pub mod under_way;
@@ -196,10 +198,10 @@ pub mod certificate;
 #[cfg(feature = "ch17")]
 pub mod options;
 #[cfg(feature = "ch17")]
-pub mod signals;
+pub mod reload;
 #[cfg(feature = "ch17")]
 pub mod tls;
 #[cfg(feature = "ch17")]
 pub mod tls_line;
 #[cfg(feature = "ch17")]
-pub use {certificate::Pair, options::Options, signals::stop_or_reload, tls::Tls};
+pub use {certificate::Pair, options::Options, reload::stop_or_reload, tls::Tls};

@@ -12,6 +12,7 @@ use crate::admission::{Admission, Place};
 use crate::bell::Bell;
 use crate::listen::{listen, try_accept};
 use crate::log::log_error;
+use crate::signals::{SIGHUP, SIGINT, SIGTERM, on_each};
 use crate::under_way::UnderWay;
 
 /// How soon after a signal another one belongs to it. Who ends a session or closes a
@@ -57,11 +58,11 @@ impl Stop {
     /// signal still cuts it off.
     ///
     /// # Errors
-    /// The system does not let us, or something else does it already.
+    /// As [`on_each`].
     pub fn on_signal(time: Duration) -> anyhow::Result<Self> {
         let stop = Self::new(time);
         let asked = stop.clone();
-        ctrlc::set_handler(move || asked.ask())?;
+        on_each(&[SIGINT, SIGTERM, SIGHUP], move |_| asked.ask())?;
         Ok(stop)
     }
 
