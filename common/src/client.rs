@@ -187,9 +187,7 @@ impl Client {
                     self.connection.time_passes(now);
                 }
                 // A part of something came, of which nothing is for HTTP yet.
-                Err(error) if error.kind() == ErrorKind::Interrupted => {
-                    self.connection.line_moves(now);
-                }
+                Err(_) if !has_shown => self.connection.line_moves(now),
                 moved => moved.context("the connection broke")?,
             }
         }

@@ -196,7 +196,11 @@ pub mod event_loops;
 #[cfg(feature = "ch17")]
 pub mod certificate;
 #[cfg(feature = "ch17")]
+pub mod handshake;
+#[cfg(feature = "ch17")]
 pub mod options;
+#[cfg(feature = "ch17")]
+pub mod own_certificate;
 #[cfg(feature = "ch17")]
 pub mod reload;
 #[cfg(feature = "ch17")]
@@ -204,4 +208,7 @@ pub mod tls;
 #[cfg(feature = "ch17")]
 pub mod tls_line;
 #[cfg(feature = "ch17")]
-pub use {certificate::Pair, options::Options, reload::stop_or_reload, tls::Tls};
+pub use {
+    certificate::Pair, options::Options, own_certificate::Credentials, reload::stop_or_reload,
+    tls::Tls,
+};

@@ -9,6 +9,7 @@ use lexopt::prelude::{Long, Short, Value, ValueExt};
 
 use crate::arguments::is_host_and_port;
 use crate::certificate::Pair;
+use crate::own_certificate::Credentials;
 
 /// What the command line says.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,11 +25,11 @@ impl Options {
     /// itself.
     ///
     /// # Errors
-    /// As [`Pair::of_this_machine`].
-    pub fn pair(&self) -> anyhow::Result<Pair> {
+    /// As [`Credentials::of_this_machine`].
+    pub fn credentials(&self) -> anyhow::Result<Credentials> {
         match &self.pair {
-            Some(pair) => Ok(pair.clone()),
-            None => Pair::of_this_machine(),
+            Some(pair) => Ok(Credentials::InFiles(pair.clone())),
+            None => Credentials::of_this_machine(),
         }
     }
 

@@ -4,42 +4,19 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use mio::net::TcpStream;
 use rustls::ServerConnection;
 
 use crate::admission::BUSY;
 use crate::error::RequestError;
+use crate::handshake::Handshake;
 use crate::line::Line;
 use crate::request::Scheme;
 
-/// How many handshakes may be under way at once. Each of them costs what dozens of
-/// requests cost. One client may not have so many connections that it takes all of them
-/// ([`Limits`](crate::limits::Limits)).
-pub const HANDSHAKES: usize = 384;
-
 /// The first byte of what a client of TLS sends: a record of a handshake.
 const HANDSHAKE: u8 = 0x16;
-
-/// A handshake under way, counted until this is dropped.
-pub struct Handshake(Arc<AtomicUsize>);
-
-impl Handshake {
-    /// Begins with one; `None` where too many are under way.
-    pub fn begin(under_way: &Arc<AtomicUsize>) -> Option<Self> {
-        // Counted first and looked at then, so that two at once do not both get in.
-        let handshake = Self(Arc::clone(under_way));
-        let before = under_way.fetch_add(1, Ordering::Relaxed);
-        (before < HANDSHAKES).then_some(handshake)
-    }
-}
-
-impl Drop for Handshake {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// What a client speaks.
 #[derive(Clone, Copy, PartialEq, Eq)]

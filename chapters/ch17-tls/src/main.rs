@@ -13,7 +13,7 @@ use common::{
 fn main() -> anyhow::Result<()> {
     let limits = Limits::from_environment();
     let options = Options::read();
-    let tls = Tls::new(options.pair()?)?;
+    let tls = Tls::new(options.credentials()?)?;
     let stop = common::stop_or_reload(limits.stop, &tls)?;
     let listener = common::listen_on(&options.address)?;
     tls.name_certificate();
