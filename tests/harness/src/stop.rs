@@ -67,7 +67,8 @@ pub fn a_signal_that_was_ignored_stays_ignored(program: &str) {
     let server = Server::start_ignoring(program, "HUP INT");
     server.signal(SIGHUP);
     server.signal(SIGINT);
-    assert!(!server.ends_soon());
+    // Some look only ten times a second whether they are to stop.
+    assert!((0..6).all(|_| !server.ends_soon()));
     are_served(&server, 1);
     server.signal(SIGTERM);
     ended_well(server);
