@@ -130,6 +130,12 @@ mod stop {
     const GET_BIG: &str = "GET /pages/big.txt HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
     #[test]
+    #[cfg(target_os = "linux")]
+    fn a_signal_that_was_ignored_stays_ignored() {
+        harness::stop::a_signal_that_was_ignored_stays_ignored(CHAPTER);
+    }
+
+    #[test]
     fn each_signal_stops_a_server_that_nobody_uses() {
         for signal in [SIGTERM, SIGINT, SIGHUP] {
             // As soon as it has named its port.

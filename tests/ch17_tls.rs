@@ -202,41 +202,86 @@ fn who_wants_no_other_protocol_is_refused() {
     the_page_is_served(&server);
 }
 
-/// The certificate that a server makes itself, and its key.
-fn own_pair() -> [PathBuf; 2] {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/tls");
-    ["localhost.pem", "localhost-key.pem"].map(|name| folder.join(name))
+#[test]
+fn the_protocol_is_the_best_that_both_speak() {
+    let server = start();
+    for (offered, chosen) in [
+        (&["http/1.0"][..], "http/1.0"),
+        (&["http/1.0", "http/1.1"], "http/1.1"),
+        (&["h2", "http/1.0"], "http/1.0"),
+    ] {
+        let mut config = config(rustls::ALL_VERSIONS);
+        config.alpn_protocols = offered.iter().map(|name| name.as_bytes().into()).collect();
+        let mut client = connect_with(&server, config);
+        let request = "GET /hello HTTP/1.0\r\n\r\n";
+        client.write_all(request.as_bytes()).expect("a handshake");
+        let mut received = String::new();
+        client.read_to_string(&mut received).expect("an answer");
+        assert!(received.starts_with("HTTP/1.1 200 OK\r\n"), "{received}");
+        assert_eq!(client.tls().alpn_protocol(), Some(chosen.as_bytes()));
+    }
+}
+
+/// Where a server keeps the certificate that it makes itself, and its key, that is told so.
+fn own_pair(state: &Path) -> [PathBuf; 2] {
+    ["localhost.pem", "localhost-key.pem"].map(|name| state.join("http-from-scratch").join(name))
+}
+
+fn with_state_in(state: &Path) -> Server {
+    let state = state.to_str().expect("a path in UTF-8");
+    Server::start_with(CHAPTER, &[("XDG_STATE_HOME", state)])
 }
 
 #[test]
 fn a_certificate_is_made_once_and_named() {
-    let server = start();
-    let [certificate, key] = own_pair();
+    let state = tempfile::tempdir().expect("a folder");
+    let server = with_state_in(state.path());
+    let [certificate, key] = own_pair(state.path());
     let [made, made_key] = [&certificate, &key].map(|file| fs::read(file).expect("it is there"));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mode = fs::metadata(&key)
-            .expect("it is there")
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let mode = |path| {
+            fs::metadata(path)
+                .expect("it is there")
+                .permissions()
+                .mode()
+        };
+        assert_eq!(mode(&*key) & 0o777, 0o600);
+        assert_eq!(mode(key.parent().expect("a folder")) & 0o777, 0o700);
     }
-    let certificate = fs::canonicalize(certificate).expect("it is there");
     let named = format!("The certificate is {}\n", certificate.display());
     server.wait_for_errors(|errors| errors.starts_with(&named));
 
-    let again = start();
+    let again = with_state_in(state.path());
     the_page_is_served(&again);
     assert_eq!(fs::read(&certificate).expect("it is there"), made);
     assert_eq!(fs::read(&key).expect("it is there"), made_key);
 }
 
+/// As where a service has no home, or a home that it may not write to.
+#[test]
+fn a_certificate_that_can_be_kept_nowhere_is_in_memory_alone() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let file = file.path().to_str().expect("a path in UTF-8");
+    for state in ["", file] {
+        let nowhere = ["XDG_STATE_HOME", "HOME", "LOCALAPPDATA"].map(|name| (name, state));
+        let server = Server::start_with(CHAPTER, &nowhere);
+        server.wait_for_errors(|errors| {
+            errors
+                .starts_with("The certificate is in memory alone, and another one the next time: ")
+        });
+        the_page_is_served(&server);
+    }
+}
+
 #[test]
 fn who_trusts_the_certificate_knows_the_server() {
-    let server = start();
+    let state = tempfile::tempdir().expect("a folder");
+    let server = with_state_in(state.path());
     let mut roots = RootCertStore::empty();
-    let certificate = CertificateDer::from_pem_file(&own_pair()[0]).expect("a certificate");
+    let certificate = CertificateDer::from_pem_file(&own_pair(state.path())[0]);
+    let certificate = certificate.expect("a certificate");
     roots.add(certificate).expect("it may be trusted");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let with = |roots: RootCertStore| {
@@ -495,6 +540,41 @@ fn a_new_pair_is_taken_whole_or_not_at_all() {
     assert!(received.ends_with("<h1>Hello, User!</h1>"), "{received}");
 }
 
+/// Makes a named pipe, to which nobody writes.
+#[cfg(unix)]
+fn make_pipe(path: &str) {
+    let made = std::process::Command::new("mkfifo").arg(path).status();
+    assert!(made.expect("mkfifo runs").success());
+}
+
+/// Who opens a pipe waits for its other end, and a signal must not wait for that.
+#[test]
+#[cfg(unix)]
+fn a_pipe_in_place_of_a_certificate_holds_up_no_signal() {
+    use harness::Signal::SIGHUP;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let [certificate, key] = make_pair(folder.path(), "used");
+    let server = Server::start_told(CHAPTER, &["--cert", &certificate, "--key", &key]);
+    fs::remove_file(&certificate).expect("a file");
+    make_pipe(&certificate);
+    server.signal(SIGHUP);
+    let said =
+        format!("the old certificate stays: cannot read {certificate}: it is no regular file\n");
+    server.wait_for_errors(|errors| errors.ends_with(&said));
+    the_page_is_served(&server);
+    server.signal(SIGTERM);
+    assert_eq!(server.ended().code, Some(0));
+    let said_at_the_start = said_of(&certificate, &key);
+    assert!(said_at_the_start.contains("it is no regular file"));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_signal_that_was_ignored_stays_ignored() {
+    stop::a_signal_that_was_ignored_stays_ignored(CHAPTER);
+}
+
 /// What chapter 13 promises: each connection ends with close_notify, or else these fail.
 #[test]
 #[cfg(unix)]
@@ -599,11 +679,17 @@ fn the_log() {
 fn said(arguments: &[&str], code: i32) -> String {
     let mut command = Command::new(CHAPTER);
     command.args(arguments).env_remove("RUST_BACKTRACE");
+    command.timeout(PATIENCE);
     let failed = command.assert().code(code).stdout("");
     let said = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.starts_with("Error: "), "{said}");
     said
+}
+
+/// What it says of this pair, with which it does not listen.
+fn said_of(certificate: &str, key: &str) -> String {
+    said(&["127.0.0.1:0", "--cert", certificate, "--key", key], 1)
 }
 
 #[test]
@@ -644,14 +730,14 @@ fn what_is_wrong_with_a_pair_is_said() {
         (&missing, &key, format!("cannot read {missing}")),
         (&certificate, &missing, format!("cannot read {missing}")),
         (&empty, &key, format!("there is no certificate in {empty}")),
-        (&certificate, &empty, format!("cannot read {empty}")),
+        (&certificate, &empty, "there is no private key".to_owned()),
         (
             &certificate,
             &other_key,
             format!("{certificate} and {other_key} do not go together"),
         ),
     ] {
-        let said = said(&["127.0.0.1:0", "--cert", certificate, "--key", key], 1);
+        let said = said_of(certificate, key);
         assert!(said.contains(&problem), "{said}");
     }
 }

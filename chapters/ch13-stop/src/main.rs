@@ -22,7 +22,7 @@ fn main() -> anyhow::Result<()> {
     let limiter = ConnectionLimiter::start(limits, log.clone())?;
     let guestbook = Arc::new(Guestbook::default());
 
-    while let Some((stream, permit, mut guard)) = shutdown.accept(&listener, &limiter) {
+    while let Some((stream, permit, mut guard)) = listener.accept(&limiter) {
         let guestbook = Arc::clone(&guestbook);
         let thread = thread::Builder::new().spawn(move || {
             if let Err(error) = handle_connection(&stream, permit, &mut guard, &guestbook) {

@@ -21,7 +21,7 @@ fn main() -> anyhow::Result<()> {
     let guestbook = Guestbook::default();
     let counts = Counts::default();
 
-    let acceptor = Acceptor::new(listener, &limiter, &shutdown, needs_body)?;
+    let acceptor = Acceptor::new(listener, &limiter, &shutdown)?;
     let cut_off = pool::serve(acceptor, move |request| {
         counts.watch(|| respond(request, &guestbook, &counts).unwrap_or_else(common::refused))
     })?;

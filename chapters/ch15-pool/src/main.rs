@@ -18,7 +18,7 @@ fn main() -> anyhow::Result<()> {
     let limiter = ConnectionLimiter::start(limits, log.clone())?;
     let guestbook = Guestbook::default();
 
-    let acceptor = Acceptor::new(listener, &limiter, &shutdown, common::needs_body)?;
+    let acceptor = Acceptor::new(listener, &limiter, &shutdown)?;
     let cut_off = pool::serve(acceptor, move |request| {
         respond(request, &guestbook).unwrap_or_else(common::refused)
     })?;

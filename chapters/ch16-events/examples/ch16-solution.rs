@@ -21,7 +21,7 @@ fn main() -> anyhow::Result<()> {
     let guestbook = Guestbook::default();
     let primes = Arc::new(Primes::default());
 
-    let acceptor = Acceptor::new(listener, &limiter, &shutdown, needs_body)?;
+    let acceptor = Acceptor::new(listener, &limiter, &shutdown)?;
     let loops = thread::available_parallelism()?.get();
     let cut_off = event_loops::serve(acceptor, loops, |request| {
         respond(request, &guestbook, &primes).unwrap_or_else(common::refused)

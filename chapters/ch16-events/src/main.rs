@@ -19,7 +19,7 @@ fn main() -> anyhow::Result<()> {
     let limiter = ConnectionLimiter::start(limits, log.clone())?;
     let guestbook = Guestbook::default();
 
-    let acceptor = Acceptor::new(listener, &limiter, &shutdown, common::needs_body)?;
+    let acceptor = Acceptor::new(listener, &limiter, &shutdown)?;
     let loops = thread::available_parallelism()?.get();
     let cut_off = event_loops::serve(acceptor, loops, |request| {
         respond(request, &guestbook).unwrap_or_else(common::refused)

@@ -13,7 +13,7 @@ use common::{
 fn main() -> anyhow::Result<()> {
     let limits = Limits::from_environment();
     let options = Options::read();
-    let tls = Tls::new(options.pair()?)?;
+    let tls = Tls::new(options.credentials()?)?;
     let shutdown = common::shutdown_or_reload(limits.stop, &tls)?;
     let listener = common::listen_on(&options.address)?;
     tls.name_certificate();
@@ -22,7 +22,7 @@ fn main() -> anyhow::Result<()> {
     let limiter = ConnectionLimiter::start(limits, log.clone())?;
     let guestbook = Guestbook::default();
 
-    let acceptor = Acceptor::new(listener, &limiter, &shutdown, common::needs_body)?
+    let acceptor = Acceptor::new(listener, &limiter, &shutdown)?
         .with_transports(|stream| tls.transport(stream));
     let loops = thread::available_parallelism()?.get();
     let cut_off = event_loops::serve(acceptor, loops, |request| {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::ch02::log::log_error;
 use crate::ch12::access_log::AccessLog;
+use crate::ch13::signals::{SIGHUP, SIGINT, SIGTERM, on_each};
 
 /// How soon after a signal another one belongs to it. A terminal that is closed sends
 /// SIGTERM and SIGHUP in one go, and means one request.
@@ -48,11 +49,11 @@ impl Shutdown {
     /// is connected and a signal still cuts it off.
     ///
     /// # Errors
-    /// The system refuses, or something else handles these signals already.
+    /// As [`on_each`].
     pub fn on_signal(time: Duration) -> anyhow::Result<Self> {
         let shutdown = Self::new(time);
         let requested = shutdown.clone();
-        ctrlc::set_handler(move || requested.request())?;
+        on_each(&[SIGINT, SIGTERM, SIGHUP], move |_| requested.request())?;
         Ok(shutdown)
     }
 

@@ -54,26 +54,34 @@ impl PollWaker {
 /// Waits for all sockets of a thread at once.
 pub struct Poller {
     poll: Poll,
+    /// It is kept here too: what is waited for goes with the last of its clones, also where
+    /// one has just woken the thread.
+    waker: PollWaker,
     events: Events,
     timers: TimerQueue<usize>,
     next_id: usize,
 }
 
 impl Poller {
-    /// A poller without sockets, and what wakes its thread.
+    /// A poller without sockets.
     ///
     /// # Errors
-    /// The system gives neither.
-    pub fn new() -> io::Result<(Self, PollWaker)> {
+    /// The system gives none.
+    pub fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
-        let poller = Self {
+        Ok(Self {
             poll,
+            waker: PollWaker(Arc::new(waker)),
             events: Events::with_capacity(EVENTS),
             timers: TimerQueue::default(),
             next_id: FIRST_SESSION,
-        };
-        Ok((poller, PollWaker(Arc::new(waker))))
+        })
+    }
+
+    /// What wakes its thread.
+    pub fn waker(&self) -> PollWaker {
+        self.waker.clone()
     }
 
     /// Watches a listening socket.
@@ -167,7 +175,7 @@ mod tests {
     #[test]
     fn numbers_begin_again_with_those_that_are_free() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (mut poller, _waker) = Poller::new().unwrap();
+        let mut poller = Poller::new().unwrap();
         poller.next_id = usize::MAX;
         let given = [(); 3].map(|()| {
             let is_used = |id| id == FIRST_SESSION;
@@ -178,16 +186,17 @@ mod tests {
 
     #[test]
     fn a_waker_ends_a_wait_that_nothing_else_would_end() {
-        let (mut poller, waker) = Poller::new().unwrap();
+        let mut poller = Poller::new().unwrap();
         let mut wakes = vec![Wake::Listener];
-        waker.wake();
+        // Its clone is dropped before the wait begins.
+        poller.waker().wake();
         poller.wait(None, &mut wakes).unwrap();
         assert_eq!(wakes, []);
     }
 
     #[test]
     fn a_timer_ends_a_wait_for_its_session() {
-        let (mut poller, _waker) = Poller::new().unwrap();
+        let mut poller = Poller::new().unwrap();
         let mut wakes = Vec::new();
         let now = Instant::now();
         poller.set_timer(7, now);

@@ -36,17 +36,18 @@ pub fn serve(
     mut acceptor: Acceptor,
     respond: impl Fn(&Request) -> Response + Send + Sync + 'static,
 ) -> anyhow::Result<usize> {
-    let (poller, waker) = Poller::new()?;
+    let poller = Poller::new()?;
     // No session stands there twice, so there is always room for all.
     let (to_work, work) = sync_channel(acceptor.limits().connections);
     let (done, back) = channel();
     let (work, respond) = (Arc::new(Mutex::new(work)), Arc::new(respond));
     for _ in 0..WORKERS {
         let (work, done) = (Arc::clone(&work), done.clone());
-        let (respond, waker) = (Arc::clone(&respond), waker.clone());
+        let (respond, waker) = (Arc::clone(&respond), poller.waker());
         thread::Builder::new().spawn(move || take_turns(&work, &done, &waker, &*respond))?;
     }
     acceptor.register(&poller)?;
+    let waker = poller.waker();
     acceptor.shutdown().on_request(move || waker.wake());
     let dispatcher = Dispatcher {
         poller,

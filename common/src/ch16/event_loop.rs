@@ -44,8 +44,8 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
     /// # Errors
     /// The system does not tell of events.
     pub fn new(respond: &'a R, shutdown_time: Duration) -> anyhow::Result<(LoopHandle, Self)> {
-        let (poller, waker) = Poller::new()?;
-        let (handle, handed_over) = LoopHandle::new(waker);
+        let poller = Poller::new()?;
+        let (handle, handed_over) = LoopHandle::new(poller.waker());
         let event_loop = Self {
             poller,
             sessions: HashMap::new(),

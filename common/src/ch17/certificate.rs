@@ -1,20 +1,26 @@
 //! The certificate that a server shows, and the key that only it has.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process;
 use std::sync::Arc;
+use std::{fs, io};
 
-use anyhow::{anyhow, ensure};
-use rustls::ServerConfig;
-use rustls::crypto::ring;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use anyhow::{Context, anyhow, bail, ensure};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{Error, InconsistentKeys, ServerConfig};
+use rustls_pki_types::pem::{self, PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use webpki::{EndEntityCert, KeyUsage};
 
-/// What the files are called that a server makes itself.
-const CERTIFICATE: &str = "localhost.pem";
-const KEY: &str = "localhost-key.pem";
+use crate::ch09::date::http_date;
+
+/// What is spoken over TLS, best first, by the names that clients and servers choose it
+/// by (RFC 7301). With a client that names others alone, no handshake comes about, as
+/// §3.2 demands; one that names none is served.
+const PROTOCOLS: [&[u8]; 2] = [b"http/1.1", b"http/1.0"];
+
+/// What a file begins with that is saved as Unicode by some editors and shells.
+const BYTE_ORDER_MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
 
 /// Where a certificate and its key lie, as PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,128 +32,328 @@ pub struct CertificateFiles {
 }
 
 impl CertificateFiles {
-    /// A certificate for this machine alone, which nobody vouches for, and which is made
-    /// where there is none yet.
+    /// Reads both, and makes what TLS is spoken with. It waits as long as the files take.
     ///
     /// # Errors
-    /// It cannot be made, or not be kept.
-    pub fn of_this_machine() -> anyhow::Result<Self> {
-        let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../target");
-        fs::create_dir_all(target).map_err(|error| anyhow!("cannot make {target}: {error}"))?;
-        Self::kept_in(&fs::canonicalize(target)?.join("tls"))
-    }
-
-    fn kept_in(folder: &Path) -> anyhow::Result<Self> {
-        if !folder.exists() {
-            // Under another name until it is whole: two servers may begin at once, and
-            // each must find a certificate and the key that belongs to it.
-            let new = folder.with_extension(process::id().to_string());
-            make(&new).map_err(|error| anyhow!("cannot make {}: {error}", new.display()))?;
-            if let Err(error) = fs::rename(&new, folder) {
-                fs::remove_dir_all(&new)?;
-                // Another one was quicker, and its own is as good.
-                ensure!(folder.exists(), "cannot make {}: {error}", folder.display());
-            }
-        }
-        Ok(Self {
-            certificate: folder.join(CERTIFICATE),
-            key: folder.join(KEY),
-        })
-    }
-
-    /// Reads both, and makes what TLS is spoken with: HTTP/1.1, over TLS 1.2 and 1.3.
-    ///
-    /// # Errors
-    /// One of the two cannot be read, is no PEM, or does not belong to the other. The
-    /// sentence names the file.
+    /// One of the two cannot be read or used, or does not belong to the other. The
+    /// sentence names the file, and the cause.
     pub fn load(&self) -> anyhow::Result<ServerConfig> {
-        let (certificate, key) = (self.certificate.display(), self.key.display());
-        let chain: Vec<CertificateDer> = CertificateDer::pem_file_iter(&self.certificate)
-            .and_then(Iterator::collect)
-            .map_err(|error| anyhow!("cannot read {certificate}: {error}"))?;
-        ensure!(
-            !chain.is_empty(),
-            "there is no certificate in {certificate}"
-        );
-        let private_key = PrivateKeyDer::from_pem_file(&self.key)
-            .map_err(|error| anyhow!("cannot read {key}: {error}"))?;
-        let provider = Arc::new(ring::default_provider());
-        let mut config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(chain, private_key)
-            .map_err(|error| anyhow!("{certificate} and {key} do not go together: {error}"))?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(config)
+        config(&Pem::read(&self.certificate)?, &Pem::read(&self.key)?)
     }
 }
 
-/// Makes a certificate and its key, in a folder of their own.
-fn make(folder: &Path) -> anyhow::Result<()> {
-    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-    let made = rcgen::generate_simple_self_signed(names)?;
-    fs::create_dir_all(folder)?;
-    fs::write(folder.join(CERTIFICATE), made.cert.pem())?;
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    // The key is for its owner alone, from the first moment on that there is any of it.
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut key = options.open(folder.join(KEY))?;
-    Ok(key.write_all(made.signing_key.serialize_pem().as_bytes())?)
+/// What is read as PEM.
+pub(crate) struct Pem {
+    /// What it is called where something is wrong with it.
+    pub name: String,
+    pub text: Vec<u8>,
+}
+
+impl Pem {
+    /// What is no regular file is not opened: nobody knows for how long a pipe would keep
+    /// its reader waiting.
+    fn read(path: &Path) -> anyhow::Result<Self> {
+        let name = path.display().to_string();
+        let read = || -> io::Result<Vec<u8>> {
+            match fs::metadata(path)?.is_file() {
+                true => fs::read(path),
+                false => Err(io::Error::other("it is no regular file")),
+            }
+        };
+        let text = read().map_err(|error| anyhow!("cannot read {name}: {error}"))?;
+        let is_marked = BYTE_ORDER_MARKS.iter().any(|mark| text.starts_with(mark));
+        ensure!(
+            !is_marked,
+            "{name} begins with a byte order mark; save it as plain ASCII"
+        );
+        Ok(Self { name, text })
+    }
+
+    fn chain(&self) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.text).collect();
+        let chain = chain.map_err(|error| self.broken(&error))?;
+        ensure!(!chain.is_empty(), self.lacks("certificate"));
+        Ok(chain)
+    }
+
+    fn key(&self) -> anyhow::Result<PrivateKeyDer<'static>> {
+        let text = String::from_utf8_lossy(&self.text);
+        let name = &self.name;
+        ensure!(
+            !text.contains("BEGIN ENCRYPTED PRIVATE KEY") && !text.contains("4,ENCRYPTED"),
+            "{name} is protected by a passphrase, for which nobody is asked here; \
+             `openssl pkey -in {name} -out NEW` writes the key without one"
+        );
+        match PrivateKeyDer::from_pem_slice(&self.text) {
+            Err(pem::Error::NoItemsFound) => bail!(self.lacks("private key of a kind we know")),
+            key => key.map_err(|error| self.broken(&error)),
+        }
+    }
+
+    fn broken(&self, error: &pem::Error) -> anyhow::Error {
+        let name = &self.name;
+        match error {
+            pem::Error::MissingSectionEnd { .. } => anyhow!("cannot read {name}: it breaks off"),
+            error => anyhow!("cannot read {name}: {error}"),
+        }
+    }
+
+    /// Says what there is where this is not.
+    fn lacks(&self, what: &str) -> String {
+        let text = String::from_utf8_lossy(&self.text);
+        let begin = |line: &str| Some(line.strip_prefix("-----BEGIN ")?.trim_end().to_owned());
+        let mut labels: Vec<String> = text.lines().filter_map(begin).collect();
+        labels.dedup();
+        let there = match labels.is_empty() {
+            true => "it is no PEM".to_owned(),
+            false => format!("there is {}", labels.join(", ").replace('-', "")),
+        };
+        format!("there is no {what} in {}: {there}", self.name)
+    }
+}
+
+/// What TLS 1.2 and 1.3 are spoken with.
+pub(crate) fn config(certificate: &Pem, key: &Pem) -> anyhow::Result<ServerConfig> {
+    let provider = ring::default_provider();
+    let certified = certified(certificate, key, &provider)?;
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
+    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+    Ok(config)
+}
+
+/// The certificates with the key, if they may be shown to a client.
+fn certified(
+    certificate: &Pem,
+    key: &Pem,
+    provider: &CryptoProvider,
+) -> anyhow::Result<CertifiedKey> {
+    let chain = certificate.chain()?;
+    let (certificate, named_key) = (&certificate.name, &key.name);
+    let key = provider.key_provider.load_private_key(key.key()?);
+    let key = key.ok().with_context(|| {
+        format!(
+            "the kind of the key in {named_key} is not supported: use RSA with 2048 to 4096 \
+             bits, ECDSA with P-256 or P-384, or Ed25519"
+        )
+    })?;
+    let goes_with_key = |one: &CertificateDer<'static>| {
+        CertifiedKey::new(vec![one.clone()], Arc::clone(&key)).keys_match()
+    };
+    match goes_with_key(&chain[0]) {
+        Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
+        Err(Error::InconsistentKeys(_)) => {
+            ensure!(
+                !chain.iter().any(|other| goes_with_key(other).is_ok()),
+                "the order in {certificate} is wrong: the certificate that belongs to \
+                 {named_key} has to be the first"
+            );
+            bail!("{certificate} and {named_key} do not go together");
+        }
+        Err(error) => bail!("cannot use {certificate}: {error}"),
+    }
+    check_chain(&chain).with_context(|| format!("cannot use {certificate}"))?;
+    Ok(CertifiedKey::new(chain, key))
+}
+
+/// Looks whether the first one is still valid, and whether each other one vouches for the
+/// one before it (RFC 8446 §4.4.2). Whether anybody trusts the last one is the client's
+/// affair.
+fn check_chain(chain: &[CertificateDer]) -> anyhow::Result<()> {
+    let chain: Result<Vec<_>, _> = chain.iter().map(EndEntityCert::try_from).collect();
+    let chain = chain.map_err(|error| anyhow!("a certificate is not supported: {error}"))?;
+    let (now, usage) = (UnixTime::now(), KeyUsage::server_auth());
+    // Nobody is trusted here, so it finds something in any case: first, whether it is late.
+    let verified = chain[0].verify_for_usage(&[], &[], &[], now, usage, None, None);
+    if let Err(webpki::Error::CertExpired { not_after, .. }) = verified {
+        let until = http_date(not_after.as_secs());
+        bail!("it has expired, and was valid until {until}");
+    }
+    for (at, pair) in chain.windows(2).enumerate() {
+        let issuer = pair[0].issuer();
+        let vouches = |other: &EndEntityCert| other.subject() == issuer;
+        ensure!(
+            vouches(&pair[0]) || vouches(&pair[1]) || !chain.iter().any(vouches),
+            "the order is wrong: number {} has to be the certificate that vouches for \
+             number {}",
+            at + 2,
+            at + 1
+        );
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
-    fn folder(name: &str) -> PathBuf {
-        std::env::temp_dir().join(format!("{name}-{}", process::id()))
+    use rcgen::{CertificateParams, DistinguishedName, DnType, Issuer, KeyPair, date_time_ymd};
+
+    /// A kind of key that is not supported (Ed448).
+    const OTHER_KIND: &str = "-----BEGIN PRIVATE KEY-----\n\
+        MEcCAQAwBQYDK2VxBDsEOR3K9b4nbDP/vzeUh5k4m0HA+YNW7u+195gprNDYBuMo\n\
+        1EzchgCUbd5MkD4K+89XraCPwDGdiVoFYA==\n\
+        -----END PRIVATE KEY-----\n";
+
+    fn named(name: &str) -> CertificateParams {
+        let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params
     }
 
-    #[test]
-    fn it_is_made_once_and_kept() {
-        let folder = folder("made-once");
-        let pair = CertificateFiles::kept_in(&folder).unwrap();
-        let certificate = fs::read(&pair.certificate).unwrap();
-        assert!(pair.load().is_ok());
-        assert_eq!(CertificateFiles::kept_in(&folder).unwrap(), pair);
-        assert!(!folder.with_extension(process::id().to_string()).exists());
-        assert_eq!(fs::read(&pair.certificate).unwrap(), certificate);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            let mode = fs::metadata(&pair.key).unwrap().permissions().mode();
-            assert_eq!(mode & 0o777, 0o600);
-        }
-        fs::remove_dir_all(folder).unwrap();
+    /// What is wrong with these texts, in files of their own; `None` where nothing is.
+    fn wrong(certificate: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Option<String> {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("pair-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir(&folder).unwrap();
+        let pair = CertificateFiles {
+            certificate: folder.join("cert.pem"),
+            key: folder.join("key.pem"),
+        };
+        fs::write(&pair.certificate, certificate).unwrap();
+        fs::write(&pair.key, key).unwrap();
+        let said = pair.load().err().map(|error| format!("{error:#}"));
+        let beside = format!("{}{}", folder.display(), std::path::MAIN_SEPARATOR);
+        fs::remove_dir_all(&folder).unwrap();
+        said.map(|said| said.replace(&beside, ""))
     }
 
     #[test]
     fn what_is_wrong_with_a_pair_is_said() {
-        let [one, other] = ["one-pair", "other-pair"].map(folder);
-        let pair = CertificateFiles::kept_in(&one).unwrap();
-        let stranger = CertificateFiles::kept_in(&other).unwrap();
-        let half = one.join("half.pem");
-        let text = fs::read_to_string(&pair.certificate).unwrap();
-        fs::write(&half, &text[..text.len() / 2]).unwrap();
-        let empty = one.join("empty.pem");
-        fs::write(&empty, "").unwrap();
-        for (certificate, key, problem) in [
-            (&one.join("missing.pem"), &pair.key, "cannot read"),
-            (&half, &pair.key, "cannot read"),
-            (&empty, &pair.key, "there is no certificate in"),
-            (&pair.certificate, &empty, "cannot read"),
-            (&pair.certificate, &stranger.key, "do not go together"),
+        let key = KeyPair::generate().unwrap();
+        let certificate = named("server").self_signed(&key).unwrap().pem();
+        let stranger = KeyPair::generate().unwrap().serialize_pem();
+        let key = key.serialize_pem();
+        let marked = |mark: &[u8], text: &str| [mark, text.as_bytes()].concat();
+        let label = |label: &str| key.replace("PRIVATE KEY", label);
+        assert_eq!(wrong(&certificate, &key), None);
+        assert_eq!(wrong(certificate.replace('\n', "\r\n"), &key), None);
+        assert_eq!(wrong([&*key, &certificate].concat(), &key), None);
+        for (certificate, key, said) in [
+            (
+                certificate[..200].into(),
+                key.clone(),
+                "cannot read cert.pem: it breaks off",
+            ),
+            (
+                certificate.replace("\nMI", "\n!!").into_bytes(),
+                key.clone(),
+                "cannot read cert.pem: base64 decode error: ",
+            ),
+            (
+                b"".to_vec(),
+                key.clone(),
+                "there is no certificate in cert.pem: it is no PEM",
+            ),
+            (
+                key.clone().into(),
+                key.clone(),
+                "there is no certificate in cert.pem: there is PRIVATE KEY",
+            ),
+            (
+                marked(b"\xef\xbb\xbf", &certificate),
+                key.clone(),
+                "cert.pem begins with a byte order mark; save it as plain ASCII",
+            ),
+            (
+                certificate.clone().into(),
+                format!("\u{feff}{key}"),
+                "key.pem begins with a byte order mark; save it as plain ASCII",
+            ),
+            (
+                certificate.clone().into(),
+                certificate.clone(),
+                "there is no private key of a kind we know in key.pem: there is CERTIFICATE",
+            ),
+            (
+                certificate.clone().into(),
+                label("OPENSSH PRIVATE KEY"),
+                "there is no private key of a kind we know in key.pem: \
+                 there is OPENSSH PRIVATE KEY",
+            ),
+            (
+                certificate.clone().into(),
+                label("ENCRYPTED PRIVATE KEY"),
+                "key.pem is protected by a passphrase, ",
+            ),
+            (
+                certificate.clone().into(),
+                label("RSA PRIVATE KEY").replacen(
+                    "-\n",
+                    "-\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\n",
+                    1,
+                ),
+                "key.pem is protected by a passphrase, ",
+            ),
+            (
+                certificate.clone().into(),
+                OTHER_KIND.to_owned(),
+                "the kind of the key in key.pem is not supported: use RSA with 2048 to 4096 ",
+            ),
+            (
+                certificate.clone().into(),
+                stranger,
+                "cert.pem and key.pem do not go together",
+            ),
         ] {
-            let wrong = CertificateFiles {
-                certificate: certificate.clone(),
-                key: key.clone(),
-            };
-            let error = format!("{:#}", wrong.load().unwrap_err());
-            assert!(error.contains(problem), "{error}");
+            let error = wrong(certificate, key).unwrap();
+            assert!(error.starts_with(said), "{error}");
         }
-        fs::remove_dir_all(one).unwrap();
-        fs::remove_dir_all(other).unwrap();
+    }
+
+    #[test]
+    fn a_certificate_whose_time_is_over_is_not_shown() {
+        let key = KeyPair::generate().unwrap();
+        let mut expired = named("server");
+        expired.not_after = date_time_ymd(2021, 12, 31);
+        let expired = expired.self_signed(&key).unwrap().pem();
+        let error = wrong(expired, key.serialize_pem()).unwrap();
+        let said = "cannot use cert.pem: it has expired, and was valid until \
+                    Fri, 31 Dec 2021 00:00:00 GMT";
+        assert_eq!(error, said);
+    }
+
+    /// The server's, that of its issuer, and that of the issuer of that.
+    #[test]
+    fn each_one_in_a_chain_vouches_for_the_one_before_it() {
+        let [root_key, middle_key, key] = [(); 3].map(|()| KeyPair::generate().unwrap());
+        let root = named("root").self_signed(&root_key).unwrap().pem();
+        let by_root = Issuer::new(named("root"), root_key);
+        let middle = named("middle").signed_by(&middle_key, &by_root).unwrap();
+        let by_middle = Issuer::new(named("middle"), middle_key);
+        let own = named("server").signed_by(&key, &by_middle).unwrap().pem();
+        let (middle, key) = (middle.pem(), key.serialize_pem());
+        let of = |chain: &[&String]| {
+            let texts: Vec<&str> = chain.iter().map(|text| text.as_str()).collect();
+            wrong(texts.concat(), &key)
+        };
+        for right in [&[&own][..], &[&own, &middle], &[&own, &middle, &root]] {
+            assert_eq!(of(right), None);
+        }
+        let first = "the order in cert.pem is wrong: the certificate that belongs to \
+                     key.pem has to be the first";
+        assert_eq!(of(&[&middle, &own]).unwrap(), first);
+        assert_eq!(of(&[&root, &middle, &own]).unwrap(), first);
+        let second = "cannot use cert.pem: the order is wrong: number 2 has to be the \
+                      certificate that vouches for number 1";
+        assert_eq!(of(&[&own, &root, &middle]).unwrap(), second);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_not_waited_for() {
+        let folder = std::env::temp_dir();
+        let pair = CertificateFiles {
+            certificate: folder.clone(),
+            key: folder.clone(),
+        };
+        let error = format!("{:#}", pair.load().unwrap_err());
+        let said = format!("cannot read {}: it is no regular file", folder.display());
+        assert_eq!(error, said);
     }
 }

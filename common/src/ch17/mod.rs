@@ -2,9 +2,14 @@
 //! replaces the certificate while the server runs.
 
 pub mod certificate;
+pub mod handshake;
 pub mod options;
-pub mod signals;
+pub mod own_certificate;
+pub mod reload;
 pub mod tls;
 pub mod tls_transport;
 
-pub use {certificate::CertificateFiles, options::Options, signals::shutdown_or_reload, tls::Tls};
+pub use {
+    certificate::CertificateFiles, options::Options, own_certificate::Credentials,
+    reload::shutdown_or_reload, tls::Tls,
+};

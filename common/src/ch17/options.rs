@@ -9,6 +9,7 @@ use lexopt::prelude::{Long, Short, Value, ValueExt};
 
 use crate::ch01::arguments::is_host_and_port;
 use crate::ch17::certificate::CertificateFiles;
+use crate::ch17::own_certificate::Credentials;
 
 /// What the command line says.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,11 +25,11 @@ impl Options {
     /// itself.
     ///
     /// # Errors
-    /// As [`CertificateFiles::of_this_machine`].
-    pub fn pair(&self) -> anyhow::Result<CertificateFiles> {
+    /// As [`Credentials::of_this_machine`].
+    pub fn credentials(&self) -> anyhow::Result<Credentials> {
         match &self.pair {
-            Some(pair) => Ok(pair.clone()),
-            None => CertificateFiles::of_this_machine(),
+            Some(pair) => Ok(Credentials::InFiles(pair.clone())),
+            None => Credentials::of_this_machine(),
         }
     }
 

@@ -1,22 +1,34 @@
-//! What a signal asks a server for: to stop, or to read its certificate again.
+//! Signals: what the system, or somebody at a terminal, tells a process.
 
-use std::time::Duration;
+#[cfg(unix)]
+pub use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+<<<<<<< HEAD:common/src/ch17/signals.rs
 use crate::ch13::shutdown::Shutdown;
 use crate::ch17::tls::Tls;
 
 /// Lets Ctrl-C, and on Unix SIGTERM, ask the server to stop, as [`Shutdown::on_signal`] does.
 /// SIGHUP, which there means the same, is what servers that stay are told by to read
 /// their files again, and so it does that here.
+=======
+/// Calls this for each of these signals that comes, in one thread, so it must not wait
+/// for anything: while it does, no other signal is heard. One that was ignored when the
+/// process began stays ignored, as `nohup` demands that of SIGHUP.
+>>>>>>> d98750cbcdf954ea42db861c42a17b2f0a745a1f:common/src/signals.rs
 ///
 /// # Errors
 /// The system does not let us.
 #[cfg(unix)]
+<<<<<<< HEAD:common/src/ch17/signals.rs
 pub fn shutdown_or_reload(time: Duration, tls: &Tls) -> anyhow::Result<Shutdown> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+=======
+pub fn on_each(signals: &[i32], hear: impl Fn(i32) + Send + 'static) -> anyhow::Result<()> {
+>>>>>>> d98750cbcdf954ea42db861c42a17b2f0a745a1f:common/src/signals.rs
     use signal_hook::iterator::Signals;
-    use std::thread;
+    use std::{fs, thread};
 
+<<<<<<< HEAD:common/src/ch17/signals.rs
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     let shutdown = Shutdown::new(time);
     let (asked, tls) = (shutdown.clone(), tls.clone());
@@ -30,13 +42,62 @@ pub fn shutdown_or_reload(time: Duration, tls: &Tls) -> anyhow::Result<Shutdown>
         }
     })?;
     Ok(shutdown)
+=======
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = ignored(&status);
+    let heard = signals
+        .iter()
+        .filter(|signal| ignored >> (**signal - 1) & 1 == 0);
+    let mut signals = Signals::new(heard)?;
+    let thread = thread::Builder::new().name("signals".to_owned());
+    thread.spawn(move || signals.forever().for_each(hear))?;
+    Ok(())
+>>>>>>> d98750cbcdf954ea42db861c42a17b2f0a745a1f:common/src/signals.rs
 }
 
-/// Lets Ctrl-C ask the server to stop. There is no signal here to read files again by.
+/// The signals that are ignored, a bit for each, as Linux says it of a process. There is no
+/// way to ask a system without `unsafe`; where none says it so, none is taken to be ignored.
+#[cfg(unix)]
+fn ignored(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.unwrap_or_default()
+}
+
+#[cfg(not(unix))]
+pub const SIGINT: i32 = 2;
+#[cfg(not(unix))]
+pub const SIGTERM: i32 = 15;
+#[cfg(not(unix))]
+pub const SIGHUP: i32 = 1;
+
+/// Calls this when Ctrl-C, or Ctrl-Break, is pressed, which is SIGINT here. There are no
+/// other signals.
 ///
 /// # Errors
-/// The system does not let us.
+/// The system does not let us, or something else does it already.
 #[cfg(not(unix))]
+<<<<<<< HEAD:common/src/ch17/signals.rs
 pub fn shutdown_or_reload(time: Duration, _: &Tls) -> anyhow::Result<Shutdown> {
     Shutdown::on_signal(time)
+=======
+pub fn on_each(_: &[i32], hear: impl Fn(i32) + Send + 'static) -> anyhow::Result<()> {
+    Ok(ctrlc::set_handler(move || hear(SIGINT))?)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    #[cfg(unix)]
+    fn what_linux_says_of_ignored_signals() {
+        for (status, mask) in [
+            ("Name:\ta\nSigIgn:\t0000000000001003\nSigCgt:\t1\n", 0x1003),
+            ("SigIgn:\t8000000000000000\n", 1 << 63),
+            ("SigIgn:\tsome\n", 0),
+            ("", 0),
+        ] {
+            assert_eq!(super::ignored(status), mask, "{status}");
+        }
+    }
+>>>>>>> d98750cbcdf954ea42db861c42a17b2f0a745a1f:common/src/signals.rs
 }

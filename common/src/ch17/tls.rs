@@ -9,12 +9,14 @@ use rustls::{ServerConfig, ServerConnection};
 use crate::ch02::log::log_error;
 use crate::ch15::transport::Transport;
 use crate::ch17::certificate::CertificateFiles;
+use crate::ch17::own_certificate::Credentials;
 use crate::ch17::tls_transport::TlsTransport;
 
 /// What new lines are made with.
 #[derive(Clone)]
 pub struct Tls {
-    pair: Arc<CertificateFiles>,
+    /// The files that are read, or why there are none.
+    pair: Arc<anyhow::Result<CertificateFiles>>,
     config: Arc<RwLock<Arc<ServerConfig>>>,
     handshakes: Arc<AtomicUsize>,
 }
@@ -24,27 +26,41 @@ impl Tls {
     ///
     /// # Errors
     /// What [`CertificateFiles::load`] finds wrong with them.
-    pub fn new(pair: CertificateFiles) -> anyhow::Result<Self> {
-        let config = Arc::new(pair.load()?);
+    pub fn new(credentials: Credentials) -> anyhow::Result<Self> {
+        let (config, pair) = match credentials {
+            Credentials::InFiles(pair) => (pair.load()?, Ok(pair)),
+            Credentials::InMemory { config, reason } => (config, Err(reason)),
+        };
         Ok(Self {
             pair: Arc::new(pair),
-            config: Arc::new(RwLock::new(config)),
+            config: Arc::new(RwLock::new(Arc::new(config))),
             handshakes: Arc::default(),
         })
     }
 
     /// Says where the certificate lies: who is to trust it has to find it.
     pub fn name_certificate(&self) {
-        let certificate = self.pair.certificate.display();
-        log_error(format_args!("The certificate is {certificate}"));
+        match &*self.pair {
+            Ok(pair) => {
+                let certificate = pair.certificate.display();
+                log_error(format_args!("The certificate is {certificate}"));
+            }
+            Err(reason) => log_error(format_args!(
+                "The certificate is in memory alone, and another one the next time: {reason:#}"
+            )),
+        }
     }
 
     /// Reads the certificate and the key again, for all lines from now on; those that are
     /// there keep what they began with. Where anything is wrong with the new ones, all
-    /// goes on with the old ones: a file may be half written just now.
+    /// goes on with the old ones: a file may be half written just now. It waits for the
+    /// files, so no thread calls it for which somebody else waits.
     pub fn reload(&self) {
-        let certificate = self.pair.certificate.display();
-        match self.pair.load() {
+        let Ok(pair) = &*self.pair else {
+            return log_error("the old certificate stays: it is in memory alone");
+        };
+        let certificate = pair.certificate.display();
+        match pair.load() {
             Ok(config) => {
                 let mut current = self.config.write().unwrap_or_else(PoisonError::into_inner);
                 *current = Arc::new(config);

@@ -4,7 +4,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use mio::net::TcpStream;
 use rustls::ServerConnection;
@@ -13,33 +13,10 @@ use crate::ch02::error::RequestError;
 use crate::ch09::request::Scheme;
 use crate::ch12::connection_limiter::BUSY;
 use crate::ch15::transport::Transport;
-
-/// How many handshakes may be under way at once. Each of them costs what dozens of
-/// requests cost. One client may not have so many connections that it takes all of them
-/// ([`Limits`](crate::ch12::limits::Limits)).
-pub const HANDSHAKES: usize = 384;
+use crate::ch17::handshake::Handshake;
 
 /// The first byte of what a client of TLS sends: a record of a handshake.
 const HANDSHAKE: u8 = 0x16;
-
-/// A handshake under way, counted until this is dropped.
-pub struct Handshake(Arc<AtomicUsize>);
-
-impl Handshake {
-    /// Begins with one; `None` where too many are under way.
-    pub fn begin(guard: &Arc<AtomicUsize>) -> Option<Self> {
-        // Counted first and looked at then, so that two at once do not both get in.
-        let handshake = Self(Arc::clone(guard));
-        let before = guard.fetch_add(1, Ordering::Relaxed);
-        (before < HANDSHAKES).then_some(handshake)
-    }
-}
-
-impl Drop for Handshake {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// What a client speaks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -250,12 +227,14 @@ mod tests {
     use super::*;
     use crate::ch09::request::Request;
     use crate::ch09::response::Response;
-    use crate::ch10::connection::Connection;
     use crate::ch12::access_log::AccessLog;
     use crate::ch12::connection_limiter::ConnectionLimiter;
     use crate::ch12::limits::Limits;
+    use crate::ch13::connection_guard::ConnectionGuard;
     use crate::ch13::shutdown::Shutdown;
-    use crate::ch15::session::{Progress, Readiness, Session};
+    use crate::ch15::protocol::http1;
+    use crate::ch15::readiness::Readiness;
+    use crate::ch15::session::{Progress, Session};
     use rustls::crypto::ring;
     use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig};
     use rustls_pki_types::PrivateKeyDer;
@@ -326,9 +305,8 @@ mod tests {
             let (times, now) = (permit.limits.times, Instant::now());
             let server = ServerConnection::new(Arc::new(server)).unwrap();
             let transport = TlsTransport::new(TcpStream::from_std(stream), server, Arc::default());
-            let connection = Connection::new(times, now);
-            let guard = Shutdown::new(Duration::ZERO).begin();
-            let client = Session::new(Box::new(transport), connection, permit, guard);
+            let guard = ConnectionGuard::new(&Shutdown::new(Duration::ZERO));
+            let client = Session::new(Box::new(transport), http1, now, permit, guard);
             let inactivity = times.inactivity;
             Self {
                 tcp,
@@ -345,6 +323,7 @@ mod tests {
             self.client.notify(Readiness {
                 may_read: true,
                 may_write: true,
+                may_stop_short: true,
             });
             let next = self.client.advance(self.now, &mut piece, &respond);
             assert_ne!(next, Progress::Closed, "the server gives the client up");

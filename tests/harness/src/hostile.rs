@@ -10,7 +10,7 @@ use socket2::SockRef;
 use crate::Server;
 #[cfg(target_os = "linux")]
 use crate::clients::wait_until;
-use crate::clients::{HALF_A_FORM, THE_OTHER_HALF, ask, get};
+use crate::clients::{HALF_A_FORM, NO_HURRY, THE_OTHER_HALF, ask, get};
 
 /// What a client does with its connection; what it gives back, it holds on to.
 type Client = fn(TcpStream) -> Option<TcpStream>;
@@ -154,7 +154,7 @@ pub fn a_body_that_comes_slowly(server: &Server, head: &str) -> String {
 /// each of the first ones of its answer, and are gone then with a reset; and checks that
 /// the server has nothing of them in the end.
 pub fn clients_that_change_their_mind_at_every_byte(program: &str) {
-    let server = Server::start(program);
+    let server = Server::start_with_limits(program, NO_HURRY);
     let mut first = server.open();
     ask(&mut first);
     #[cfg(target_os = "linux")]

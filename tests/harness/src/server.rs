@@ -1,6 +1,8 @@
 //! A chapter's binary, running on a port of its own.
 
 use std::env::consts::EXE_SUFFIX;
+#[cfg(target_os = "linux")]
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -90,7 +92,7 @@ impl Server {
 
     /// Does the same, in a folder.
     pub fn start_in_with(program: &str, folder: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(program);
+        let mut command = command(program);
         command.arg("127.0.0.1:0").current_dir(folder);
         command.envs(variables.iter().copied());
         Self::spawn(command, program)
@@ -98,7 +100,7 @@ impl Server {
 
     /// Starts a program on a free port, with these arguments behind the address.
     pub fn start_told(program: &str, arguments: &[&str]) -> Self {
-        let mut command = Command::new(program);
+        let mut command = command(program);
         command.arg("127.0.0.1:0").args(arguments);
         Self::spawn(command, program)
     }
@@ -127,10 +129,20 @@ impl Server {
         Self::spawn(command, program)
     }
 
+    /// Starts a program on a free port for which these signals are ignored, as `nohup`
+    /// does it.
+    #[cfg(unix)]
+    pub fn start_ignoring(program: &str, signals: &str) -> Self {
+        let mut command = Command::new("sh");
+        let script = format!("trap '' {signals} && exec \"$0\" 127.0.0.1:0");
+        command.args(["-c", &script, program]);
+        Self::spawn(command, program)
+    }
+
     /// Starts a program on a free port whose output and errors nobody reads any
     /// more once it has named the port, as behind `2>&1 | head -1`.
     pub fn start_unheard(program: &str) -> Self {
-        let mut command = Command::new(program);
+        let mut command = command(program);
         command.arg("127.0.0.1:0");
         let running = Running::begin(&mut command, program, None::<fn() -> bool>, || false);
         let server = Self::of(command, running, program);
@@ -141,7 +153,7 @@ impl Server {
     /// Starts a program on a free port whose output, but for its errors, nobody reads
     /// any more once it has named the port.
     pub fn start_unread(program: &str) -> Self {
-        let mut command = Command::new(program);
+        let mut command = command(program);
         command.arg("127.0.0.1:0");
         let running = Running::begin(&mut command, program, ALL, || false);
         Self::of(command, running, program)
@@ -151,7 +163,7 @@ impl Server {
     /// what it says of errors where it is, but for the first line of each, until
     /// [`Server::read_on`] says so.
     pub fn start_stalled(program: &str, limits: &str) -> Self {
-        let mut command = Command::new(program);
+        let mut command = command(program);
         command.arg("127.0.0.1:0").env(LIMITS, limits);
         let (read_on, is_read_on) = mpsc::channel();
         let is_read_on = Arc::new(Mutex::new(is_read_on));
@@ -476,6 +488,27 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// A program as it is started at a terminal. Tests that run in the background, or under
+/// `nohup`, have signals ignored, and what they start would ignore them too.
+#[cfg(target_os = "linux")]
+fn command(program: &str) -> Command {
+    const HUP_AND_INT: u64 = 0b11;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    if ignored.is_none_or(|ignored| ignored & HUP_AND_INT == 0) {
+        return Command::new(program);
+    }
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP,INT", program]);
+    command
+}
+
+#[cfg(not(target_os = "linux"))]
+fn command(program: &str) -> Command {
+    Command::new(program)
 }
 
 /// The example of that name beside a chapter's own binary, where `cargo test` puts it;

@@ -1,7 +1,11 @@
 //! What chapter 13 promises of a stop, for those chapters that keep the promise in
 //! another way.
 
+#[cfg(target_os = "linux")]
+use crate::Signal::SIGHUP;
 use crate::Signal::{SIGCONT, SIGINT, SIGSTOP, SIGTERM};
+#[cfg(target_os = "linux")]
+use crate::clients::are_served;
 use crate::clients::{
     Client, ENDLESS, HALF_A_FORM, NO_HURRY, THE_OTHER_HALF, answered_clients, clients,
     clients_who_read_no_further, get, rest, send, wait_until,
@@ -55,6 +59,19 @@ pub fn a_server_that_nobody_uses(program: &str) {
         server.signal(signal);
         has_stopped(server, 0, 0);
     }
+}
+
+/// Checks that a server goes on that is started to ignore signals, and ends by another one.
+#[cfg(target_os = "linux")]
+pub fn a_signal_that_was_ignored_stays_ignored(program: &str) {
+    let server = Server::start_ignoring(program, "HUP INT");
+    server.signal(SIGHUP);
+    server.signal(SIGINT);
+    // Some look only ten times a second whether they are to stop.
+    assert!((0..6).all(|_| !server.ends_soon()));
+    are_served(&server, 1);
+    server.signal(SIGTERM);
+    ended_well(server);
 }
 
 /// Checks that those are answered who still wait to be accepted when the signal comes.
