@@ -163,6 +163,39 @@ fn d6_no_traversal_reaches_the_canary() {
 
 #[cfg(unix)]
 #[test]
+fn d6_what_may_not_be_read_is_not_found_and_in_the_log() {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
+    let site = site();
+    let allow = |name: &str, mode| {
+        let path = site.path().join("pages").join(name);
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("its owner may");
+    };
+    allow("a b.txt", 0);
+    if fs::read(site.path().join("pages/a b.txt")).is_ok() {
+        println!("skipped: this user may read everything");
+        return;
+    }
+    allow("folder", 0);
+    let server = Server::start_in(CHAPTER, site.path());
+    for target in ["/pages/a%20b.txt", "/pages/folder/deep.css"] {
+        let exchange = server.exchange("forbidden", get(target));
+        assert!(exchange.contains("404 Not Found"), "{exchange}");
+    }
+    // Else the folder could not be removed.
+    allow("folder", 0o755);
+    let log = server.log();
+    let lines: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("may not read"))
+        .collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    assert!(lines[0].contains("a b.txt") && lines[1].contains("deep.css"));
+}
+
+#[cfg(unix)]
+#[test]
 fn d6_links_that_lead_out_and_what_is_no_file() {
     files::links_and_what_is_no_file(CHAPTER);
 }

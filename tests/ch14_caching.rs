@@ -532,6 +532,20 @@ fn field(response: &ureq::http::Response<ureq::Body>, name: &str) -> String {
 
 /// A time in the future is no better than one of this moment, and cannot grow old while
 /// the test runs.
+/// Builds that are to give the same files each time set their times to 0.
+#[test]
+fn a_file_whose_time_is_0_is_sent_once() {
+    let site = site_with(b"text", HOUR);
+    set_time(&site.path().join("pages/a.txt"), SystemTime::UNIX_EPOCH);
+    let server = Server::start_in(CHAPTER, site.path());
+    let tag = field(&a_txt(&server, ""), "etag");
+    assert!(tag.starts_with('"'), "{tag}");
+    let again = a_txt(&server, &format!("If-None-Match: {tag}"));
+    assert_eq!(again.status(), 304);
+    let again = a_txt(&server, "If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT");
+    assert_eq!(again.status(), 304);
+}
+
 #[test]
 fn a_file_that_has_just_changed_has_a_weak_tag_and_no_date() {
     let folder = site_with(b"one\n", JUST_NOW);

@@ -24,6 +24,10 @@ pub const LINGER_TIME: Duration = Duration::from_secs(1);
 /// How long a single write may wait. A system wakes a writer that waits only
 /// once a good part of its send buffer is free, and that may be megabytes: to a
 /// slow client a longer write could not be told from one to a client that is gone.
+///
+/// Windows promises less than Unix of a connection on which a call has run out of time: how
+/// much that call has sent or received. Its programs wait for readiness instead, which the
+/// standard library cannot.
 const TURN: Duration = Duration::from_secs(1);
 
 /// A connection on which neither reading nor writing waits for ever.

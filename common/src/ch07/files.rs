@@ -1,11 +1,12 @@
 //! From a request target to a file below `pages/`, or to nothing.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 use std::sync::LazyLock;
 
 use crate::ch02::error::RequestError;
+use crate::ch02::log::log_error;
 use crate::ch07::percent;
 
 /// A file to send.
@@ -35,7 +36,8 @@ static ROOT: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
 ///
 /// Nothing comes of a target that leads out of `pages/` in whatever way, of one
 /// that is not a regular file (a folder, a pipe, a device), and of a file that
-/// the server may not read. Who may write below `pages/` is trusted: between the
+/// the server may not read; that goes to the log, since whoever put the file there
+/// mostly meant it to be read. Who may write below `pages/` is trusted: between the
 /// look at a path and its opening they could put a link there that leads out, or
 /// a pipe, whose opening waits for its other end.
 ///
@@ -99,13 +101,13 @@ fn real_path_below(root: &Path, path: &Path) -> Option<PathBuf> {
             return None;
         };
         real_path.push(name);
-        let mut metadata = fs::symlink_metadata(&real_path).ok()?;
+        let mut metadata = allowed(&real_path, fs::symlink_metadata(&real_path))?;
         if metadata.is_symlink() {
-            real_path = fs::canonicalize(real_path).ok()?;
+            real_path = allowed(&real_path, fs::canonicalize(&real_path))?;
             if !real_path.starts_with(root) {
                 return None;
             }
-            metadata = fs::metadata(&real_path).ok()?;
+            metadata = allowed(&real_path, fs::metadata(&real_path))?;
         }
         is_file = metadata.is_file();
     }
@@ -114,15 +116,38 @@ fn real_path_below(root: &Path, path: &Path) -> Option<PathBuf> {
 
 fn open(path: &Path, content_type: &'static str) -> Result<Option<Page>, RequestError> {
     match File::open(path) {
-        Ok(file) => Ok(Some(Page { file, content_type })),
-        Err(error) => match error.kind() {
-            ErrorKind::NotFound | ErrorKind::PermissionDenied => Ok(None),
-            _ => Err(RequestError::new(
-                "500 Internal Server Error",
-                "the file cannot be opened",
-            )),
-        },
+        Err(error) if !is_no_answer(&error) => Err(RequestError::new(
+            "500 Internal Server Error",
+            "the file cannot be opened",
+        )),
+        opened => Ok(allowed(path, opened).map(|file| Page { file, content_type })),
     }
+}
+
+/// Whether there is no such file, as far as a client is told.
+fn is_no_answer(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::PermissionDenied
+    )
+}
+
+/// What the system says of a path, where it says something. That it may not be looked at
+/// goes to the log.
+fn allowed<T>(path: &Path, said: io::Result<T>) -> Option<T> {
+    said.inspect_err(|error| {
+        if let Some(line) = not_allowed(path, error) {
+            log_error(line);
+        }
+    })
+    .ok()
+}
+
+/// The line of the log on a path that the server may not look at. A name in it may be the
+/// client's, so it is shown in quotation marks, with escapes.
+fn not_allowed(path: &Path, error: &io::Error) -> Option<String> {
+    let is_forbidden = error.kind() == ErrorKind::PermissionDenied;
+    is_forbidden.then(|| format!("the server may not read {path:?}: {error}"))
 }
 
 fn content_type(path: &Path) -> &'static str {
@@ -242,6 +267,17 @@ mod tests {
             None
         );
         assert!(open(Path::new("missing.rs"), "").unwrap().is_none());
+    }
+
+    #[test]
+    fn what_may_not_be_read_is_told_in_the_log_and_what_is_not_there_is_not() {
+        let line = |kind: ErrorKind| not_allowed(Path::new("a\n\x1b"), &kind.into());
+        assert_eq!(line(ErrorKind::NotFound), None);
+        let line = line(ErrorKind::PermissionDenied).unwrap();
+        assert!(
+            line.starts_with(r#"the server may not read "a\n\u{1b}": "#),
+            "{line}"
+        );
     }
 
     #[test]

@@ -16,7 +16,8 @@ const PIECE: usize = 16 * 1024;
 
 /// How long one look at the connection takes, at the most. A system wakes a writer that
 /// waits only once there is much room, so a client that takes its time is not told from
-/// one that is gone but by looking again and again.
+/// one that is gone but by looking again and again. Of what Windows promises then, the
+/// module `stream` tells.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// A thread's end of a connection.

@@ -45,8 +45,10 @@ impl Validators {
     /// a weak tag that it does not keep: who has that asks for the file once more.
     fn of_version(length: u64, modified: Option<SystemTime>, now: SystemTime) -> Self {
         // Where nobody knows the time, or a clock was wrong, nothing that a client has
-        // can be known to be the same: as if the file had changed just now.
-        let is_known = |time: &SystemTime| SystemTime::UNIX_EPOCH < *time && *time <= now;
+        // can be known to be the same: as if the file had changed just now. But the very
+        // beginning of 1970 is a time as any other: builds that are to be the same each
+        // time give it to all of their files.
+        let is_known = |time: &SystemTime| SystemTime::UNIX_EPOCH <= *time && *time <= now;
         let modified = modified.filter(is_known).unwrap_or(now);
         let since_1970 = modified.duration_since(SystemTime::UNIX_EPOCH);
         let nanoseconds = since_1970.unwrap_or_default().as_nanos();
@@ -209,11 +211,23 @@ mod tests {
         for time in [
             None,
             Some(now + Duration::from_secs(1)),
-            Some(epoch),
             Some(epoch - Duration::from_secs(1)),
         ] {
             assert_eq!(Validators::of_version(27, time, now), just_now, "{time:?}");
         }
+    }
+
+    #[test]
+    fn a_file_whose_time_is_0_keeps_its_tag() {
+        let epoch = SystemTime::UNIX_EPOCH;
+        let tags = [MODIFIED, MODIFIED + 1].map(|seconds| {
+            let now = epoch + Duration::from_secs(seconds);
+            Validators::of_version(27, Some(epoch), now)
+        });
+        assert_eq!(tags[0].tag, "\"0-1b\"");
+        assert_eq!(tags[0], tags[1]);
+        let date = tags[0].last_modified();
+        assert_eq!(date.as_deref(), Some("Thu, 01 Jan 1970 00:00:00 GMT"));
     }
 
     #[test]
