@@ -24,7 +24,7 @@ fn main() -> anyhow::Result<()> {
                 drop(stream);
             }
             // The client hung up while it waited; the others have no part in that.
-            Err(error) if common::is_of_one(error.kind()) => {}
+            Err(error) if common::concerns_one_client(error.kind()) => {}
             // The system is short of something: no reason to stop, nor to try
             // again without a rest.
             Err(error) => {

@@ -96,13 +96,6 @@ fn allowed(path: &str) -> &'static str {
     }
 }
 
-/// Whether the answer depends on the body; else nobody has to wait for it.
-fn needs_body(request: &Request) -> bool {
-    request.method == "POST"
-        && request.path() == "/guestbook"
-        && common::expect_form(request).is_ok()
-}
-
 fn sign(request: &Request, guestbook: &Guestbook) -> Result<Response, RequestError> {
     let form = common::form_in_turn(request)?;
     let first = |name| form.values(name).first().map_or("", String::as_str);

@@ -89,7 +89,7 @@ pub fn try_accept(
 fn unless_it_failed<T>(accepted: io::Result<T>, say: impl FnOnce(String)) -> Option<T> {
     accepted
         .inspect_err(|error| {
-            if !is_of_one(error.kind()) {
+            if !concerns_one_client(error.kind()) {
                 say(format!("cannot accept a connection: {error}"));
                 thread::sleep(REST);
             }
@@ -99,7 +99,7 @@ fn unless_it_failed<T>(accepted: io::Result<T>, say: impl FnOnce(String)) -> Opt
 
 /// Whether an `accept` that failed says nothing of those who wait behind, as where one hung
 /// up while it waited.
-pub fn is_of_one(error: ErrorKind) -> bool {
+pub fn concerns_one_client(error: ErrorKind) -> bool {
     matches!(
         error,
         ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset | ErrorKind::Interrupted

@@ -6,5 +6,5 @@ pub mod listen;
 
 pub use {
     arguments::address,
-    listen::{accept, advice, listen, listen_on, try_accept},
+    listen::{accept, advice, concerns_one_client, listen, listen_on, try_accept},
 };

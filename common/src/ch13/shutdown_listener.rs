@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
-use crate::ch01::listen::{is_of_one, listen, try_accept};
+use crate::ch01::listen::{concerns_one_client, listen, try_accept};
 use crate::ch02::log::log_error;
 use crate::ch12::connection_limiter::{ConnectionLimiter, Permit};
 use crate::ch13::accept_waker::AcceptWaker;
@@ -87,7 +87,7 @@ impl ShutdownListener {
                         return Some((stream, client));
                     }
                 }
-                Err(error) if is_of_one(error.kind()) => {}
+                Err(error) if concerns_one_client(error.kind()) => {}
                 Err(_) => break,
             }
         }

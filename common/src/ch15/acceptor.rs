@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpStream;
 
-use crate::ch01::listen::is_of_one;
+use crate::ch01::listen::concerns_one_client;
 use crate::ch02::log::log_error;
 use crate::ch12::connection_limiter::ConnectionLimiter;
 use crate::ch12::limits::Limits;
@@ -122,7 +122,7 @@ impl<'a> Acceptor<'a> {
                 },
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
                 // A client that hung up while it waited is no reason to rest from the others.
-                Err(error) if is_of_one(error.kind()) => {}
+                Err(error) if concerns_one_client(error.kind()) => {}
                 Err(error) => {
                     log_error(format_args!("cannot accept a connection: {error}"));
                     self.rests_until = Some(Instant::now() + REST);
