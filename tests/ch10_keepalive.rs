@@ -106,7 +106,7 @@ fn connection_close() {
 #[test]
 fn connection_close_and_more_at_once() {
     assert_snapshot!(together(
-        "robust: nor does one that came together with it spoil its answer",
+        "lesson: nor does one that came together with it spoil its answer",
         last("/hello") + &last("/query?name=Ada"),
     ));
 }
@@ -202,7 +202,7 @@ fn two_lengths_and_a_request() {
 #[test]
 fn a_broken_request_behind_a_whole_one() {
     assert_snapshot!(together(
-        "robust: what is no request is answered in its turn, and is the last",
+        "lesson: what is no request is answered in its turn, and is the last",
         get("/hello") + "no request\r\n\r\n" + &get("/hello"),
     ));
 }
@@ -220,7 +220,7 @@ fn a_length_and_a_transfer_coding_and_a_request() {
 #[test]
 fn an_unknown_transfer_coding_and_a_request() {
     assert_snapshot!(in_turn_and_last(
-        "robust: so does a transfer coding that the server does not know",
+        "lesson: so does a transfer coding that the server does not know",
         &[&get("/hello")],
         &post("Transfer-Encoding: gzip, chunked\r\n", &get("/hello"))
     ));
@@ -229,7 +229,7 @@ fn an_unknown_transfer_coding_and_a_request() {
 #[test]
 fn a_refused_body_that_keeps_coming() {
     let exchange = Server::start(CHAPTER)
-        .begin("robust: a refusal reaches a client that goes on sending")
+        .begin("robust, D8: a refusal reaches a client that goes on sending")
         .send(get("/hello"))
         .receive()
         .send(post("Content-Length: 2000000\r\n", ""))
@@ -252,7 +252,7 @@ fn empty_lines_between_requests() {
 #[test]
 fn half_closed_behind_requests() {
     let exchange = Server::start(CHAPTER)
-        .begin("robust: who has asked and ends gets every answer, and then the end")
+        .begin("lesson: who has asked and ends gets every answer, and then the end")
         .send(get("/hello") + &get("/query?a=1") + &get("/query?a=2"))
         .half_close()
         .finish();

@@ -345,7 +345,7 @@ mod stop {
 #[cfg(unix)]
 fn a_request_under_way() {
     let exchange = Server::start(CHAPTER)
-        .begin_anew("core: a request under way at the stop has its answer, and it is the last")
+        .begin_anew("lesson: a request under way at the stop has its answer, and it is the last")
         .send("GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .receive()
         .send("GET /hello HTTP/1.1\r\n")

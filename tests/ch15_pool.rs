@@ -37,7 +37,7 @@ fn behind_a_silent_crowd() {
     let exchange = Server::start(CHAPTER)
         .begin_behind(
             MANY,
-            "robust: a client is served while many more than there are workers say nothing",
+            "lesson: a client is served while many more than there are workers say nothing",
         )
         .send(get("/hello"))
         .receive()

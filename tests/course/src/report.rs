@@ -2,7 +2,7 @@
 //! helps to mend it.
 
 use anstyle::{AnsiColor, Style};
-use harness::checks::{Check, is_of_part_two};
+use harness::checks::{Kind, is_of_part_two};
 use harness::judge::Failure;
 use harness::transcript::{Again, Step};
 use harness::wire;
@@ -85,9 +85,7 @@ impl<'a> Report<'a> {
         json!({
             "chapter": self.chapter.name,
             "name": outcome.check.name,
-            "group": if outcome.check.transcript.group == "core" { "core" }
-                else if outcome.check.transcript.group == "exercise" { "exercise" }
-                else { "robust" },
+            "group": outcome.check.kind.name(),
             "passed": outcome.passed(),
             "note": note.join("; "),
         })
@@ -158,16 +156,14 @@ impl<'a> Report<'a> {
 const ROBUST: &str = "robust: what this workspace adds";
 
 fn group_name(outcome: &Outcome) -> &'static str {
-    let Check {
-        chapter,
-        transcript,
-        ..
-    } = outcome.check;
-    match &*transcript.group {
-        "core" if is_of_part_two(chapter) => "core: what RFC 9110 and RFC 9112 demand",
-        "core" => "core: what the tutorial's listing does too",
-        "exercise" => "exercise: what its text asks for",
-        _ => ROBUST,
+    match outcome.check.kind {
+        Kind::Core if is_of_part_two(&outcome.check.chapter) => {
+            "core: the site, what RFC 9110 and RFC 9112 demand, and what protects others"
+        }
+        Kind::Core => "core: what the tutorial's listing does too, and what protects others",
+        Kind::Lesson => "lesson: what this chapter teaches",
+        Kind::Exercise => "exercise: what its text asks for",
+        Kind::Robust => ROBUST,
     }
 }
 

@@ -80,7 +80,7 @@ pub struct Death {
 pub fn judge(transcript: &Transcript, played: &Played) -> Verdict {
     let mut notes = Vec::new();
     let mut failure = find_failure(transcript, played, &mut notes);
-    if let (Some(failure), Some(advice)) = (&mut failure, advice_on(&transcript.group)) {
+    if let (Some(failure), Some(advice)) = (&mut failure, transcript.difference().and_then(advice_on)) {
         failure.advice = advice.to_owned();
     }
     notes.sort();
@@ -160,7 +160,7 @@ fn find_failure(
     }
     let forbidden = notes
         .iter()
-        .position(|note| note.difference() == transcript.group)?;
+        .position(|note| Some(note.difference()) == transcript.difference())?;
     Some(Failure::noted(notes.remove(forbidden)))
 }
 
@@ -1230,6 +1230,7 @@ mod tests {
         ];
         let transcript = Transcript {
             group: group.to_owned(),
+            chapter: 0,
             title: String::new(),
             steps: [&steps[..], &[Step::Another], &steps[..]].concat(),
         };
@@ -1311,6 +1312,7 @@ mod tests {
     fn a_reset_of_who_asked_and_of_who_did_not() {
         let transcript = Transcript {
             group: "core".to_owned(),
+            chapter: 0,
             title: String::new(),
             steps: vec![
                 Step::Send(b"GET / HTTP/1.1\r\n\r\n".to_vec()),

@@ -20,9 +20,13 @@ use crate::{response, wire};
 /// One exchange, or several that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transcript {
-    /// `core` for what the tutorial's listing does too, `exercise` for what an
-    /// exercise asks for, else the difference that it shows, such as `D4`.
+    /// `core` for what the tutorial's listing does too, and from chapter 9 on for what
+    /// the RFCs demand, `lesson` for what a chapter of part two teaches, `exercise` for
+    /// what an exercise asks for, `robust` for what is advised. The difference that it
+    /// shows, such as `D4`, stands behind that, as in `core, D4`, or alone.
     pub group: String,
+    /// The number of the chapter that pins it; 0 where that is not known.
+    pub chapter: u32,
     /// What the exchange shows.
     pub title: String,
     /// What happens, in this order.
@@ -125,9 +129,20 @@ impl Transcript {
         let (group, title) = heading.split_once(": ").unwrap_or(("", heading));
         Self {
             group: group.to_owned(),
+            chapter: 0,
             title: title.to_owned(),
             steps: Vec::new(),
         }
+    }
+
+    /// The first word of its group.
+    pub fn word(&self) -> &str {
+        self.group.split(", ").next().unwrap_or_default()
+    }
+
+    /// The difference that it shows, where it shows one.
+    pub fn difference(&self) -> Option<&str> {
+        self.group.split(", ").find(|word| word.starts_with('D'))
     }
 
     /// What the server is to print, where that is a part of it.
