@@ -328,7 +328,9 @@ impl<'a> Class<'a> {
                 )),
             }
         });
-        let score = Score::of(self.checks, survived, |check| passed.contains(&&*check.name));
+        let score = Score::of(self.checks, survived, |check| {
+            passed.contains(&&*check.name)
+        });
         // What counts comes first.
         failures.sort_by_key(|(counts, ..)| !counts);
         let failures: Vec<(String, String)> = failures

@@ -6,6 +6,7 @@
 mod agent;
 mod cargo;
 pub mod checks;
+mod choices;
 pub mod clients;
 mod command_line;
 mod exchange;

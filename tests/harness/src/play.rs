@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
-use crate::response::{self, Answer};
+use crate::response::{self, Answer, Asked};
 use crate::transcript::{Again, Placeholders, Step, Transcript};
 
 /// How long a server may take for one step.
@@ -122,8 +122,18 @@ impl Played {
 pub struct Conversation {
     /// The methods of the requests that were sent.
     pub methods: Vec<String>,
+    /// What of these requests decides how they may be answered.
+    pub asked: Vec<Asked>,
     /// Whether the last of them asks for the end of the connection.
     pub asks_to_close: bool,
+    /// Whether the connection has to end where it is expected to.
+    pub end_is_due: bool,
+    /// Whether the client said that it sends nothing more.
+    pub half_closes: bool,
+    /// Whether another answer may be as good as the expected one.
+    pub leaves_choices: bool,
+    /// Whether a chapter of part two pins it.
+    pub is_of_part_two: bool,
     /// Whether it went over TCP alone, to a server that speaks TLS.
     pub is_plain: bool,
     /// Whether the server was told to stop meanwhile.
@@ -172,7 +182,7 @@ pub fn play(transcript: &Transcript, host: &mut dyn Host) -> Played {
     let mut printed = Vec::new();
     let mut placeholders = Placeholders::default();
     for steps in transcript.steps.split(|step| *step == Step::Another) {
-        let conversation = converse(steps, host, &mut placeholders);
+        let conversation = converse(transcript, steps, host, &mut placeholders);
         let went_on = matches!(conversation.end, End::Closed | End::Open | End::Reset);
         connections.push(conversation);
         if !went_on {
@@ -188,7 +198,16 @@ pub fn play(transcript: &Transcript, host: &mut dyn Host) -> Played {
     }
 }
 
-fn converse(steps: &[Step], host: &mut dyn Host, placeholders: &mut Placeholders) -> Conversation {
+fn converse(
+    transcript: &Transcript,
+    steps: &[Step],
+    host: &mut dyn Host,
+    placeholders: &mut Placeholders,
+) -> Conversation {
+    let asked = response::asked(&bytes_sent(steps));
+    let asks_to_close = response::asks_to_close(&bytes_sent(steps));
+    // Whoever waits to send a body may go on with another request after a refusal.
+    let waits = asked.last().is_some_and(|last| last.waits);
     let mut methods = response::methods(&bytes_sent(steps));
     if steps.contains(&Step::HalfClose) {
         // What is cut off by that is answered too.
@@ -196,7 +215,12 @@ fn converse(steps: &[Step], host: &mut dyn Host, placeholders: &mut Placeholders
     }
     let mut conversation = Conversation {
         methods,
-        asks_to_close: response::asks_to_close(&bytes_sent(steps)),
+        asked,
+        asks_to_close,
+        end_is_due: asks_to_close || transcript.ends_for_a_reason() && !waits,
+        half_closes: steps.contains(&Step::HalfClose),
+        leaves_choices: transcript.leaves_choices(),
+        is_of_part_two: transcript.is_of_part_two(),
         is_plain: steps.contains(&Step::Plain),
         saw_a_stop: steps.contains(&Step::ToldToStop),
         expected: bytes_received(steps),
@@ -388,13 +412,10 @@ fn wait_for_the_end(
     loop {
         match announces_close(conversation) {
             Some(announces_close) => {
-                let time = if announces_close {
-                    CLOSE_PATIENCE
-                } else {
-                    2 * REST
-                };
+                let is_due = announces_close || conversation.end_is_due;
+                let time = if is_due { CLOSE_PATIENCE } else { 2 * REST };
                 return match ending(stream, &mut conversation.received, time)? {
-                    End::Open if announces_close => Ok(End::HeldOpen),
+                    End::Open if is_due => Ok(End::HeldOpen),
                     end => Ok(end),
                 };
             }

@@ -15,6 +15,7 @@
 
 use std::fmt;
 
+use crate::checks::PART_TWO;
 use crate::{response, wire};
 
 /// One exchange, or several that belong together.
@@ -143,6 +144,28 @@ impl Transcript {
     /// The difference that it shows, where it shows one.
     pub fn difference(&self) -> Option<&str> {
         self.group.split(", ").find(|word| word.starts_with('D'))
+    }
+
+    /// Whether a chapter of part two pins it.
+    pub fn is_of_part_two(&self) -> bool {
+        self.chapter >= PART_TWO
+    }
+
+    /// Whether an answer may be another than the one that stands here, and as good. Part
+    /// one is the tutorial's, and an exercise says what it asks for.
+    pub fn leaves_choices(&self) -> bool {
+        match self.word() {
+            "exercise" => false,
+            "core" | "lesson" => self.is_of_part_two(),
+            _ => true,
+        }
+    }
+
+    /// Whether a connection that ends here has to. Chapter 9 closes each of them, as a
+    /// server may that has not learnt better; from the next one on there is a reason, and
+    /// where a limit was set that is one.
+    pub fn ends_for_a_reason(&self) -> bool {
+        self.chapter > PART_TWO || self.limits().is_some()
     }
 
     /// What the server is to print, where that is a part of it.
@@ -382,6 +405,11 @@ fn has_shape(value: &[u8], shape: &[u8]) -> bool {
         })
 }
 
+/// Whether this is the date of a line of an access log.
+pub fn is_date_of_log(text: &str) -> bool {
+    has_shape(text.as_bytes(), SHAPE_OF_A_DATE_OF_LOG)
+}
+
 /// A line of an access log with `[date]` in place of the date, which stands in brackets
 /// there too.
 pub fn without_date_of_log(line: &str) -> String {
@@ -420,6 +448,7 @@ mod tests {
     fn a_transcript_is_read_back() {
         let transcript = Transcript {
             group: "D5".to_owned(),
+            chapter: 0,
             title: "all there is: at once".to_owned(),
             steps: vec![
                 Step::Anew,
