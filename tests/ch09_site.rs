@@ -2,6 +2,7 @@
 
 use std::thread;
 
+use harness::company::Beside;
 use harness::{Server, check_command_line, files, hostile};
 use insta::assert_snapshot;
 
@@ -145,6 +146,41 @@ fn guestbook_newest_first() {
         .send(sign("message=second&name=Bob"))
         .another()
         .send(get("/guestbook"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn guestbook_of_a_hundred_and_one() {
+    let server = Server::start(CHAPTER);
+    let exchange = server
+        .begin_anew("core: the guestbook keeps the last hundred entries, and the oldest goes")
+        .beside(Beside::Entries {
+            count: 101,
+            length: 0,
+        })
+        .send(get("/guestbook"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+/// It rests for longer than the stream lets one write take.
+#[test]
+fn a_client_that_rests() {
+    let server = Server::start(CHAPTER);
+    let exchange = server
+        .begin_anew("lesson: a client that rests in the middle of a long page gets all of it")
+        .beside(Beside::Entries {
+            count: 100,
+            length: 900,
+        })
+        .beside(Beside::Unread {
+            count: 1,
+            target: "/guestbook".to_owned(),
+        })
+        .beside(Beside::Pause)
+        .beside(Beside::ReadOn)
+        .send(get("/hello"))
         .finish();
     assert_snapshot!(exchange);
 }

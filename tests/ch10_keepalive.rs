@@ -160,6 +160,27 @@ fn a_body_that_looks_like_a_request() {
 }
 
 #[test]
+fn a_body_that_nobody_wants() {
+    let hidden = get("/query?is=no+request");
+    let lines = [
+        "GET /hello",
+        "HEAD /hello",
+        "GET /pages/missing.html",
+        "PUT /hello",
+        "OPTIONS /hello",
+    ];
+    let requests = lines.map(|line| {
+        let length = hidden.len();
+        format!("{line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{hidden}")
+    });
+    assert_snapshot!(in_turn_and_last(
+        "core: a body that nobody wants is read all the same, and is no request",
+        &requests.each_ref().map(String::as_str),
+        &last("/hello")
+    ));
+}
+
+#[test]
 fn head_and_get() {
     assert_snapshot!(together(
         "core: the answer to HEAD ends with its head, and the next one follows",

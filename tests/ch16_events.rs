@@ -62,6 +62,12 @@ fn pipelined_to_several_loops() {
 }
 
 #[test]
+fn a_slow_crowd() {
+    let exchange = turns::slow_crowd(&Server::start(CHAPTER));
+    assert_snapshot!(exchange);
+}
+
+#[test]
 fn a_pipeline_of_many_turns() {
     turns::a_pipeline_of_many_turns(CHAPTER);
 }

@@ -208,6 +208,7 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
             Step::Again(Again::Killed) => say!("    (after the server was killed and started)"),
             Step::Waits => say!("    (and nothing for a moment)"),
             Step::Gone(count) => say!("    (after {count} clients that were gone at once)"),
+            Step::Beside(beside) => say!("    ({})", beside.words()),
             Step::Another => say!("    (and over another connection)"),
             _ => {}
         }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::company::{Cost, connect_narrowly, cost_of};
 use harness::judge::Death;
 use harness::play::{Connection, Host, PATIENCE, wait_until_closed};
 use harness::tls::sealed;
@@ -447,6 +448,14 @@ impl Target {
         Ok(stream)
     }
 
+    /// What carries HTTP over a connection.
+    fn carried(&self, stream: TcpStream) -> Box<dyn Connection> {
+        match self.is_sealed {
+            true => sealed(stream),
+            false => Box::new(stream),
+        }
+    }
+
     fn connect_tcp(&mut self) -> io::Result<TcpStream> {
         if let Some(stream) = self.first.take() {
             return Ok(stream);
@@ -516,14 +525,38 @@ impl Target {
 
 impl Host for Target {
     fn connect(&mut self) -> io::Result<Box<dyn Connection>> {
-        match self.is_sealed {
-            true => Ok(sealed(self.connect_ready()?)),
-            false => self.connect_plainly(),
-        }
+        let stream = self.connect_ready()?;
+        Ok(self.carried(stream))
     }
 
     fn connect_plainly(&mut self) -> io::Result<Box<dyn Connection>> {
         Ok(Box::new(self.connect_ready()?))
+    }
+
+    fn connect_narrowly(&mut self) -> io::Result<Box<dyn Connection>> {
+        Ok(self.carried(connect_narrowly(self.address)?))
+    }
+
+    fn knock(&mut self) -> io::Result<Box<dyn Connection>> {
+        let stream = TcpStream::connect_timeout(&self.address, CONNECT_TIMEOUT)?;
+        Ok(self.carried(stream))
+    }
+
+    fn cost(&self) -> Option<Cost> {
+        // A server that is not on this machine may share its port with one that is.
+        let listeners = listeners::get_all().into_iter().flatten();
+        let its = listeners.filter(|listener| {
+            self.address.ip().is_loopback() && listener.socket.port() == self.address.port()
+        });
+        let processes: BTreeSet<u32> = its.map(|listener| listener.process.pid).collect();
+        cost_of(processes)
+    }
+
+    fn ended(&mut self) -> Option<Option<i32>> {
+        let mut process = self.place.process();
+        let process = process.as_mut()?;
+        process.ask_to_stop(STOP_TIMEOUT).ok()?;
+        Some(process.status().and_then(|status| status.code()))
     }
 
     fn tell_to_stop(&mut self) -> io::Result<()> {

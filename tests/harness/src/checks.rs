@@ -180,8 +180,8 @@ pub fn still_does_what_came_before(chapter: &str, program: &str) {
 fn still_does(program: &str, check: &Check) {
     // On a busy machine a client may be slow to send what the server lingers for.
     let limits = check.transcript.limits().unwrap_or("linger=30");
-    let mut server = Server::start_with_limits(program, limits);
-    let played = play(&check.transcript, &mut server);
+    let server = Server::start_with_limits(program, limits);
+    let played = play(&check.transcript, &mut &server);
     let verdict = judge(&check.transcript, &played);
     let Check { chapter, name, .. } = &check;
     if let Some(failure) = verdict.failure {

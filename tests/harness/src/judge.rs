@@ -132,9 +132,16 @@ fn find_failure(
         let asks = steps
             .iter()
             .any(|step| matches!(step, Step::Send(_) | Step::SendOneByOne(_)));
-        if let Err(mut failure) = compare_connection(conversation, asks, notes) {
+        let compared = compare_connection(conversation, asks, notes);
+        let beside = conversation.wrong_beside.as_ref();
+        let is_beside = compared.is_ok();
+        let compared = compared.and_then(|()| match beside {
+            Some(wrong) => Err(Failure::new(&*wrong.problem, wrong.advice).stuck()),
+            None => Ok(()),
+        });
+        if let Err(mut failure) = compared {
             failure.connection = number;
-            if conversation.saw_a_stop {
+            if conversation.saw_a_stop && !is_beside {
                 failure.advice = AT_A_STOP.to_owned();
             }
             return Some(failure);
@@ -291,6 +298,11 @@ fn compare_connection(
         )
         .stuck()),
         End::TimedOut => Err(still_open()),
+        End::Truncated => Err(Failure::new(
+            "the connection ended without a close_notify",
+            "Say the end in TLS too, before the end of TCP: without it, the client cannot tell \
+             it from the work of somebody who cut the line (RFC 8446 section 6.1).",
+        )),
         End::ClosedEarly => Err(Failure::new(
             "the server closed the connection, which should have stayed open",
             "Wait for the next request: nothing said that this was the last one (RFC 9112 \
@@ -978,6 +990,7 @@ mod tests {
             half_closes: false,
             leaves_choices: false,
             is_of_part_two: false,
+            wrong_beside: None,
             is_plain: false,
             saw_a_stop: false,
             expected: wanted.into(),

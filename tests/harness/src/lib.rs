@@ -9,6 +9,7 @@ pub mod checks;
 mod choices;
 pub mod clients;
 mod command_line;
+pub mod company;
 mod exchange;
 pub mod files;
 pub mod hostile;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use socket2::SockRef;
 
+use crate::company::{Beside, Company, Cost, Wrong};
 use crate::response::{self, Answer, Asked};
 use crate::transcript::{Again, Placeholders, Step, Transcript};
 
@@ -34,6 +35,33 @@ const HEARD: Duration = Duration::from_secs(1);
 pub trait Host {
     /// Opens a connection.
     fn connect(&mut self) -> io::Result<Box<dyn Connection>>;
+
+    /// Opens one that takes little at once, where the system lets it.
+    ///
+    /// # Errors
+    /// Nobody listens there.
+    fn connect_narrowly(&mut self) -> io::Result<Box<dyn Connection>> {
+        self.connect()
+    }
+
+    /// Opens one without any patience.
+    ///
+    /// # Errors
+    /// Nobody listens there.
+    fn knock(&mut self) -> io::Result<Box<dyn Connection>> {
+        self.connect()
+    }
+
+    /// What the server costs now; nothing where the system does not tell.
+    fn cost(&self) -> Option<Cost> {
+        None
+    }
+
+    /// Waits until the server that was told to stop has ended, and gives its exit code,
+    /// which one that was ended by a signal does not have; nothing where it goes on.
+    fn ended(&mut self) -> Option<Option<i32>> {
+        Some(None)
+    }
 
     /// Opens one with nothing between TCP and what is sent.
     fn connect_plainly(&mut self) -> io::Result<Box<dyn Connection>>;
@@ -134,6 +162,8 @@ pub struct Conversation {
     pub leaves_choices: bool,
     /// Whether a chapter of part two pins it.
     pub is_of_part_two: bool,
+    /// What other clients, or the process, show to be wrong.
+    pub wrong_beside: Option<Wrong>,
     /// Whether it went over TCP alone, to a server that speaks TLS.
     pub is_plain: bool,
     /// Whether the server was told to stop meanwhile.
@@ -161,6 +191,8 @@ pub enum End {
     Early,
     /// The server reset it.
     Reset,
+    /// It ended, but not in TLS, which went over it.
+    Truncated,
     /// Nothing more came in time.
     TimedOut,
     /// It could not be opened.
@@ -221,6 +253,7 @@ fn converse(
         half_closes: steps.contains(&Step::HalfClose),
         leaves_choices: transcript.leaves_choices(),
         is_of_part_two: transcript.is_of_part_two(),
+        wrong_beside: None,
         is_plain: steps.contains(&Step::Plain),
         saw_a_stop: steps.contains(&Step::ToldToStop),
         expected: bytes_received(steps),
@@ -233,6 +266,8 @@ fn converse(
         ErrorKind::ConnectionRefused => End::Refused,
         ErrorKind::FileTooLarge => End::Endless,
         ErrorKind::TimedOut | ErrorKind::WouldBlock => End::TimedOut,
+        // What TLS says of an end that may be somebody else's.
+        ErrorKind::UnexpectedEof => End::Truncated,
         _ => End::Reset,
     });
     // For what the next connection sends.
@@ -264,6 +299,12 @@ fn try_connection(
     placeholders: &mut Placeholders,
     conversation: &mut Conversation,
 ) -> io::Result<End> {
+    let silent = steps.iter().map(|step| match step {
+        Step::Older(count) => *count,
+        _ => 0,
+    });
+    let measures = steps.contains(&Step::Beside(Beside::CostLittle));
+    let mut company = Company::new(measures.then_some(&*host), silent.sum());
     let mut older = Vec::new();
     for step in steps {
         match step {
@@ -330,6 +371,12 @@ fn try_connection(
             Step::Closes | Step::Resets => {
                 end = wait_for_the_end(&mut *stream, conversation)?;
             }
+            Step::Beside(Beside::Ends) => {}
+            Step::Beside(beside) => {
+                if let Err(wrong) = company.act(beside, host)? {
+                    conversation.wrong_beside.get_or_insert(wrong);
+                }
+            }
             Step::Plain
             | Step::Older(_)
             | Step::Gone(_)
@@ -344,6 +391,12 @@ fn try_connection(
     // server that is started again may not get it then. A reset by the other side,
     // which can do no harm any more, spares it that.
     stream.abandon();
+    if steps.contains(&Step::Beside(Beside::Ends)) {
+        drop((stream, older));
+        if let Err(wrong) = company.act(&Beside::Ends, host)? {
+            conversation.wrong_beside.get_or_insert(wrong);
+        }
+    }
     Ok(end)
 }
 

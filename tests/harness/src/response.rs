@@ -518,7 +518,7 @@ pub struct Asked {
     pub is_of_http_1_0: bool,
     /// Whether the client waits to be told to continue, and may send no body.
     pub waits: bool,
-    /// Whether it asks for parts of a file.
+    /// Whether it asks for several parts of a file at once.
     pub wants_parts: bool,
 }
 
@@ -554,7 +554,8 @@ pub fn asked(sent: &[u8]) -> Vec<Asked> {
             asks_to_close: says("close") || is_old && !says("keep-alive"),
             is_of_http_1_0: is_old,
             waits: value("expect").is_some(),
-            wants_parts: value("range").is_some(),
+            wants_parts: request_line.starts_with("GET ")
+                && value("range").is_some_and(|(_, ranges)| ranges.contains(',')),
         });
         if value("transfer-encoding").is_some() {
             let mut chunks = Chunks::new(rest);

@@ -16,6 +16,7 @@
 use std::fmt;
 
 use crate::checks::PART_TWO;
+use crate::company::Beside;
 use crate::{response, wire};
 
 /// One exchange, or several that belong together.
@@ -66,6 +67,8 @@ pub enum Step {
     Waits,
     /// So many clients connect and reset their connections at once.
     Gone(usize),
+    /// Other clients do something, or the process does.
+    Beside(Beside),
     /// The server closes the connection.
     Closes,
     /// The server keeps the connection open.
@@ -118,6 +121,7 @@ impl Step {
             Self::Again(Again::Stopped) => STOPPED.to_owned(),
             Self::Again(Again::Killed) => KILLED.to_owned(),
             Self::Another => ANOTHER.to_owned(),
+            Self::Beside(beside) => beside.words(),
             Self::Send(_) | Self::Receive(_) | Self::Prints(_) => return None,
         })
     }
@@ -186,7 +190,10 @@ impl Transcript {
     /// Whether it takes a server that has served nobody yet, as its answers depend on
     /// what was sent before, or one that can be started again.
     pub fn begins_anew(&self) -> bool {
-        let takes_one = |step: &Step| matches!(step, Step::Anew | Step::Again(_) | Step::Limits(_));
+        let takes_one = |step: &Step| {
+            let counts_entries = matches!(step, Step::Beside(Beside::Entries { .. }));
+            counts_entries || matches!(step, Step::Anew | Step::Again(_) | Step::Limits(_))
+        };
         self.steps.iter().any(takes_one) || self.stops_the_server()
     }
 
@@ -230,6 +237,9 @@ impl Transcript {
                         let limits = rest[LIMITS.len()..].strip_prefix('\'')?;
                         let limits = limits.strip_suffix('\'')?.to_owned();
                         transcript.steps.push(Step::Limits(limits));
+                    }
+                    _ if let Some(beside) = Beside::parse(rest) => {
+                        transcript.steps.push(Step::Beside(beside));
                     }
                     _ => {
                         let (count, words) = rest.split_at_checked(rest.find(' ')?)?;
@@ -471,6 +481,7 @@ mod tests {
                 Step::Again(Again::Stopped),
                 Step::Again(Again::Killed),
                 Step::Gone(20),
+                Step::Beside(Beside::HalfForms(3)),
                 Step::Resets,
                 Step::Prints(b"1: GET /\n".to_vec()),
             ],
