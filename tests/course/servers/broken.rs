@@ -14,6 +14,15 @@ fn main() -> io::Result<()> {
     let mut arguments = env::args().skip(1);
     let mode = arguments.next().unwrap_or_default();
     let address = arguments.next().unwrap_or_default();
+    #[cfg(target_os = "linux")]
+    match &*mode {
+        "daemon" => return daemon::run(&address),
+        "leaves-a-daemon" | "leaves-a-daemon-without-a-name" => {
+            let told = arguments.next().unwrap_or_default();
+            daemon::start(&told, mode == "leaves-a-daemon")?;
+        }
+        _ => {}
+    }
     let listener = TcpListener::bind(address)?;
     let port = listener.local_addr()?.port();
     match &*mode {
@@ -181,4 +190,35 @@ fn finish(mut stream: TcpStream) {
         let _ = stream.shutdown(std::net::Shutdown::Write);
         let _ = io::copy(&mut stream, &mut io::sink());
     });
+}
+
+/// A process that leaves the session of the one that started it, and outlives that.
+#[cfg(target_os = "linux")]
+mod daemon {
+    use std::io::{self, BufRead, BufReader, Read};
+    use std::net::TcpStream;
+    use std::process::{Command, Stdio};
+
+    /// Starts one that tells somebody at an address that it lives, with or without the
+    /// environment of this process, and waits until it has.
+    pub fn start(told: &str, keeps_environment: bool) -> io::Result<()> {
+        let mut command = Command::new(std::env::current_exe()?);
+        if !keeps_environment {
+            command.env_clear();
+        }
+        command.args(["daemon", told]).stdout(Stdio::piped());
+        let mut daemon = command.spawn()?;
+        let output = daemon.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        BufReader::new(output).read_line(&mut String::new())?;
+        Ok(())
+    }
+
+    /// Lives until it is ended, or the other side has gone.
+    pub fn run(told: &str) -> io::Result<()> {
+        nix::unistd::setsid()?;
+        let mut stream = TcpStream::connect(told)?;
+        println!("lives");
+        stream.read_to_end(&mut Vec::new())?;
+        Ok(())
+    }
 }

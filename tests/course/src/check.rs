@@ -136,6 +136,7 @@ pub fn check(
         anew,
         skipped,
     };
+    target.stop();
     let done = report.summary(&outcomes, &left_out, &target);
     if options.keep_score {
         let passed = |check: &Check| {

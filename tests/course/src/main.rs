@@ -32,6 +32,7 @@ mod diff;
 mod exercise;
 mod hand_in;
 mod handout;
+mod left_behind;
 mod list;
 mod probe;
 mod process;
@@ -376,6 +377,7 @@ impl std::error::Error for CannotCheck {}
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     let course = Course::find()?;
     process::stop_on_ctrl_c()?;
+    left_behind::adopt_orphans();
     match command {
         Command::List => list::list(&course)?,
         Command::Check(arguments) => {

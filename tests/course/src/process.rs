@@ -1,9 +1,10 @@
 //! What was started here, and is stopped again whatever ends the course.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::mem;
 use std::process::{Child, Command, ExitStatus, Stdio, exit};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use harness::Signal;
 use process_wrap::std::{ChildWrapper, CommandWrap};
 
 use crate::CannotCheck;
+use crate::left_behind::Mark;
 
 /// How long a server that has closed a connection without an answer may take to
 /// die of it.
@@ -34,6 +36,9 @@ static PLACES: Mutex<Vec<Weak<Mutex<Option<Process>>>>> = Mutex::new(Vec::new())
 
 /// Whether everything is being stopped, so that nothing new may start.
 static STOPPING: AtomicBool = AtomicBool::new(false);
+
+/// How many commands run.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
 
 /// Programs that were started beside it, with no children of their own.
 static PROGRAMS: Mutex<Vec<Child>> = Mutex::new(Vec::new());
@@ -108,9 +113,11 @@ impl Place {
         Ok(())
     }
 
-    /// Stops what stands there.
-    pub fn stop(&self) {
-        drop(self.process().take());
+    /// Stops what stands there, and gives how those processes were called that it had
+    /// left behind, and that were ended with it.
+    pub fn stop(&self) -> BTreeSet<String> {
+        let process = self.process().take();
+        process.map_or_else(BTreeSet::new, |mut process| process.stop())
     }
 }
 
@@ -126,6 +133,8 @@ pub struct Process {
     pub output: Collected,
     pub errors: Collected,
     is_told_to_stop: bool,
+    mark: Mark,
+    is_over: bool,
 }
 
 impl Process {
@@ -139,6 +148,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        let mark = Mark::put_on(&mut command);
         let mut command = CommandWrap::from(command);
         #[cfg(unix)]
         command.wrap(process_wrap::std::ProcessGroup::leader());
@@ -147,6 +157,7 @@ impl Process {
         let mut child = command
             .spawn()
             .map_err(|error| CannotCheck(format!("cannot start `{program}`: {error}")))?;
+        RUNNING.fetch_add(1, Ordering::SeqCst);
         let output = Collected::new(child.stdout().take());
         let errors = Collected::new(child.stderr().take());
         Ok(Self {
@@ -154,16 +165,26 @@ impl Process {
             output,
             errors,
             is_told_to_stop: false,
+            mark,
+            is_over: false,
         })
     }
 
     pub fn has_ended(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
+        !matches!(self.try_wait(), Ok(None))
     }
 
     /// How it ended, where that is known.
     pub fn status(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
+        self.try_wait().ok().flatten()
+    }
+
+    /// How the command itself ended, whatever of its group has not.
+    fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        #[cfg(unix)]
+        return self.child.inner_mut().try_wait();
+        #[cfg(not(unix))]
+        return self.child.try_wait();
     }
 
     /// Asks it to stop, or, where there are no signals, ends it. To ask twice could end
@@ -198,10 +219,17 @@ impl Process {
         Ok(())
     }
 
-    pub fn stop(&mut self) {
+    /// Stops it with its children, and gives how those processes were called that had
+    /// left its group and were ended too.
+    pub fn stop(&mut self) -> BTreeSet<String> {
+        if mem::replace(&mut self.is_over, true) {
+            return BTreeSet::new();
+        }
         // A group whose leader has ended may have members that have not.
         let _ = self.child.start_kill();
         let _ = self.child.wait();
+        let is_last = RUNNING.fetch_sub(1, Ordering::SeqCst) == 1;
+        self.mark.end_all(is_last)
     }
 }
 

@@ -138,6 +138,12 @@ impl<'a> Report<'a> {
                 left_out.anew
             );
         }
+        if !target.left_behind().is_empty() {
+            say!("When the server was stopped, these still ran, and were ended:");
+            for name in target.left_behind() {
+                say!("    {name}");
+            }
+        }
         let robust = outcomes.iter().filter(|outcome| !outcome.counts);
         let robust: Vec<bool> = robust.map(Outcome::passed).collect();
         if robust.is_empty() {

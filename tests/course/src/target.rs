@@ -137,6 +137,8 @@ pub struct Target {
     place: Place,
     /// Whether it speaks TLS.
     is_sealed: bool,
+    /// What was found of the processes that it left behind, and was ended.
+    left_behind: BTreeSet<String>,
     /// What it may keep in files, and finds there when it is started again.
     kept: Option<TempDir>,
     /// What the environment variable `LIMITS` says while it runs.
@@ -163,6 +165,7 @@ impl Target {
             address,
             first: None,
             place: Place::new(),
+            left_behind: BTreeSet::new(),
             kept: None,
             limits: None,
             listening_before: None,
@@ -207,6 +210,11 @@ impl Target {
             }
             None => (Some(command), self.address),
         }
+    }
+
+    /// How the processes were called that outlived the server, and were ended, so far.
+    pub fn left_behind(&self) -> &BTreeSet<String> {
+        &self.left_behind
     }
 
     /// Whether a command is checked, which can be started again.
@@ -287,7 +295,7 @@ impl Target {
     /// Stops the command, so that it can be started again with what it has kept.
     fn end(&mut self) {
         self.first = None;
-        self.place.stop();
+        self.left_behind.extend(self.place.stop());
     }
 
     /// Waits until the command says where it listens, or, unless that is for
@@ -487,7 +495,7 @@ impl Target {
         let Some(mut process) = self.place.process().take() else {
             return String::new();
         };
-        process.stop();
+        self.left_behind.extend(process.stop());
         process.output.all()
     }
 

@@ -593,3 +593,35 @@ fn ctrl_c_stops_the_server() {
     assert_eq!(course.wait().expect("the course ends").code(), Some(130));
     wait_until("it is gone", || TcpStream::connect(&address).is_err());
 }
+
+/// Nor does what it started in a session of its own, whether it has kept its environment
+/// or not.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_daemon_that_the_server_leaves_behind_is_ended() {
+    use std::io::Read;
+
+    for mode in ["leaves-a-daemon", "leaves-a-daemon-without-a-name"] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let told = listener.local_addr().expect("a bound port").to_string();
+        let said = Course::new().run(&[
+            "check",
+            "3",
+            "--only",
+            "page",
+            "--",
+            BROKEN,
+            mode,
+            "127.0.0.1:0",
+            &told,
+        ]);
+        assert!(said.starts_with("exit code 0\n"), "{said}");
+        let named = "these still ran, and were ended:\n    broken daemon 127.0.0.1:[port]\n";
+        assert!(said.contains(named), "{said}");
+        let (mut daemon, _) = listener.accept().expect("it has lived");
+        daemon
+            .set_read_timeout(Some(harness::play::PATIENCE))
+            .expect("a limit");
+        daemon.read_to_end(&mut Vec::new()).expect("it is gone");
+    }
+}
