@@ -8,6 +8,10 @@ use std::process::exit;
 use std::time::Duration;
 use std::{env, fs, thread};
 
+/// What a server of TLS 1.0 says to a client that wants a later version: the alert
+/// `protocol_version` (RFC 5246 section 7.2).
+const REFUSED_VERSION: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
+
 const HELLO: &str = "<html><body><h1>Hello, World!</h1></body></html>";
 
 fn main() -> io::Result<()> {
@@ -38,6 +42,15 @@ fn main() -> io::Result<()> {
             if mode == "prints-nothing" {
                 read_head(&mut stream)?;
             }
+            continue;
+        }
+        if mode == "hangs-up" {
+            continue;
+        }
+        if mode == "speaks-an-old-tls" {
+            stream.read(&mut [0; 1024])?;
+            stream.write_all(REFUSED_VERSION)?;
+            finish(stream);
             continue;
         }
         if mode == "never-answers" {

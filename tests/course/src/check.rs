@@ -187,6 +187,9 @@ pub fn play_all<'a>(
             target.stop();
         }
         target.ensure_running_with(transcript.limits())?;
+        if position == 0 {
+            target.shake_hands()?;
+        }
         let outcome = run(check, target, options);
         if position == 0 && !target.is_command() && nobody_there(&outcome.played) {
             return Err(CannotCheck(format!(

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use harness::company::{Cost, connect_narrowly, cost_of};
 use harness::judge::Death;
 use harness::play::{Connection, Host, PATIENCE, wait_until_closed};
-use harness::tls::sealed;
+use harness::tls::{sealed, try_handshake};
 use harness::{Again, without_own_package};
 use indicatif::{ProgressBar, ProgressStyle};
 use socket2::{Domain, Socket, Type};
@@ -176,6 +176,29 @@ impl Target {
     /// The same, and whether it speaks TLS.
     pub fn sealed(self, is_sealed: bool) -> Self {
         Self { is_sealed, ..self }
+    }
+
+    /// Tries one handshake with a server that is to speak TLS: without that, each check
+    /// would wait for it in vain, and say something else.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn shake_hands(&mut self) -> Result<(), CannotCheck> {
+        if !self.is_sealed {
+            return Ok(());
+        }
+        // That it cannot be connected to is for a check to say.
+        let Ok(stream) = self.connect_ready() else {
+            return Ok(());
+        };
+        try_handshake(stream, PATIENCE).map_err(|no_tls| {
+            CannotCheck(format!(
+                "the server speaks no TLS that a client of today speaks: {no_tls}. This chapter \
+                 is HTTPS: the server needs a certificate and its key, and TLS 1.2 or 1.3, before \
+                 a byte of HTTP; `curl -v --insecure https://{}/` shows the same by hand",
+                self.address
+            ))
+        })
     }
 
     /// Whether it speaks TLS.

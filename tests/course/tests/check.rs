@@ -251,6 +251,28 @@ fn reads_one_segment() {
     assert_snapshot!(check_broken("6", "reads-one-segment", options));
 }
 
+/// One handshake shows it, and nobody waits for each check.
+#[test]
+fn there_is_no_tls() {
+    let modes = [
+        "never-answers",
+        "right",
+        "reads-once",
+        "hangs-up",
+        "speaks-an-old-tls",
+    ];
+    // At once, as most of what they do is to wait.
+    let said: Vec<String> = thread::scope(|scope| {
+        let checks = modes.map(|mode| scope.spawn(move || check_broken("17", mode, &[])));
+        checks
+            .into_iter()
+            .zip(modes)
+            .map(|(check, mode)| format!("{mode}: {}", check.join().expect("it ends")))
+            .collect()
+    });
+    assert_snapshot!(said.join("\n"));
+}
+
 /// Each of these was taken for right once.
 #[test]
 fn what_only_looks_right_is_refused() {
@@ -271,7 +293,7 @@ fn what_only_looks_right_is_refused() {
             "3",
             "reads-once",
             "d2_a_head_is_read_to_its_blank_line",
-            "before the request had come whole",
+            "the server answered when 1 of the",
         ),
         (
             "3",

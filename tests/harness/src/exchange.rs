@@ -2,16 +2,12 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use crate::company::{Beside, Company};
-use crate::play::{Connection, bytes_received, bytes_sent};
+use crate::play::{Connection, End, ask_once_more, bytes_received, bytes_sent};
 use crate::response::{answers, methods};
 use crate::transcript::{Again, Placeholders, Step, Transcript};
 use crate::{Server, hostile};
-
-/// How long is waited for what should not come.
-const MOMENT: Duration = Duration::from_millis(100);
 
 /// A connection to a server, and what has happened so far.
 pub struct Exchange<'a> {
@@ -196,17 +192,16 @@ impl<'a> Exchange<'a> {
         self.transcript.to_string()
     }
 
-    /// Looks whether the connection is still open and nothing more comes over it, and
-    /// gives the whole transcript.
+    /// Looks whether the connection is still open and nothing more comes over it, by a
+    /// further request, and gives the whole transcript.
     pub fn stays_open(mut self) -> String {
-        self.stream
-            .limit_reads(MOMENT)
-            .expect("cannot limit the wait");
-        let read = self.stream.read(&mut [0]);
-        let error = read.expect_err("the server has closed, or sent more");
-        assert!(
-            matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
-            "{error}"
+        let mut more = Vec::new();
+        let end = ask_once_more(&mut *self.stream, &mut more);
+        assert_eq!(end.expect("a further answer"), End::Open);
+        assert_eq!(
+            String::from_utf8_lossy(&more),
+            "",
+            "the server has sent more"
         );
         self.transcript.steps.push(Step::StaysOpen);
         self.transcript.to_string()

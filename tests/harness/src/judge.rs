@@ -256,12 +256,7 @@ fn compare_connection(
             )
             .stuck());
         }
-        End::Early => {
-            return Err(Failure::new(
-                "the server answered, or hung up, before the request had come whole",
-                "Read on until all of it has come: one read may bring a single byte.",
-            ));
-        }
+        End::Early { sent, of, answered } => return Err(early(*sent, *of, *answered)),
         _ => {}
     }
     if expected.is_empty() {
@@ -308,6 +303,16 @@ fn compare_connection(
             "Wait for the next request: nothing said that this was the last one (RFC 9112 \
              section 9.3).",
         )),
+        End::Unanswered => Err(Failure::new(
+            format!(
+                "the connection stays open, but a further request over it got no answer within \
+                 {} s",
+                PATIENCE.as_secs()
+            ),
+            "Read the next request from the same connection when the answer has been written, \
+             and answer it (RFC 9112 section 9.3).",
+        )
+        .stuck()),
         End::Reset => {
             notes.push(Note::LateReset);
             Ok(())
@@ -345,6 +350,20 @@ fn announces_close(conversation: &Conversation) -> bool {
         .and_then(|mut answers| answers.pop())
         .and_then(|answer| answer.last.map(|last| last.announces_close()));
     last.unwrap_or(false)
+}
+
+/// The request came byte by byte, and the server did not wait for all of it.
+fn early(sent: usize, of: usize, answered: bool) -> Failure {
+    let did = match answered {
+        true => "answered",
+        false => "closed the connection",
+    };
+    Failure::new(
+        format!(
+            "the server {did} when {sent} of the {of} bytes had come, each in a write of its own"
+        ),
+        "Read on until all of it has come: one read may bring a single byte.",
+    )
 }
 
 /// Compares what is no HTTP yet.
@@ -1347,8 +1366,12 @@ mod tests {
             ),
             (
                 WANTED.to_owned(),
-                End::Early,
-                "before the request had come whole",
+                End::Early {
+                    sent: 1,
+                    of: 9,
+                    answered: true,
+                },
+                "the server answered when 1 of the 9 bytes had come",
                 None,
             ),
             (WANTED.to_owned(), End::Endless, "does not end", None),

@@ -26,6 +26,7 @@ pub mod stop;
 pub mod tls;
 pub mod transcript;
 pub mod turns;
+mod unread;
 pub mod wire;
 
 pub use agent::agent;

@@ -11,6 +11,7 @@ use socket2::SockRef;
 use crate::company::{Beside, Company, Cost, Wrong};
 use crate::response::{self, Answer, Asked};
 use crate::transcript::{Again, Placeholders, Step, Transcript};
+use crate::unread::wait_until_read;
 
 /// How long a server may take for one step.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -27,6 +28,17 @@ const MOST: usize = 16 * 1024 * 1024;
 /// How long a client rests that sends byte by byte, that waits, or that looks
 /// whether something comes that should not.
 pub const REST: Duration = Duration::from_millis(50);
+
+/// What is asked over a connection that should have stayed open. The answer does not
+/// matter: only a connection that is open brings one.
+pub const FURTHER: &str = "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+/// How long a server may leave unread what has come, before more is sent.
+const UNREAD: Duration = Duration::from_secs(1);
+
+/// How many bytes at the end of those that are sent one by one are looked at singly: the
+/// end of a head is four bytes long, and each of them may come alone.
+const END_OF_HEAD: usize = 4;
 
 /// How long a server may take to hear that it is to stop.
 const HEARD: Duration = Duration::from_secs(1);
@@ -103,6 +115,8 @@ pub trait Connection: Read + Write {
     fn half_close(&mut self) -> io::Result<()>;
     /// The client's own address.
     fn own_address(&self) -> io::Result<SocketAddr>;
+    /// The server's address.
+    fn peer_address(&self) -> io::Result<SocketAddr>;
     /// Lets the connection end in a reset.
     fn abandon(&self);
 }
@@ -124,6 +138,10 @@ impl Connection for TcpStream {
         self.local_addr()
     }
 
+    fn peer_address(&self) -> io::Result<SocketAddr> {
+        self.peer_addr()
+    }
+
     fn abandon(&self) {
         let _ = SockRef::from(self).set_linger(Some(Duration::ZERO));
     }
@@ -142,7 +160,7 @@ impl Played {
     pub fn timed_out(&self) -> bool {
         self.connections
             .iter()
-            .any(|conversation| conversation.end == End::TimedOut)
+            .any(|conversation| matches!(conversation.end, End::TimedOut | End::Unanswered))
     }
 }
 
@@ -187,8 +205,15 @@ pub enum End {
     HeldOpen,
     /// The server closed it where it should have stayed open.
     ClosedEarly,
-    /// Something came before the request had been sent whole.
-    Early,
+    /// It seems to be open, but a further request over it got no answer.
+    Unanswered,
+    /// Something came, or the server closed, when so many bytes of a request had been
+    /// sent.
+    Early {
+        sent: usize,
+        of: usize,
+        answered: bool,
+    },
     /// The server reset it.
     Reset,
     /// It ended, but not in TLS, which went over it.
@@ -338,11 +363,15 @@ fn try_connection(
         // has answered until then is what counts.
         match step {
             Step::Send(bytes) => {
+                // To send may take an answer first, where keys have to be agreed on.
+                stream.limit_reads(PATIENCE)?;
                 let _ = stream.write_all(&placeholders.fill_in(bytes));
             }
             Step::SendOneByOne(bytes) => {
-                if !send_one_by_one(&mut *stream, bytes, &mut conversation.received)? {
-                    end = End::Early;
+                stream.limit_reads(PATIENCE)?;
+                let early = send_one_by_one(&mut *stream, bytes, &mut conversation.received)?;
+                if let Some(early) = early {
+                    end = early;
                     break;
                 }
             }
@@ -363,9 +392,11 @@ fn try_connection(
                 placeholders.put_in(&conversation.received);
             }
             Step::StaysOpen => {
-                end = match ending(&mut *stream, &mut conversation.received, 4 * REST)? {
-                    End::Closed => End::ClosedEarly,
-                    open => open,
+                end = match ending(&mut *stream, &mut conversation.received, 4 * REST) {
+                    Ok(End::Open) => ask_once_more(&mut *stream, &mut conversation.received)?,
+                    Err(error) if error.kind() == ErrorKind::FileTooLarge => return Err(error),
+                    // A reset is no better than an end.
+                    _ => End::ClosedEarly,
                 };
             }
             Step::Closes | Step::Resets => {
@@ -400,28 +431,86 @@ fn try_connection(
     Ok(end)
 }
 
-/// Sends bytes, each in a write of its own; `false` where something more came back, or
-/// the connection ended, before the last one.
+/// Sends bytes, each in a write of its own, and says so where something more came back,
+/// or the connection ended, before the last one.
 fn send_one_by_one(
     stream: &mut dyn Connection,
     bytes: &[u8],
     received: &mut Vec<u8>,
-) -> io::Result<bool> {
+) -> io::Result<Option<End>> {
     let before = received.len();
     // Bytes sent without a rest may arrive together.
     thread::sleep(REST);
     for (position, byte) in bytes.iter().enumerate() {
         let is_sent = stream.write_all(&[*byte]).is_ok();
-        let is_time_to_look = position == 0 || position == bytes.len() / 2;
+        let sent = position + 1;
+        let is_due = rests_behind(sent, bytes.len());
+        if is_due {
+            has_been_read(stream);
+        }
         if !is_sent
-            || is_time_to_look
-                && position + 1 < bytes.len()
-                && (ending(stream, received, REST)? == End::Closed || received.len() > before)
+            || is_due && (ending(stream, received, REST)? == End::Closed || received.len() > before)
         {
-            return Ok(false);
+            return Ok(Some(End::Early {
+                sent: if is_sent { sent } else { position },
+                of: bytes.len(),
+                answered: received.len() > before,
+            }));
         }
     }
-    Ok(true)
+    Ok(None)
+}
+
+/// Whether a client that sends byte by byte rests when it has sent so many of them: behind
+/// the first, in the middle, and behind each of the last but one.
+pub fn rests_behind(sent: usize, of: usize) -> bool {
+    sent < of && (sent == 1 || sent == of / 2 + 1 || sent + END_OF_HEAD > of)
+}
+
+/// Waits until the server has read what was sent, so that it cannot come together with
+/// what is sent next.
+pub fn has_been_read(stream: &dyn Connection) {
+    if let (Ok(own), Ok(peer)) = (stream.own_address(), stream.peer_address()) {
+        wait_until_read(own, peer, UNREAD);
+    }
+}
+
+/// Asks a further request, which only a connection that is open brings an answer to, and
+/// receives to the end. What comes behind that one answer was not asked for.
+pub fn ask_once_more(stream: &mut dyn Connection, received: &mut Vec<u8>) -> io::Result<End> {
+    let deadline = Instant::now() + PATIENCE;
+    stream.limit_reads(PATIENCE)?;
+    let _ = stream.write_all(FURTHER.as_bytes());
+    let methods = response::methods(FURTHER.as_bytes());
+    let mut came = Vec::new();
+    loop {
+        let answers = response::answers(&came, &methods, false);
+        let last = answers.ok().and_then(|mut answers| answers.pop()?.last);
+        if let Some(last) = last.filter(|last| last.is_whole) {
+            let end = last.end;
+            // A server that does not close now, as it was asked, has done no harm here.
+            let _ = ending(stream, &mut came, CLOSE_PATIENCE);
+            received.extend(&came[end..]);
+            return Ok(End::Open);
+        }
+        match receive_some(stream, &mut came, deadline) {
+            Ok(true) => {}
+            Err(error) if error.kind() == ErrorKind::FileTooLarge => return Err(error),
+            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => {
+                received.extend(came);
+                return Ok(End::Unanswered);
+            }
+            // Also where the end of the connection is the end of that answer.
+            Ok(false) | Err(_) => {
+                let has_answered = came.starts_with(b"HTTP/");
+                return Ok(if has_answered {
+                    End::Open
+                } else {
+                    End::ClosedEarly
+                });
+            }
+        }
+    }
 }
 
 /// Receives until as much has come as is expected: as many heads and whole
@@ -706,6 +795,10 @@ mod tests {
             Ok(SocketAddr::from(([127, 0, 0, 1], 50514)))
         }
 
+        fn peer_address(&self) -> io::Result<SocketAddr> {
+            Ok(SocketAddr::from(([127, 0, 0, 1], 0)))
+        }
+
         fn abandon(&self) {
             self.log.borrow_mut().push("is gone".to_owned());
         }
@@ -816,9 +909,9 @@ mod tests {
             (PAGE, None, Step::Closes, End::Open),
             (PAGE, Some(Closes), Step::Closes, End::Closed),
             (PAGE, Some(Resets), Step::Closes, End::Reset),
-            (PAGE, None, Step::StaysOpen, End::Open),
+            (PAGE, None, Step::StaysOpen, End::Unanswered),
             (PAGE, Some(Closes), Step::StaysOpen, End::ClosedEarly),
-            (PAGE, Some(Resets), Step::StaysOpen, End::Reset),
+            (PAGE, Some(Resets), Step::StaysOpen, End::ClosedEarly),
             (LAST_PAGE, None, Step::Closes, End::HeldOpen),
             (LAST_PAGE, Some(Closes), Step::Closes, End::Closed),
             (LAST_PAGE, Some(Resets), Step::Resets, End::Reset),
@@ -831,6 +924,38 @@ mod tests {
             deeds.extend(then.map(|deed| (GET.len(), deed)));
             let steps = [send(GET), receive(PAGE), step];
             assert_eq!(end_of(&steps, &deeds), end, "{answer}");
+        }
+    }
+
+    /// A further request proves it, however late the server closes.
+    #[test]
+    fn a_connection_that_stays_open_answers_once_more() {
+        let further = GET.len() + FURTHER.len();
+        let steps = [send(GET), receive(PAGE), Step::StaysOpen];
+        for (deeds, end, came) in [
+            (&[(further, Closes)][..], End::ClosedEarly, PAGE.to_owned()),
+            (&[(further, Resets)], End::ClosedEarly, PAGE.to_owned()),
+            (
+                &[(further, Says(LAST_PAGE)), (further, Closes)],
+                End::Open,
+                PAGE.to_owned(),
+            ),
+            (&[(further, Says(PAGE))], End::Open, PAGE.to_owned()),
+            (
+                &[(further, Says(PAGE_TO_THE_END)), (further, Closes)],
+                End::Open,
+                PAGE.to_owned(),
+            ),
+            // An answer that nobody asked for comes before it.
+            (
+                &[(further, Says(PAGE)), (further, Says(LAST_PAGE))],
+                End::Open,
+                format!("{PAGE}{LAST_PAGE}"),
+            ),
+        ] {
+            let deeds = [&[(GET.len(), Says(PAGE))], deeds].concat();
+            let mut host = Scripted::new(&[&deeds]);
+            assert_eq!(played(&steps, &mut host), [(end, came)]);
         }
     }
 
@@ -861,19 +986,24 @@ mod tests {
             )
         };
         let middle = GET.len() / 2 + 1;
-        for deeds in [
-            &[(1, Says(PAGE))][..],
-            &[(1, Closes)],
-            &[(middle, Says(PAGE))],
-            &[(middle, Closes)],
-            // Between these two the client sees it when it sends on.
-            &[(3, Closes)],
-        ] {
-            assert_eq!(early(GET, deeds), End::Early, "{}", deeds[0].0);
+        let mut places = vec![1, middle];
+        // Each byte of the end of the head may come alone.
+        places.extend(GET.len() - 3..GET.len());
+        for sent in places {
+            for (deed, answered) in [(Says(PAGE), true), (Closes, false)] {
+                let of = GET.len();
+                let is_early = End::Early { sent, of, answered };
+                assert_eq!(early(GET, &[(sent, deed)]), is_early);
+            }
         }
-        for (sent, after) in [("GE", 1), ("GET", 2)] {
-            let deeds = [(after, Says(PAGE)), (after, Closes)];
-            assert_eq!(early(sent, &deeds), End::Early, "{sent}");
+        // Between these the client sees it when it sends on.
+        assert!(matches!(
+            early(GET, &[(3, Closes)]),
+            End::Early { sent: 3, .. }
+        ));
+        for (text, sent) in [("GE", 1), ("GET", 2)] {
+            let deeds = [(sent, Says(PAGE)), (sent, Closes)];
+            assert!(matches!(early(text, &deeds), End::Early { .. }), "{text}");
         }
         for sent in ["G", "GE", "GET", GET] {
             let deeds = [(sent.len(), Says(PAGE)), (sent.len(), Closes)];

@@ -66,8 +66,8 @@ impl Carrier {
         let Some((config, name)) = &self.tls else {
             return Ok(Box::new(stream));
         };
-        stream.set_read_timeout(Some(PATIENCE))?;
         let mut sealed = Sealed::to(name.clone(), stream, Arc::clone(config));
+        sealed.limit_reads(PATIENCE)?;
         sealed.shake_hands()?;
         Ok(Box::new(sealed))
     }
