@@ -213,6 +213,7 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
             Step::Again(Again::Stopped) => say!("    (after the server was stopped and started)"),
             Step::Again(Again::Killed) => say!("    (after the server was killed and started)"),
             Step::Waits => say!("    (and nothing for a moment)"),
+            Step::IsSilent => say!("    (and nothing for half a second)"),
             Step::Gone(count) => say!("    (after {count} clients that were gone at once)"),
             Step::Beside(beside) => say!("    ({})", beside.words()),
             Step::Another => say!("    (and over another connection)"),

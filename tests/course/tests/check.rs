@@ -8,6 +8,7 @@ use std::net::TcpListener;
 use std::thread;
 
 use assert_cmd::Command;
+use harness::transcript::without_date_of_log;
 use insta::assert_snapshot;
 use programs::program;
 use tempfile::TempDir;
@@ -251,6 +252,78 @@ fn reads_one_segment() {
     assert_snapshot!(check_broken("6", "reads-one-segment", options));
 }
 
+/// What is wrong and what to try, of a check of a right server of which something comes
+/// out wrong, or of one of another chapter.
+fn words_on(chapter: &str, fault: &str, only: &str, server: &str) -> String {
+    let server = program(server);
+    let mut arguments = vec!["check", chapter, "--only", only, "--"];
+    let mode = format!("relay-{fault}");
+    match fault {
+        "itself" => arguments.extend([&*server, "127.0.0.1:0"]),
+        _ => arguments.extend([BROKEN, &mode, "127.0.0.1:0", &server]),
+    }
+    let said = Course::new().run(&arguments).replace(&server, "server");
+    let (_, words) = said.split_once("  what is wrong\n").unwrap_or(("", &said));
+    let (words, _) = words.split_once("\n\n").unwrap_or((words, ""));
+    let words: Vec<String> = words.lines().map(without_date_of_log).collect();
+    format!("{chapter}, {fault}, {only}\n{}\n", words.join("\n"))
+}
+
+/// Each of these was told something else than what happened.
+#[test]
+fn what_was_seen_is_said() {
+    let cases = [
+        ("10", "itself", "one_request_after_another", "ch09-site"),
+        (
+            "10",
+            "closes-a-moment-later",
+            "http_1_0_keep_alive",
+            "ch10-keepalive",
+        ),
+        (
+            "12",
+            "closes-a-moment-later",
+            "the_last_place",
+            "ch12-limits",
+        ),
+        ("11", "no-last-chunk", "numbers", "ch11-chunked"),
+        (
+            "14",
+            "content-behind-304",
+            "asked_once_more",
+            "ch14-caching",
+        ),
+        (
+            "14",
+            "tag-without-quotation-marks",
+            "asked_once_more",
+            "ch14-caching",
+        ),
+        ("9", "unescaped", "guestbook_escaped", "ch09-site"),
+        ("9", "escaped-twice", "guestbook_escaped", "ch09-site"),
+        ("9", "in-latin-1", "guestbook_escaped", "ch09-site"),
+        ("9", "read-as-latin-1", "guestbook_escaped", "ch09-site"),
+        ("9", "keeps-plus", "query", "ch09-site"),
+        (
+            "12",
+            "another-status-in-the-log",
+            "access_log",
+            "ch12-limits",
+        ),
+        ("9", "itself", "query", "ch08-query"),
+        ("3", "itself", "d1_lines_end_in_crlf", "ch02-logging"),
+    ];
+    program("ch09-site");
+    let said: Vec<String> = thread::scope(|scope| {
+        let checks = cases.map(|(chapter, fault, only, server)| {
+            scope.spawn(move || words_on(chapter, fault, only, server))
+        });
+        let said = checks.map(|check| check.join().expect("it ends"));
+        said.into()
+    });
+    assert_snapshot!(said.join("\n"));
+}
+
 /// One handshake shows it, and nobody waits for each check.
 #[test]
 fn there_is_no_tls() {
@@ -305,7 +378,7 @@ fn what_only_looks_right_is_refused() {
             "3",
             "garbage-behind-the-body",
             "page",
-            "after the answer 7 bytes more came",
+            "7 bytes more came behind the 48 bytes that Content-Length announces",
         ),
         (
             "3",

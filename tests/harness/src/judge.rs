@@ -3,10 +3,10 @@
 
 use std::net::SocketAddr;
 
-use crate::choices;
 use crate::play::{CLOSE_PATIENCE, Conversation, End, PATIENCE, Played};
 use crate::response::{Answer, Asked, Field, Framing, Malformed, Response, answers, shown};
 use crate::transcript::{Again, Step, Transcript, is_placeholder, placeholder};
+use crate::{choices, diagnosis};
 
 /// What became of one check.
 pub struct Verdict {
@@ -65,6 +65,7 @@ pub struct Failure {
     pub connection: usize,
     /// Whether the server waits for something that does not come any more.
     stuck: bool,
+    fault: Fault,
 }
 
 /// How a server ended.
@@ -79,8 +80,11 @@ pub struct Death {
 pub fn judge(transcript: &Transcript, played: &Played) -> Verdict {
     let mut notes = Vec::new();
     let mut failure = find_failure(transcript, played, &mut notes);
-    if let (Some(failure), Some(advice)) =
-        (&mut failure, transcript.difference().and_then(advice_on))
+    if let Some(failure) = &mut failure
+        && let Some((_, advice)) = transcript
+            .difference()
+            .and_then(advice_on)
+            .filter(|(faults, _)| faults.contains(&failure.fault))
     {
         failure.advice = advice.to_owned();
     }
@@ -89,35 +93,63 @@ pub fn judge(transcript: &Transcript, played: &Played) -> Verdict {
     Verdict { failure, notes }
 }
 
-/// What to try where a check of one of the differences fails.
-fn advice_on(difference: &str) -> Option<&'static str> {
+/// What went wrong, as far as the advice depends on it that stands for a whole difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// No answer came, or the connection ended.
+    Silence,
+    Status,
+    Body,
+    /// A difference that is noted, and may not be let pass.
+    Noted,
+    /// What has an advice of its own.
+    Other,
+}
+
+/// The faults that one of the differences is about, and what to try where one of these is
+/// found in its checks. Any other has its own advice.
+fn advice_on(difference: &str) -> Option<(&'static [Fault], &'static str)> {
+    use Fault::{Body, Noted, Silence, Status};
     Some(match difference {
-        "D1" => "End each line of the head with \\r\\n, and the head with one more.",
-        "D2" => {
+        "D1" => (
+            &[Noted],
+            "End each line of the head with \\r\\n, and the head with one more.",
+        ),
+        "D2" => (
+            &[Silence],
             "TCP carries a stream: one read may bring less than the head, or more. Read on until \
-             the blank line has come (RFC 9112 section 2.2)."
-        }
-        "D3" => {
+             the blank line has come (RFC 9112 section 2.2).",
+        ),
+        "D3" => (
+            &[Silence, Status],
             "Expect anything: no byte at all, too few words, too many bytes. Refuse what is no \
              request with its status code, close, and go on to the next client \
-             (RFC 9110 section 15.5)."
-        }
-        "D4" => "Write &, < and > as &amp;, &lt; and &gt; where a client's text goes into a page.",
-        "D5" => {
+             (RFC 9110 section 15.5).",
+        ),
+        "D5" => (
+            &[Silence, Status, Body],
             "Read as many bytes of body as Content-Length says, and refuse a length that is none \
-             (RFC 9112 section 6.3)."
-        }
-        "D6" => {
+             (RFC 9112 section 6.3).",
+        ),
+        "D6" => (
+            &[Status, Body],
             "Serve only regular files whose real path lies below pages/, byte for byte, with the \
-             type of their extension."
-        }
-        "D7" => "Print the map as Rust's {:?} does, names in the order they came in.",
-        "D8" => {
+             type of their extension.",
+        ),
+        "D7" => (
+            &[Noted, Body],
+            "Print the map as Rust's {:?} does, names in the order they came in.",
+        ),
+        "D8" => (
+            &[Silence, Noted],
             "Half-close, and read off what the client still sends before you close: bytes that \
              are left unread make the close a reset, and that can destroy the answer \
-             (RFC 9112 section 9.6)."
-        }
-        "D9" => "Serve each connection in a thread of its own, as chapter 5b does.",
+             (RFC 9112 section 9.6).",
+        ),
+        "D9" => (
+            &[Silence],
+            "Serve each connection in a thread of its own, as chapter 5b does.",
+        ),
         _ => return None,
     })
 }
@@ -185,7 +217,20 @@ impl Failure {
             position: None,
             connection: 0,
             stuck: false,
+            fault: Fault::Other,
         }
+    }
+
+    fn said((problem, advice): diagnosis::Words) -> Self {
+        Self::new(problem, advice)
+    }
+
+    fn of(self, fault: Fault) -> Self {
+        Self { fault, ..self }
+    }
+
+    fn stuck_if(self, stuck: bool) -> Self {
+        Self { stuck, ..self }
     }
 
     fn at(self, position: usize) -> Self {
@@ -204,10 +249,8 @@ impl Failure {
 
     /// A difference that may not be let pass.
     pub fn noted(note: Note) -> Self {
-        Self::new(
-            note.sentence(),
-            advice_on(note.difference()).unwrap_or_default(),
-        )
+        let advice = advice_on(note.difference()).map_or("", |(_, advice)| advice);
+        Self::new(note.sentence(), advice).of(Fault::Noted)
     }
 
     /// The server has ended, whatever it answered before.
@@ -364,6 +407,7 @@ fn early(sent: usize, of: usize, answered: bool) -> Failure {
         ),
         "Read on until all of it has come: one read may bring a single byte.",
     )
+    .of(Fault::Silence)
 }
 
 /// Compares what is no HTTP yet.
@@ -403,7 +447,8 @@ fn compare_with_silence(received: &[u8], asks: bool, end: End) -> Result<(), Fai
             "the connection was closed before the request had been read",
             "Read the request to its blank line, and close then: bytes that are left unread make \
              the close a reset.",
-        ));
+        )
+        .of(Fault::Silence));
     }
     if end == End::TimedOut {
         return Err(still_open());
@@ -435,6 +480,7 @@ fn still_open() -> Failure {
         ),
         "Close the connection: in Rust, let the stream be dropped.",
     )
+    .of(Fault::Silence)
     .stuck()
 }
 
@@ -448,7 +494,7 @@ fn told_to_go_on() -> Failure {
 }
 
 fn no_answer(end: End) -> Failure {
-    match end {
+    let failure = match end {
         End::TimedOut => Failure::new(
             format!("timed out after {} s without an answer", PATIENCE.as_secs()),
             "Does the server wait for more than the client sends? The blank line ends the head; \
@@ -466,7 +512,8 @@ fn no_answer(end: End) -> Failure {
             "Is a response written before the stream is dropped? Does an error end the function \
              early?",
         ),
-    }
+    };
+    failure.of(Fault::Silence)
 }
 
 /// Compares what was printed, a line at a time. `[port]` stands for any number and
@@ -511,7 +558,7 @@ fn compare_printed(
                 .and_then(|other| choices::wrong_in_log(line, other));
             if let Some(wrong) = wrong_in_log {
                 return Err(Failure::new(
-                    format!("line {} of the access log {wrong}", number + 1),
+                    format!("line {} of the access log, {printed}, {wrong}", number + 1),
                     "Each answer has its line, in the order in which the answers were sent, in \
                      the Common Log Format: `ADDRESS - - [DATE] \"REQUEST LINE\" STATUS BYTES`.",
                 ));
@@ -554,13 +601,23 @@ fn compare_answers(conversation: &Conversation, notes: &mut Vec<Note>) -> Result
             "Mend the snapshot.",
         )
     })?;
-    let is_closed = !matches!(end, End::TimedOut | End::HeldOpen | End::Open);
+    let is_closed = !matches!(
+        end,
+        End::TimedOut | End::HeldOpen | End::Open | End::Unanswered
+    );
     let methods = &methods[..methods.len().min(wanted.len())];
     let came = answers(received, methods, is_closed)?;
     for (number, wanted) in wanted.iter().enumerate() {
         let nothing = Answer::default();
         let answer = came.get(number).unwrap_or(&nothing);
         let asked = conversation.asked.get(number).cloned().unwrap_or_default();
+        if number > 0 && number >= came.len() {
+            let words = diagnosis::of_a_later_answer(number, came.last(), *end);
+            return Err(Failure::said(words)
+                .of(Fault::Silence)
+                .stuck_if(*end == End::TimedOut)
+                .at(received.len()));
+        }
         compare_answer(wanted, answer, &asked, conversation, notes).map_err(|failure| {
             match (failure.position, number) {
                 (None, 1..) => failure.at(received.len()),
@@ -568,27 +625,13 @@ fn compare_answers(conversation: &Conversation, notes: &mut Vec<Note>) -> Result
             }
         })?;
     }
-    let end_of_answers = came
-        .last()
-        .and_then(|answer| answer.last.as_ref())
-        .map_or(0, |last| last.end);
-    let (more, is_head) = (
-        received.len() - end_of_answers,
-        methods.last().is_some_and(|method| method == "HEAD"),
-    );
-    match more {
-        0 => Ok(()),
-        _ if is_head => Err(Failure::new(
-            format!("after the head {more} bytes more came, and the answer to HEAD has no body"),
-            "Send the head that GET would get, and nothing behind it (RFC 9110 section 9.3.2).",
-        )
-        .at(end_of_answers)),
-        _ => Err(Failure::new(
-            format!("after the answer {more} bytes more came"),
-            "Write nothing behind the body, and announce all of it: count the body's bytes for \
-             Content-Length (RFC 9110 section 8.6).",
-        )
-        .at(end_of_answers)),
+    let last = came.last().and_then(|answer| answer.last.as_ref());
+    let method = methods.last().map_or("", |method| method);
+    match last {
+        Some(last) if last.end < received.len() => {
+            Err(last.is_followed_by(&received[last.end..], method).into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -636,6 +679,13 @@ fn compare_answer(
         && !response.is_whole
     {
         return Err(wrong_length(length, response.body.len()).at(response.body_at));
+    }
+    if !response.is_whole
+        && let Some(words) = diagnosis::of_an_unfinished_body(response, end, PATIENCE.as_secs())
+    {
+        return Err(Failure::said(words)
+            .stuck_if(end == End::TimedOut)
+            .at(response.end));
     }
     if !response.is_whole {
         return Err(Failure::new(
@@ -745,8 +795,9 @@ fn compare_response(
                 "the status code is {}, expected {}",
                 response.status, wanted.status
             ),
-            "Look at the status line: RFC 9110 section 15 lists what each code means.",
+            diagnosis::of_status(wanted.status),
         )
+        .of(Fault::Status)
         .at(response.status_at));
     }
     if let Some(coding) = response.values(b"Content-Encoding").next()
@@ -824,14 +875,12 @@ fn compare_field(wanted: &Field, response: &Response) -> Result<(), Failure> {
     if is_length && response.values(b"Transfer-Encoding").next().is_some() {
         return Ok(());
     }
+    let (expected, advice) = diagnosis::of_field(&name, wanted.value);
     let mut came = response.values(wanted.name);
     let Some(field) = came.next() else {
         return Err(Failure::new(
             format!("the field {name} is missing"),
-            format!(
-                "Send the line `{name}: {}` between the status line and the blank line.",
-                String::from_utf8_lossy(wanted.value)
-            ),
+            advice + " It stands between the status line and the blank line.",
         )
         .at(response.body_at));
     };
@@ -851,15 +900,9 @@ fn compare_field(wanted: &Field, response: &Response) -> Result<(), Failure> {
     if counts || same_value(&name, wanted.value, field.value) {
         return Ok(());
     }
-    let expected = match wanted.value {
-        b"[date]" => "a date like `Sun, 06 Nov 1994 08:49:37 GMT`".to_owned(),
-        b"[tag]" => "an entity tag in quotation marks, like `\"1a-2b\"`".to_owned(),
-        b"W/[tag]" => "a weak entity tag, like `W/\"1a-2b\"`".to_owned(),
-        value => shown(value),
-    };
     Err(Failure::new(
         format!("{name} is {}, expected {expected}", shown(field.value)),
-        "Send that field with the expected value.",
+        advice,
     )
     .at(field.value_at))
 }
@@ -940,7 +983,7 @@ fn compare_body(
         notes.push(Note::PythonNotation);
         return Ok(());
     }
-    let advice = "Compare the two bodies from the byte named above on.";
+    let (differs, advice) = diagnosis::of_body(expected, body);
     let problem = if let Framing::Length(length) = response.framing
         && response.is_whole
         && expected.starts_with(body)
@@ -960,10 +1003,10 @@ fn compare_body(
             body.len() - expected.len()
         )
     } else {
-        "the body is another than expected".to_owned()
+        differs
     };
     let position = response.body_at + first_difference(expected, body);
-    Err(Failure::new(problem, advice).at(position))
+    Err(Failure::new(problem, advice).of(Fault::Body).at(position))
 }
 
 fn compare_coded_body(wanted: &Response, response: &Response) -> Result<(), Failure> {
@@ -1301,7 +1344,7 @@ mod tests {
             (
                 with("Content-Length: 10\r\n", "<h1>A</h1>more"),
                 End::Closed,
-                "after the answer 4 bytes more came",
+                "4 bytes more came behind the 10 bytes that Content-Length announces: \"more\"",
                 Some(75),
             ),
             (
@@ -1471,8 +1514,18 @@ mod tests {
         };
         assert_eq!(judged(&both), Ok(()));
         let (problem, position) = judged(&page).unwrap_err();
-        assert_eq!(problem, "closed without an answer");
+        let seen = "the first request was answered, and then the server closed the connection";
+        assert_eq!(problem, format!("request 2 got no answer: {seen}"));
         assert_eq!(position, Some(page.len() + 1));
+        let last = with("Connection: close\r\nContent-Length: 10\r\n", "<h1>A</h1>");
+        let (problem, _) = judged(&last).unwrap_err();
+        assert!(
+            problem.contains("the answer said Connection: close"),
+            "{problem}"
+        );
+        let (problem, _) = judged(&format!("{page}<h1>More</h1>")).unwrap_err();
+        let seen = "13 bytes more came behind the 10 bytes that Content-Length announces";
+        assert!(problem.starts_with(seen), "{problem}");
         let (_, position) = judged(&both.replacen("200", "404", 2)).unwrap_err();
         assert_eq!(position, Some(10));
         let (_, position) = judged(&format!("{page}{}", page.replace("200", "404"))).unwrap_err();
@@ -1511,24 +1564,70 @@ mod tests {
         }
     }
 
-    /// What a check is about says more than what went wrong in it.
+    /// What a check is about says more than what went wrong in it, where that is what went
+    /// wrong; else it would send the learner elsewhere.
     #[test]
     fn the_advice_names_what_the_check_is_about() {
-        for (difference, words) in [
-            ("D1", "End each line"),
-            ("D2", "TCP carries a stream"),
-            ("D3", "Expect anything"),
-            ("D4", "&amp;"),
-            ("D5", "as Content-Length says"),
-            ("D6", "below pages/"),
-            ("D7", "Print the map"),
-            ("D8", "Half-close"),
-            ("D9", "a thread of its own"),
-            ("core", "Is a response written"),
+        let line_feeds = WANTED.replace("\r\n", "\n");
+        let other_status = WANTED.replace("200 OK", "404 Not Found");
+        let other_body = WANTED.replace("<h1>A", "<h1>B");
+        for (difference, received, words) in [
+            ("D1", &*line_feeds, "End each line"),
+            ("D1", "", "Is a response written"),
+            ("D1", &other_status, "200 stands for this"),
+            ("D2", "", "TCP carries a stream"),
+            ("D2", &other_body, "Compare the two bodies"),
+            ("D3", "", "Expect anything"),
+            ("D3", &other_status, "Expect anything"),
+            ("D4", "", "Is a response written"),
+            ("D5", &other_body, "as Content-Length says"),
+            ("D6", &other_status, "below pages/"),
+            ("D6", "", "Is a response written"),
+            ("D7", &other_body, "Print the map"),
+            ("D8", "", "Half-close"),
+            ("D9", "", "a thread of its own"),
+            ("D9", &other_status, "200 stands for this"),
+            ("core", "", "Is a response written"),
         ] {
-            let verdict = judged_both(difference, Some(("", End::Closed)));
+            let verdict = judged_both(difference, Some((received, End::Closed)));
             let advice = verdict.failure.unwrap().advice;
             assert!(advice.contains(words), "{difference}: {advice}");
+        }
+    }
+
+    /// A body in chunks ends with the last of them, and with nothing else.
+    #[test]
+    fn a_last_chunk_that_is_missing() {
+        let wanted = with(
+            "Transfer-Encoding: chunked\r\n",
+            "A\r\n<h1>A</h1>\r\n0\r\n\r\n",
+        );
+        let cut = wanted.strip_suffix("0\r\n\r\n").unwrap();
+        for (end, then) in [
+            (End::Closed, "and then the server closed the connection"),
+            (End::TimedOut, "and then nothing more came within 5 s"),
+        ] {
+            let (problem, _) = judged_as("GET", &wanted, cut, end).unwrap_err();
+            let seen = "the last chunk is missing: chunks with 10 bytes came, ";
+            assert_eq!(problem, format!("{seen}{then}"));
+        }
+    }
+
+    /// What follows an answer without content is said to do so.
+    #[test]
+    fn content_behind_an_answer_that_has_none() {
+        let not_modified = "HTTP/1.1 304 Not Modified\r\n\r\n";
+        let received = format!("{not_modified}<h1>A</h1>");
+        for requests in [1, 2] {
+            let conversation = Conversation {
+                methods: vec!["GET".to_owned(); requests],
+                ..conversation(not_modified.repeat(requests), &*received, End::Closed)
+            };
+            let judged = compare_connection(&conversation, true, &mut Vec::new());
+            let problem = judged.unwrap_err().problem;
+            let seen = "10 bytes more came behind the head of an answer with status 304, which \
+                        has no content: \"<h1>A</h1>\"";
+            assert_eq!(problem, seen);
         }
     }
 

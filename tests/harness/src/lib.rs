@@ -10,6 +10,7 @@ mod choices;
 pub mod clients;
 mod command_line;
 pub mod company;
+mod diagnosis;
 mod exchange;
 pub mod files;
 pub mod hostile;

@@ -40,6 +40,10 @@ const UNREAD: Duration = Duration::from_secs(1);
 /// end of a head is four bytes long, and each of them may come alone.
 const END_OF_HEAD: usize = 4;
 
+/// For how long a client may be silent that no server may take for gone. Chapter 12, which
+/// first gives clients a limit, gives them twenty times as long.
+pub const SILENCE: Duration = Duration::from_millis(500);
+
 /// How long a server may take to hear that it is to stop.
 const HEARD: Duration = Duration::from_secs(1);
 
@@ -378,7 +382,11 @@ fn try_connection(
             Step::HalfClose => {
                 let _ = stream.half_close();
             }
-            Step::Waits => thread::sleep(REST),
+            Step::Waits => {
+                has_been_read(&*stream);
+                thread::sleep(REST);
+            }
+            Step::IsSilent => thread::sleep(SILENCE),
             Step::ToldToStop => {
                 if host.tell_to_stop().is_err() {
                     return Ok(End::NotAgain(Again::Stopped));

@@ -25,6 +25,8 @@ pub struct Response<'a> {
     /// Whether all of it has come.
     pub is_whole: bool,
     pub has_line_feeds: bool,
+    /// Whether a space stands behind the status code, as it has to, with or without words.
+    pub has_second_space: bool,
     says_http_1_0: bool,
 }
 
@@ -79,12 +81,21 @@ pub fn answers<'a>(
     methods: &[String],
     is_closed: bool,
 ) -> Result<Vec<Answer<'a>>, Malformed> {
-    let mut answers = Vec::new();
+    let mut answers: Vec<Answer> = Vec::new();
     let mut at = 0;
-    for method in methods {
+    for (number, method) in methods.iter().enumerate() {
         let mut answer = Answer::default();
         while at < received.len() && answer.last.is_none() {
-            let Some(response) = response(received, at, method, is_closed)? else {
+            let next = response(received, at, method, is_closed).map_err(|malformed| {
+                let before = answers.last().and_then(|answer| answer.last.as_ref());
+                match before {
+                    Some(before) if malformed == no_status_line(at) => {
+                        before.is_followed_by(&received[at..], &methods[number - 1])
+                    }
+                    _ => malformed,
+                }
+            });
+            let Some(response) = next? else {
                 break;
             };
             at = response.end;
@@ -184,6 +195,7 @@ fn response<'a>(
         has_line_feeds: head
             .split_inclusive(|&byte| byte == b'\n')
             .any(|line| !line.ends_with(b"\r\n")),
+        has_second_space: head.get(b"HTTP/1.1 200".len()) == Some(&b' '),
         says_http_1_0: minor == b'0',
     };
     response.framing = response.find_framing(method)?;
@@ -246,6 +258,49 @@ impl<'a> Response<'a> {
         let mut decoder = MultiGzDecoder::new(&*self.body).take(MOST_DECODED + 1);
         let length = decoder.read_to_end(&mut decoded).ok()?;
         (length as u64 <= MOST_DECODED).then_some(decoded)
+    }
+
+    /// What is wrong where this comes behind it, in place of another response.
+    pub fn is_followed_by(&self, more: &[u8], method: &str) -> Malformed {
+        const SHOWN: usize = 24;
+        // What the next answer begins with is not among it.
+        let next = (1..more.len()).find(|&at| more[at..].starts_with(b"HTTP/1."));
+        let more = &more[..next.unwrap_or(more.len())];
+        let came = shown(&more[..more.len().min(SHOWN)]);
+        let dots = if more.len() > SHOWN { "..." } else { "" };
+        let length = more.len();
+        let (end, advice) = match self.framing {
+            Framing::NoBody if method == "HEAD" => (
+                "after the head, and the answer to HEAD has no body".to_owned(),
+                "Send the head that GET would get, and nothing behind it (RFC 9110 section 9.3.2).",
+            ),
+            Framing::NoBody => (
+                format!(
+                    "behind the head of an answer with status {}, which has no content",
+                    self.status
+                ),
+                "Write nothing behind that head: a client takes it for the next answer (RFC 9112 \
+                 section 6.3).",
+            ),
+            Framing::Length(announced) => (
+                format!("behind the {announced} bytes that Content-Length announces"),
+                "Announce all of the body, and write nothing behind it: count its bytes for \
+                 Content-Length (RFC 9110 section 8.6).",
+            ),
+            Framing::Chunked => (
+                "behind the last chunk and its blank line".to_owned(),
+                "The chunk of size 0 ends the body: write nothing behind it (RFC 9112 section 7.1).",
+            ),
+            Framing::Close => (
+                "behind the answer".to_owned(),
+                "Write nothing behind the answer.",
+            ),
+        };
+        Malformed {
+            problem: format!("{length} bytes more came {end}: {came}{dots}"),
+            advice,
+            at: self.end,
+        }
     }
 
     /// Whether the connection has to end with this response (RFC 9112 §9.3).

@@ -63,8 +63,10 @@ pub enum Step {
     HalfClose,
     /// The server sends these bytes.
     Receive(Vec<u8>),
-    /// The client sends nothing for a moment.
+    /// The client sends nothing for a moment, until what it has sent was read.
     Waits,
+    /// The client sends nothing for as long as a client may that is slow.
+    IsSilent,
     /// So many clients connect and reset their connections at once.
     Gone(usize),
     /// Other clients do something, or the process does.
@@ -91,6 +93,7 @@ const PLAIN: &str = "over TCP, without TLS";
 const ONE_BY_ONE: &str = "one byte at a time";
 const HALF_CLOSE: &str = "the client half-closes";
 const WAITS: &str = "the client waits";
+const IS_SILENT: &str = "the client is silent for half a second";
 const NEXT_WRITE: &str = "the next write";
 const CLOSES: &str = "the server closes";
 const STAYS_OPEN: &str = "the connection stays open";
@@ -114,6 +117,7 @@ impl Step {
             Self::Plain => PLAIN.to_owned(),
             Self::HalfClose => HALF_CLOSE.to_owned(),
             Self::Waits => WAITS.to_owned(),
+            Self::IsSilent => IS_SILENT.to_owned(),
             Self::Closes => CLOSES.to_owned(),
             Self::StaysOpen => STAYS_OPEN.to_owned(),
             Self::Resets => RESETS.to_owned(),
@@ -226,6 +230,7 @@ impl Transcript {
                     PLAIN => transcript.steps.push(Step::Plain),
                     HALF_CLOSE => transcript.steps.push(Step::HalfClose),
                     WAITS => transcript.steps.push(Step::Waits),
+                    IS_SILENT => transcript.steps.push(Step::IsSilent),
                     STAYS_OPEN => transcript.steps.push(Step::StaysOpen),
                     CLOSES => transcript.steps.push(Step::Closes),
                     RESETS => transcript.steps.push(Step::Resets),
@@ -471,6 +476,7 @@ mod tests {
                 Step::Send(b"and all at once again".to_vec()),
                 Step::SendOneByOne(b"c".to_vec()),
                 Step::Waits,
+                Step::IsSilent,
                 Step::StaysOpen,
                 Step::HalfClose,
                 Step::Plain,
