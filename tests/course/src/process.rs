@@ -27,6 +27,9 @@ const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often is looked whether it has ended.
 const TICK: Duration = Duration::from_millis(10);
 
+/// How long the rest of a number may take that is printed without a line end.
+const REST_OF_A_NUMBER: Duration = Duration::from_millis(100);
+
 /// How much is kept of what a command prints, in bytes. A server that never stops
 /// printing must not take all memory.
 const MOST_KEPT: usize = 16 * 1024 * 1024;
@@ -72,6 +75,14 @@ pub fn stop_all(code: i32) -> ! {
     }
     stop_programs();
     exit(code)
+}
+
+/// Waits for the end, where everything is being stopped: what has gone wrong since is what
+/// the stopping did, and the exit code is for the thread that stops.
+pub fn wait_if_all_is_stopped() {
+    while STOPPING.load(Ordering::SeqCst) {
+        thread::park();
+    }
 }
 
 /// Makes Ctrl-C stop what was started. A command gets a process group of its own,
@@ -170,6 +181,11 @@ impl Process {
         })
     }
 
+    /// The port that it says it listens on, to whichever of its outputs.
+    pub fn port(&self) -> Option<u16> {
+        self.output.port().or_else(|| self.errors.port())
+    }
+
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.try_wait(), Ok(None))
     }
@@ -249,6 +265,8 @@ pub struct Collected {
 #[derive(Default)]
 struct Printed {
     bytes: Vec<u8>,
+    /// When the last of them came.
+    last: Option<Instant>,
     at_its_end: bool,
 }
 
@@ -267,6 +285,7 @@ impl Collected {
                     let mut printed = lock(printed);
                     let room = MOST_KEPT.saturating_sub(printed.bytes.len());
                     printed.bytes.extend(&chunk[..length.min(room)]);
+                    printed.last = Some(Instant::now());
                     drop(printed);
                     reader.consume(length);
                 }
@@ -277,14 +296,20 @@ impl Collected {
         collected
     }
 
-    /// The port in the first line that names one.
-    pub fn port(&self) -> Option<u16> {
-        let bytes = &lock(&self.shared.0).bytes;
-        let text = String::from_utf8_lossy(bytes);
+    /// The port behind the first words that name one. Where nothing stands behind its
+    /// digits, more of them may come: they have come when nothing more came for a moment.
+    fn port(&self) -> Option<u16> {
+        let printed = lock(&self.shared.0);
+        let text = String::from_utf8_lossy(&printed.bytes);
         let (_, rest) = text.split_once("Listening on port ")?;
-        let (line, _) = rest.split_once('\n')?;
-        let (port, _) = line.split_once(|character: char| !character.is_ascii_digit())?;
-        port.parse().ok()
+        let length = rest.find(|character: char| !character.is_ascii_digit());
+        let is_whole = length.is_some()
+            || printed.at_its_end
+            || printed
+                .last
+                .is_some_and(|last| last.elapsed() > REST_OF_A_NUMBER);
+        let digits = &rest[..length.unwrap_or(rest.len())];
+        digits.parse().ok().filter(|_| is_whole)
     }
 
     /// All that was printed by a command that has ended.

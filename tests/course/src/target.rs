@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -47,13 +47,15 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(10);
 /// What names the file that a server keeps its guestbook in.
 const GUESTBOOK: &str = "GUESTBOOK";
+/// No address at all.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 /// The port of a server that does not say where it listens.
 const DEFAULT_PORT: u16 = 8080;
 
 /// What is to be checked.
 pub enum Kind {
-    /// A server that runs already.
-    Running(SocketAddr),
+    /// A server that runs already, on one of these addresses.
+    Running(Vec<SocketAddr>),
     /// A command that starts a server, and the port where it does not print it.
     Command {
         words: Vec<String>,
@@ -153,7 +155,7 @@ impl Target {
     /// [`Target::ensure_running`].
     pub fn new(kind: Kind, start_timeout: Duration) -> Self {
         let address = match &kind {
-            Kind::Running(address) => *address,
+            Kind::Running(addresses) => *addresses.first().unwrap_or(&NOWHERE),
             Kind::Command { port, .. } => {
                 (Ipv4Addr::LOCALHOST, port.unwrap_or(DEFAULT_PORT)).into()
             }
@@ -350,7 +352,7 @@ impl Target {
             let Some(process) = guard.as_mut() else {
                 return Err(CannotCheck("the command was stopped".to_owned()));
             };
-            if let (None, Some(port)) = (port, process.output.port()) {
+            if let (None, Some(port)) = (port, process.port()) {
                 self.address = (Ipv4Addr::LOCALHOST, port).into();
                 return Ok(());
             }
@@ -428,7 +430,7 @@ impl Target {
                     "the command was stopped".to_owned(),
                 )));
             };
-            let said = process.output.port();
+            let said = process.port();
             if process.has_ended() {
                 let last_words = process.errors.last_lines(4);
                 return Err(NeverListened::Ended(CannotCheck(format!(
@@ -489,6 +491,19 @@ impl Target {
 
     fn connect_tcp(&mut self) -> io::Result<TcpStream> {
         if let Some(stream) = self.first.take() {
+            return Ok(stream);
+        }
+        if let Kind::Running(addresses) = &self.kind {
+            // The one that somebody was at is the first to be tried the next time.
+            let others = addresses.iter().filter(|other| **other != self.address);
+            let mut connected = connect_to_either(self.address);
+            for other in others {
+                connected = connected.or_else(|error| {
+                    TcpStream::connect_timeout(other, CONNECT_TIMEOUT).map_err(|_| error)
+                });
+            }
+            let stream = connected?;
+            self.address = stream.peer_addr().unwrap_or(self.address);
             return Ok(stream);
         }
         let deadline = Instant::now() + REFUSAL_TIMEOUT;
@@ -789,4 +804,25 @@ fn guestbook(kept: &mut Option<TempDir>) -> Result<PathBuf, CannotCheck> {
             .map_err(|error| CannotCheck(format!("cannot make a folder: {error}")))?,
     };
     Ok(kept.insert(folder).path().join("guestbook"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `localhost` often is `::1` first, and then `127.0.0.1`.
+    #[test]
+    fn each_address_of_a_name_is_tried() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let there = listener.local_addr().unwrap();
+        let nobody = SocketAddr::from((Ipv6Addr::LOCALHOST, there.port()));
+        let mut target = Target::new(Kind::Running(vec![nobody, there]), CONNECT_TIMEOUT);
+        for _ in 0..2 {
+            target.connect_tcp().unwrap();
+            assert_eq!(target.address(), there);
+        }
+        let mut target = Target::new(Kind::Running(vec![nobody]), CONNECT_TIMEOUT);
+        let error = target.connect_tcp().unwrap_err();
+        assert_ne!(error.kind(), ErrorKind::TimedOut);
+    }
 }

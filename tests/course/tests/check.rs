@@ -588,6 +588,46 @@ fn never_listens_where_it_is_expected() {
     );
 }
 
+/// Its port is one that nobody would guess, so it is found by what it says.
+#[test]
+fn a_port_is_named_in_other_ways() {
+    for mode in [
+        "names-its-port-without-dots",
+        "names-its-port-without-an-end",
+        "names-its-port-as-an-error",
+    ] {
+        let options = &["--only", "page", "--start-timeout", "5"];
+        let said = check_broken("3", mode, options);
+        assert!(said.starts_with("exit code 0\n"), "{mode}: {said}");
+    }
+}
+
+/// The clock has an end, and nobody waits for it.
+#[test]
+fn a_time_beyond_all_clocks_is_wrong_usage() {
+    let most = u64::MAX.to_string();
+    for arguments in [
+        &[
+            "check",
+            "3",
+            "--start-timeout",
+            &most,
+            "--",
+            BROKEN,
+            "right",
+            "127.0.0.1:0",
+        ][..],
+        &["probe", "--patience", &most, "127.0.0.1:1"],
+        &["probe", "--pause", &most, "127.0.0.1:1"],
+        &["class", "3", ".", "--limit", &most],
+        &["class", "3", ".", "--start-timeout", &most],
+    ] {
+        let said = Course::new().run(arguments);
+        assert!(said.starts_with("exit code 2\n"), "{said}");
+        assert!(said.contains("is not in "), "{said}");
+    }
+}
+
 #[test]
 fn listens_on_ipv6_alone() {
     let Ok(listener) = TcpListener::bind("[::1]:0") else {
