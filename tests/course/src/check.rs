@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use harness::checks::{Check, is_sealed};
+use harness::checks::{Check, Kind as CheckKind, is_sealed};
 use harness::judge::{Failure, Verdict, judge};
 use harness::play::{End, Played, play};
 
@@ -36,6 +36,8 @@ pub struct Outcome<'a> {
     pub verdict: Verdict,
     /// Whether a failure of this check is a failure of the command.
     pub counts: bool,
+    /// Whether the server ended of it.
+    pub has_died: bool,
 }
 
 /// How many checks were not played, and why.
@@ -60,7 +62,7 @@ impl Outcome<'_> {
 /// The checks of a chapter, or of its exercise.
 pub fn checks_of(course: &Course, chapter: &Chapter, exercise: bool) -> anyhow::Result<Vec<Check>> {
     let mut checks = course.checks_of(chapter)?;
-    checks.retain(|check| (check.transcript.group == "exercise") == exercise);
+    checks.retain(|check| (check.kind == CheckKind::Exercise) == exercise);
     Ok(checks)
 }
 
@@ -134,13 +136,15 @@ pub fn check(
         anew,
         skipped,
     };
+    target.stop();
     let done = report.summary(&outcomes, &left_out, &target);
     if options.keep_score {
         let passed = |check: &Check| {
             let mut played = outcomes.iter();
             played.any(|outcome| outcome.check.name == check.name && outcome.passed())
         };
-        let mut score = Score::of(&checks, passed);
+        let survived = !outcomes.iter().any(|outcome| outcome.has_died);
+        let mut score = Score::of(&checks, survived, passed);
         score.core.of += left_out.unseen + left_out.anew;
         let mut results = Results::load(course);
         results.add(chapter, options.exercise, whose, score);
@@ -183,6 +187,9 @@ pub fn play_all<'a>(
             target.stop();
         }
         target.ensure_running_with(transcript.limits())?;
+        if position == 0 {
+            target.shake_hands()?;
+        }
         let outcome = run(check, target, options);
         if position == 0 && !target.is_command() && nobody_there(&outcome.played) {
             return Err(CannotCheck(format!(
@@ -201,11 +208,13 @@ fn run<'a>(check: &'a Check, target: &mut Target, options: &Options) -> Outcome<
     let played = play(&check.transcript, target);
     let mut verdict = judge(&check.transcript, &played);
     let stops = check.transcript.stops_the_server();
+    let mut has_died = false;
     if !played.timed_out()
         && !stops
         && let Some(death) = target.death(ended_oddly(&played))
     {
         verdict.failure = Some(Failure::died(&death));
+        has_died = true;
     }
     if target.is_command() && (verdict.is_stuck() || stops) {
         target.stop();
@@ -213,12 +222,14 @@ fn run<'a>(check: &'a Check, target: &mut Target, options: &Options) -> Outcome<
     if options.strict && verdict.failure.is_none() && !verdict.notes.is_empty() {
         verdict.failure = Some(Failure::noted(verdict.notes.remove(0)));
     }
-    let counts = options.strict || options.only.is_some() || check.decides();
+    // One client that ends the server harms all others, whatever was asked.
+    let counts = options.strict || options.only.is_some() || check.decides() || has_died;
     Outcome {
         check,
         played,
         verdict,
         counts,
+        has_died,
     }
 }
 

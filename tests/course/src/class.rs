@@ -314,22 +314,25 @@ impl<'a> Class<'a> {
         let deadline = Some(started + self.options.limit);
         let mut passed = Vec::new();
         let mut failures = Vec::new();
-        let mut is_stuck = false;
+        let (mut is_stuck, mut survived) = (false, true);
         let ended = play_all(self.checks, &mut target, &options, deadline, |outcome| {
             let check = outcome.check;
+            survived &= !outcome.has_died;
             is_stuck |= check.decides() && outcome.played.timed_out();
             match &outcome.verdict.failure {
                 None => passed.push(check.name.as_str()),
                 Some(failure) => failures.push((
-                    check.decides(),
+                    outcome.counts,
                     check.name.clone(),
                     printable(&failure.problem),
                 )),
             }
         });
-        let score = Score::of(self.checks, |check| passed.contains(&&*check.name));
+        let score = Score::of(self.checks, survived, |check| {
+            passed.contains(&&*check.name)
+        });
         // What counts comes first.
-        failures.sort_by_key(|(decides, ..)| !decides);
+        failures.sort_by_key(|(counts, ..)| !counts);
         let failures: Vec<(String, String)> = failures
             .into_iter()
             .map(|(_, name, problem)| (name, problem))
@@ -344,7 +347,7 @@ impl<'a> Class<'a> {
             Err(reason) => Some(format!("could not be started again: {reason}")),
             Ok(Ended::Played | Ended::Hopeless) => None,
         };
-        let verdict = if score.core.is_full() {
+        let verdict = if score.has_passed() {
             Verdict::Passed
         } else if is_stuck || matches!(ended, Ok(Ended::OutOfTime)) {
             Verdict::Hangs

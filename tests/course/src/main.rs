@@ -32,6 +32,7 @@ mod diff;
 mod exercise;
 mod hand_in;
 mod handout;
+mod left_behind;
 mod list;
 mod probe;
 mod process;
@@ -146,7 +147,8 @@ struct CheckArguments {
     port: Option<u16>,
 
     /// How many seconds a command may say nothing before it listens
-    #[arg(long, value_name = "SECONDS", default_value_t = START_TIMEOUT)]
+    #[arg(long, value_name = "SECONDS", default_value_t = START_TIMEOUT,
+          value_parser = clap::value_parser!(u64).range(..=A_DAY))]
     start_timeout: u64,
 
     /// A command that starts the server, such as `-- python3 my_server.py`
@@ -185,11 +187,12 @@ struct ProbeArguments {
 
     /// How many seconds an answer may take
     #[arg(long, value_name = "SECONDS", default_value_t = 5,
-          value_parser = clap::value_parser!(u64).range(1..))]
+          value_parser = clap::value_parser!(u64).range(1..=A_DAY))]
     patience: u64,
 
     /// How many milliseconds to rest between two cases
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0,
+          value_parser = clap::value_parser!(u64).range(..=1000 * A_DAY))]
     pause: u64,
 
     /// Probes a server of another machine, which you have to be allowed to
@@ -300,11 +303,13 @@ struct ClassArguments {
     jobs: Option<u16>,
 
     /// How many seconds a hand-in may take to be built, and as many to be checked
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120,
+          value_parser = clap::value_parser!(u64).range(..=A_DAY))]
     limit: u64,
 
     /// How many seconds a server may take until it listens
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10,
+          value_parser = clap::value_parser!(u64).range(..=A_DAY))]
     start_timeout: u64,
 
     /// Writes the table to a file, or with - to standard output alone
@@ -337,6 +342,9 @@ struct BookArguments {
 /// How many seconds a command may say nothing before it listens.
 const START_TIMEOUT: u64 = 30;
 
+/// How many seconds may be waited for anything at the most: the clock has an end.
+const A_DAY: u64 = 24 * 60 * 60;
+
 /// The exit code for checks that failed.
 const FAILED: u8 = 1;
 /// The exit code for wrong usage, which clap uses too.
@@ -349,7 +357,9 @@ fn main() -> ExitCode {
         Some(Color::Never) => ColorChoice::Never.write_global(),
         None => {}
     }
-    match run(cli.command.unwrap_or(Command::List)) {
+    let done = run(cli.command.unwrap_or(Command::List));
+    process::wait_if_all_is_stopped();
+    match done {
         Ok(code) => code,
         Err(error) => {
             warn!("Error: {error:#}");
@@ -376,6 +386,7 @@ impl std::error::Error for CannotCheck {}
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     let course = Course::find()?;
     process::stop_on_ctrl_c()?;
+    left_behind::adopt_orphans();
     match command {
         Command::List => list::list(&course)?,
         Command::Check(arguments) => {
@@ -439,7 +450,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             exercise::hint(&course, chapter, arguments.hint)?;
         }
         Command::Bench(arguments) => bench::bench(&course, &arguments)?,
-        Command::Read(arguments) => read::read(&course, resolve(&arguments.address)?)?,
+        Command::Read(arguments) => {
+            let addresses = resolve(&arguments.address)?;
+            read::read(&course, addresses[0])?;
+        }
         Command::Site(arguments) => {
             let SiteArguments { folder, source } = arguments;
             let (folder, pages) = site::make(&course, folder.as_deref(), source.as_deref())?;
@@ -489,13 +503,16 @@ fn cargo() -> String {
     env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
 }
 
-fn resolve(address: &str) -> anyhow::Result<SocketAddr> {
+/// All addresses that a name and a port stand for; one at the least. `localhost` has often
+/// two of them, and a server listens on one.
+fn resolve(address: &str) -> anyhow::Result<Vec<SocketAddr>> {
     let help = "write a host, a colon and a port, such as 127.0.0.1:8080";
-    let mut addresses = address
+    let addresses: Vec<SocketAddr> = address
         .to_socket_addrs()
-        .with_context(|| format!("{address:?} is not an address; {help}"))?;
-    match addresses.next() {
-        Some(address) => Ok(address),
-        None => bail!("{address:?} names no address; {help}"),
+        .with_context(|| format!("{address:?} is not an address; {help}"))?
+        .collect();
+    if addresses.is_empty() {
+        bail!("{address:?} names no address; {help}");
     }
+    Ok(addresses)
 }

@@ -2,7 +2,7 @@
 //! helps to mend it.
 
 use anstyle::{AnsiColor, Style};
-use harness::checks::{Check, is_of_part_two};
+use harness::checks::{Kind, is_of_part_two};
 use harness::judge::Failure;
 use harness::transcript::{Again, Step};
 use harness::wire;
@@ -85,9 +85,7 @@ impl<'a> Report<'a> {
         json!({
             "chapter": self.chapter.name,
             "name": outcome.check.name,
-            "group": if outcome.check.transcript.group == "core" { "core" }
-                else if outcome.check.transcript.group == "exercise" { "exercise" }
-                else { "robust" },
+            "group": outcome.check.kind.name(),
             "passed": outcome.passed(),
             "note": note.join("; "),
         })
@@ -140,6 +138,12 @@ impl<'a> Report<'a> {
                 left_out.anew
             );
         }
+        if !target.left_behind().is_empty() {
+            say!("When the server was stopped, these still ran, and were ended:");
+            for name in target.left_behind() {
+                say!("    {name}");
+            }
+        }
         let robust = outcomes.iter().filter(|outcome| !outcome.counts);
         let robust: Vec<bool> = robust.map(Outcome::passed).collect();
         if robust.is_empty() {
@@ -158,16 +162,14 @@ impl<'a> Report<'a> {
 const ROBUST: &str = "robust: what this workspace adds";
 
 fn group_name(outcome: &Outcome) -> &'static str {
-    let Check {
-        chapter,
-        transcript,
-        ..
-    } = outcome.check;
-    match &*transcript.group {
-        "core" if is_of_part_two(chapter) => "core: what RFC 9110 and RFC 9112 demand",
-        "core" => "core: what the tutorial's listing does too",
-        "exercise" => "exercise: what its text asks for",
-        _ => ROBUST,
+    match outcome.check.kind {
+        Kind::Core if is_of_part_two(&outcome.check.chapter) => {
+            "core: the site, what RFC 9110 and RFC 9112 demand, and what protects others"
+        }
+        Kind::Core => "core: what the tutorial's listing does too, and what protects others",
+        Kind::Lesson => "lesson: what this chapter teaches",
+        Kind::Exercise => "exercise: what its text asks for",
+        Kind::Robust => ROBUST,
     }
 }
 
@@ -211,7 +213,9 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
             Step::Again(Again::Stopped) => say!("    (after the server was stopped and started)"),
             Step::Again(Again::Killed) => say!("    (after the server was killed and started)"),
             Step::Waits => say!("    (and nothing for a moment)"),
+            Step::IsSilent => say!("    (and nothing for half a second)"),
             Step::Gone(count) => say!("    (after {count} clients that were gone at once)"),
+            Step::Beside(beside) => say!("    ({})", beside.words()),
             Step::Another => say!("    (and over another connection)"),
             _ => {}
         }

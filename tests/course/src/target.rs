@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::company::{Cost, connect_narrowly, cost_of};
 use harness::judge::Death;
 use harness::play::{Connection, Host, PATIENCE, wait_until_closed};
-use harness::tls::sealed;
+use harness::tls::{sealed, try_handshake};
 use harness::{Again, without_own_package};
 use indicatif::{ProgressBar, ProgressStyle};
 use socket2::{Domain, Socket, Type};
@@ -46,13 +47,15 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(10);
 /// What names the file that a server keeps its guestbook in.
 const GUESTBOOK: &str = "GUESTBOOK";
+/// No address at all.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 /// The port of a server that does not say where it listens.
 const DEFAULT_PORT: u16 = 8080;
 
 /// What is to be checked.
 pub enum Kind {
-    /// A server that runs already.
-    Running(SocketAddr),
+    /// A server that runs already, on one of these addresses.
+    Running(Vec<SocketAddr>),
     /// A command that starts a server, and the port where it does not print it.
     Command {
         words: Vec<String>,
@@ -136,6 +139,8 @@ pub struct Target {
     place: Place,
     /// Whether it speaks TLS.
     is_sealed: bool,
+    /// What was found of the processes that it left behind, and was ended.
+    left_behind: BTreeSet<String>,
     /// What it may keep in files, and finds there when it is started again.
     kept: Option<TempDir>,
     /// What the environment variable `LIMITS` says while it runs.
@@ -150,7 +155,7 @@ impl Target {
     /// [`Target::ensure_running`].
     pub fn new(kind: Kind, start_timeout: Duration) -> Self {
         let address = match &kind {
-            Kind::Running(address) => *address,
+            Kind::Running(addresses) => *addresses.first().unwrap_or(&NOWHERE),
             Kind::Command { port, .. } => {
                 (Ipv4Addr::LOCALHOST, port.unwrap_or(DEFAULT_PORT)).into()
             }
@@ -162,6 +167,7 @@ impl Target {
             address,
             first: None,
             place: Place::new(),
+            left_behind: BTreeSet::new(),
             kept: None,
             limits: None,
             listening_before: None,
@@ -172,6 +178,29 @@ impl Target {
     /// The same, and whether it speaks TLS.
     pub fn sealed(self, is_sealed: bool) -> Self {
         Self { is_sealed, ..self }
+    }
+
+    /// Tries one handshake with a server that is to speak TLS: without that, each check
+    /// would wait for it in vain, and say something else.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn shake_hands(&mut self) -> Result<(), CannotCheck> {
+        if !self.is_sealed {
+            return Ok(());
+        }
+        // That it cannot be connected to is for a check to say.
+        let Ok(stream) = self.connect_ready() else {
+            return Ok(());
+        };
+        try_handshake(stream, PATIENCE).map_err(|no_tls| {
+            CannotCheck(format!(
+                "the server speaks no TLS that a client of today speaks: {no_tls}. This chapter \
+                 is HTTPS: the server needs a certificate and its key, and TLS 1.2 or 1.3, before \
+                 a byte of HTTP; `curl -v --insecure https://{}/` shows the same by hand",
+                self.address
+            ))
+        })
     }
 
     /// Whether it speaks TLS.
@@ -206,6 +235,11 @@ impl Target {
             }
             None => (Some(command), self.address),
         }
+    }
+
+    /// How the processes were called that outlived the server, and were ended, so far.
+    pub fn left_behind(&self) -> &BTreeSet<String> {
+        &self.left_behind
     }
 
     /// Whether a command is checked, which can be started again.
@@ -286,7 +320,7 @@ impl Target {
     /// Stops the command, so that it can be started again with what it has kept.
     fn end(&mut self) {
         self.first = None;
-        self.place.stop();
+        self.left_behind.extend(self.place.stop());
     }
 
     /// Waits until the command says where it listens, or, unless that is for
@@ -318,7 +352,7 @@ impl Target {
             let Some(process) = guard.as_mut() else {
                 return Err(CannotCheck("the command was stopped".to_owned()));
             };
-            if let (None, Some(port)) = (port, process.output.port()) {
+            if let (None, Some(port)) = (port, process.port()) {
                 self.address = (Ipv4Addr::LOCALHOST, port).into();
                 return Ok(());
             }
@@ -396,7 +430,7 @@ impl Target {
                     "the command was stopped".to_owned(),
                 )));
             };
-            let said = process.output.port();
+            let said = process.port();
             if process.has_ended() {
                 let last_words = process.errors.last_lines(4);
                 return Err(NeverListened::Ended(CannotCheck(format!(
@@ -447,8 +481,29 @@ impl Target {
         Ok(stream)
     }
 
+    /// What carries HTTP over a connection.
+    fn carried(&self, stream: TcpStream) -> Box<dyn Connection> {
+        match self.is_sealed {
+            true => sealed(stream),
+            false => Box::new(stream),
+        }
+    }
+
     fn connect_tcp(&mut self) -> io::Result<TcpStream> {
         if let Some(stream) = self.first.take() {
+            return Ok(stream);
+        }
+        if let Kind::Running(addresses) = &self.kind {
+            // The one that somebody was at is the first to be tried the next time.
+            let others = addresses.iter().filter(|other| **other != self.address);
+            let mut connected = connect_to_either(self.address);
+            for other in others {
+                connected = connected.or_else(|error| {
+                    TcpStream::connect_timeout(other, CONNECT_TIMEOUT).map_err(|_| error)
+                });
+            }
+            let stream = connected?;
+            self.address = stream.peer_addr().unwrap_or(self.address);
             return Ok(stream);
         }
         let deadline = Instant::now() + REFUSAL_TIMEOUT;
@@ -478,7 +533,7 @@ impl Target {
         let Some(mut process) = self.place.process().take() else {
             return String::new();
         };
-        process.stop();
+        self.left_behind.extend(process.stop());
         process.output.all()
     }
 
@@ -516,14 +571,38 @@ impl Target {
 
 impl Host for Target {
     fn connect(&mut self) -> io::Result<Box<dyn Connection>> {
-        match self.is_sealed {
-            true => Ok(sealed(self.connect_ready()?)),
-            false => self.connect_plainly(),
-        }
+        let stream = self.connect_ready()?;
+        Ok(self.carried(stream))
     }
 
     fn connect_plainly(&mut self) -> io::Result<Box<dyn Connection>> {
         Ok(Box::new(self.connect_ready()?))
+    }
+
+    fn connect_narrowly(&mut self) -> io::Result<Box<dyn Connection>> {
+        Ok(self.carried(connect_narrowly(self.address)?))
+    }
+
+    fn knock(&mut self) -> io::Result<Box<dyn Connection>> {
+        let stream = TcpStream::connect_timeout(&self.address, CONNECT_TIMEOUT)?;
+        Ok(self.carried(stream))
+    }
+
+    fn cost(&self) -> Option<Cost> {
+        // A server that is not on this machine may share its port with one that is.
+        let listeners = listeners::get_all().into_iter().flatten();
+        let its = listeners.filter(|listener| {
+            self.address.ip().is_loopback() && listener.socket.port() == self.address.port()
+        });
+        let processes: BTreeSet<u32> = its.map(|listener| listener.process.pid).collect();
+        cost_of(processes)
+    }
+
+    fn ended(&mut self) -> Option<Option<i32>> {
+        let mut process = self.place.process();
+        let process = process.as_mut()?;
+        process.ask_to_stop(STOP_TIMEOUT).ok()?;
+        Some(process.status().and_then(|status| status.code()))
     }
 
     fn tell_to_stop(&mut self) -> io::Result<()> {
@@ -725,4 +804,25 @@ fn guestbook(kept: &mut Option<TempDir>) -> Result<PathBuf, CannotCheck> {
             .map_err(|error| CannotCheck(format!("cannot make a folder: {error}")))?,
     };
     Ok(kept.insert(folder).path().join("guestbook"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `localhost` often is `::1` first, and then `127.0.0.1`.
+    #[test]
+    fn each_address_of_a_name_is_tried() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let there = listener.local_addr().unwrap();
+        let nobody = SocketAddr::from((Ipv6Addr::LOCALHOST, there.port()));
+        let mut target = Target::new(Kind::Running(vec![nobody, there]), CONNECT_TIMEOUT);
+        for _ in 0..2 {
+            target.connect_tcp().unwrap();
+            assert_eq!(target.address(), there);
+        }
+        let mut target = Target::new(Kind::Running(vec![nobody]), CONNECT_TIMEOUT);
+        let error = target.connect_tcp().unwrap_err();
+        assert_ne!(error.kind(), ErrorKind::TimedOut);
+    }
 }

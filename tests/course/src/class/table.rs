@@ -233,6 +233,7 @@ impl Table<'_> {
                 "learner": row.learner,
                 "verdict": row.verdict.words(),
                 "core": row.score.map(|score| count(score.core)),
+                "lesson": row.score.map(|score| count(score.lesson)),
                 "robust": row.score.map(|score| count(score.robust)),
                 "seconds": row.score.map(|_| (row.seconds * 10.0).round() / 10.0),
                 "note": row.note,
