@@ -165,11 +165,12 @@ async function loadIndex() {
     .pipeThrough(new DecompressionStream("deflate-raw"));
   const pages = await new Response(unpacked).json();
   return pages.flatMap(([page, pageTitle, sections]) =>
-    sections.map(([anchor, title, text], place) => ({
-      page, pageTitle, title, text,
+    sections.map(([anchor, title, text, code], place) => ({
+      page, pageTitle, title, text, code,
       link: place === 0 ? page : `${page}#${anchor}`,
       isTerm: anchor.startsWith("term-"),
-      lower: `${title}\n${text}`.toLowerCase(),
+      told: `${title}\n${text}`.toLowerCase(),
+      lower: `${title}\n${text}\n${code}`.toLowerCase(),
     })));
 }
 
@@ -186,18 +187,29 @@ function atBeginning(word) {
   return new RegExp(`(?<![\\p{L}\\p{N}])${escaped(word)}`, "iu");
 }
 
+// Finds a word where it stands alone.
+function alone(word) {
+  return new RegExp(`${atBeginning(word).source}(?![\\p{L}\\p{N}])`, "iu");
+}
+
 // How well a section fits, or 0: a word in its title counts more than one in its text, one
-// that stands alone more than a part of another, and what is told more than what is code.
-// Of two that fit as well, the book's order has the earlier one first.
+// that stands alone more than a part of another, what is told more than what is code, and
+// what explains more than what asks. Of two that fit as well, the book's order has the
+// earlier one first.
 function fit(section, words, phrase) {
   if (!words.every((word) => section.lower.includes(word))) return 0;
   const title = section.title.toLowerCase();
   let points = 100;
   if (title === phrase) points += 100;
   if (words.every((word) => title.includes(word))) points += section.isTerm ? 60 : 40;
-  if (words.every((word) => atBeginning(word).test(section.lower))) points += 20;
-  if (atBeginning(phrase).test(section.lower)) points += 20;
+  const isTold = words.every((word) => section.told.includes(word));
+  const where = isTold ? section.told : section.lower;
+  if (isTold) points += 30;
+  if (words.every((word) => atBeginning(word).test(where))) points += 20;
+  if (words.every((word) => alone(word).test(where))) points += 5;
+  if (atBeginning(phrase).test(where)) points += 20;
   if (/^(what .* brings|the listing|what changed)/.test(title)) points -= 30;
+  if (/^(exercise|questions|still wrong)/.test(title)) points -= 10;
   return points;
 }
 
@@ -209,7 +221,9 @@ function marked(text, words) {
 
 // What stands around the first of the words.
 function around(section, words, phrase) {
-  const lower = section.text.toLowerCase();
+  const isTold = words.every((word) => section.told.includes(word));
+  const text = isTold ? section.text : section.code;
+  const lower = text.toLowerCase();
   const wanted = [phrase, ...words];
   const places = [
     ...wanted.map((word) => lower.search(atBeginning(word))),
@@ -219,9 +233,9 @@ function around(section, words, phrase) {
   const start = at < 50 ? 0 : lower.lastIndexOf(" ", at - 40) + 1;
   const before = start > 0 ? "… " : "";
   const marks = lower.includes(phrase) ? [phrase] : words;
-  const end = section.text.indexOf(" ", start + 150);
+  const end = text.indexOf(" ", start + 150);
   const after = end < 0 ? "" : " …";
-  return marked(before + section.text.slice(start, end < 0 ? undefined : end) + after, marks);
+  return marked(before + text.slice(start, end < 0 ? undefined : end) + after, marks);
 }
 
 function choose(number) {

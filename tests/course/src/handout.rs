@@ -10,6 +10,7 @@ use anyhow::{Context, bail, ensure};
 use toml_edit::DocumentMut;
 
 use crate::archive::{files_below, write};
+use crate::book::{Book, SPINE, path_of};
 use crate::chapters::{Chapter, Course, read};
 use crate::exercise::Exercise;
 use crate::start::MY_SERVER;
@@ -65,6 +66,7 @@ pub fn handout(course: &Course, folder: &Path, no_last_hint: bool) -> anyhow::Re
             &format!("chapters/{}", chapter.name),
         )?);
     }
+    let book = Book::load(course)?;
     let mut count = 0;
     for path in files {
         let is_left_out = TESTS_OF_THE_COURSE
@@ -76,7 +78,7 @@ pub fn handout(course: &Course, folder: &Path, no_last_hint: bool) -> anyhow::Re
         }
         let source = course.root.join(&path);
         let target = folder.join(&path);
-        match changed(course, &path, no_last_hint)? {
+        match changed(course, &book, &path, no_last_hint)? {
             Some(text) => write(&target, text.as_bytes())?,
             None => {
                 let bytes = fs::read(&source);
@@ -103,11 +105,16 @@ pub fn handout(course: &Course, folder: &Path, no_last_hint: bool) -> anyhow::Re
 }
 
 /// The text of a file that is not the same in the handout.
-fn changed(course: &Course, path: &str, no_last_hint: bool) -> anyhow::Result<Option<String>> {
+fn changed(
+    course: &Course,
+    book: &Book,
+    path: &str,
+    no_last_hint: bool,
+) -> anyhow::Result<Option<String>> {
     let text = || read(&course.root.join(path));
     let words: Vec<&str> = path.split('/').collect();
     let new = match words[..] {
-        ["BOOK.md"] => book(course, &text()?, no_last_hint)?,
+        _ if book.position(path).is_some() => text_of_book(course, path, &text()?, no_last_hint)?,
         ["README.md"] => readme(&text()?)?,
         ["Cargo.lock"] => lock_file(&text()?)?,
         ["chapters", _, "Cargo.toml"] => manifest(&text()?, "example")?,
@@ -126,17 +133,26 @@ fn keep_permissions(source: &Path, target: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot write {}", target.display()))
 }
 
-/// The book without the teacher's part, without what names a solution, and without
-/// the last hint of each exercise where that is wanted.
-fn book(course: &Course, text: &str, no_last_hint: bool) -> anyhow::Result<String> {
-    let mut text = without_section(text, FOR_THE_TEACHER)?;
+/// A text of the book without the teacher's part, without what names a solution, and
+/// without the last hint of each exercise where that is wanted.
+fn text_of_book(
+    course: &Course,
+    path: &str,
+    text: &str,
+    no_last_hint: bool,
+) -> anyhow::Result<String> {
+    let mut text = match path {
+        SPINE => without_section(text, FOR_THE_TEACHER)?,
+        _ => text.to_owned(),
+    };
     if no_last_hint {
-        let has_one = |chapter: &&Chapter| Exercise::is_there(course, chapter);
-        for chapter in course.chapters.iter().filter(has_one) {
+        let is_here =
+            |chapter: &&Chapter| path_of(chapter) == path && Exercise::is_there(course, chapter);
+        for chapter in course.chapters.iter().filter(is_here) {
             let last = Exercise::of(course, chapter)?.hints.len();
             let comment = format!("<!-- hint: {} {last} -->", chapter.number);
             text = without_fold(&text, &comment)
-                .with_context(|| format!("the book has no {comment} in a fold"))?;
+                .with_context(|| format!("{path} has no {comment} in a fold"))?;
         }
     }
     let paragraphs: Vec<String> = text.split("\n\n").map(without_solution).collect();

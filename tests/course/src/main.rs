@@ -107,7 +107,7 @@ enum Command {
     Handout(HandoutArguments),
     /// Checks all that a class has handed in, and makes one table of it
     Class(ClassArguments),
-    /// Rewrites the blocks of BOOK.md from their sources, or checks them
+    /// Rewrites the blocks of the book from their sources, or checks them
     Book(BookArguments),
 }
 
@@ -327,7 +327,7 @@ struct ClassArguments {
 
 #[derive(Args)]
 struct BookArguments {
-    /// The book; BOOK.md without it
+    /// One file; without it, BOOK.md and all that its contents lead to
     file: Option<PathBuf>,
 
     /// Writes nothing, and fails where a block is not as its source is
@@ -337,6 +337,15 @@ struct BookArguments {
     /// Does not run the commands in the book
     #[arg(long)]
     no_run: bool,
+
+    /// Makes one file of all of the book instead: Markdown where the name ends in .md, a
+    /// page to print where it ends in .html
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "check", "no_run"])]
+    whole: Option<PathBuf>,
+
+    /// Shows instead how much code there is beside how much text
+    #[arg(long, conflicts_with_all = ["file", "check", "no_run", "whole"])]
+    measure: bool,
 }
 
 /// How many seconds a command may say nothing before it listens.
@@ -480,6 +489,14 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             class::class(&course, chapter, &arguments.folder, &options)?;
         }
         Command::Book(arguments) => {
+            if let Some(file) = &arguments.whole {
+                book::write_whole(&course, file)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            if arguments.measure {
+                book::measure(&course)?;
+                return Ok(ExitCode::SUCCESS);
+            }
             let options = book::Options {
                 check: arguments.check,
                 no_run: arguments.no_run,

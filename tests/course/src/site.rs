@@ -1,4 +1,4 @@
-//! `cargo course site`: BOOK.md as a site, a page for each of its parts.
+//! `cargo course site`: the book as a site, a page for each of its parts.
 
 mod colour;
 mod frame;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use crate::book;
 use crate::chapters::{Course, read};
 use crate::results::Results;
 
@@ -39,15 +40,15 @@ pub fn make(
     folder: Option<&Path>,
     source: Option<&str>,
 ) -> anyhow::Result<(PathBuf, usize)> {
-    let text = read(&course.root.join("BOOK.md"))?;
+    let text = book::whole_text(course)?;
     let is_own = folder.is_none();
     let folder = folder.map_or_else(|| own_folder(course), Path::to_owned);
-    let book = pages::render(course, &text, source)?;
-    for (place, page) in book.iter().enumerate() {
-        let html = frame::page(&book, place);
+    let pages = pages::render(course, &text, source)?;
+    for (place, page) in pages.iter().enumerate() {
+        let html = frame::page(&pages, place);
         write(&folder.join(&page.file), html.as_bytes())?;
     }
-    for figure in book.iter().flat_map(|page| &page.figures) {
+    for figure in pages.iter().flat_map(|page| &page.figures) {
         let path = course.root.join(figure);
         let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         write(&folder.join(pages::figure_link(figure)), &bytes)?;
@@ -56,7 +57,7 @@ pub fn make(
     write(&folder.join("favicon.svg"), favicon.as_bytes())?;
     write(&folder.join("style.css"), STYLE.as_bytes())?;
     write(&folder.join("book.js"), SCRIPT.as_bytes())?;
-    write(&folder.join("search.js"), search::index(&book)?.as_bytes())?;
+    write(&folder.join("search.js"), search::index(&pages)?.as_bytes())?;
     // Elsewhere it is made for others to read, whom they do not concern.
     let results = if is_own {
         Results::load(course).to_show(course)
@@ -68,7 +69,12 @@ pub fn make(
         let way_in = served_folder(course).join("pages/index.html");
         write(&way_in, frame::way_in().as_bytes())?;
     }
-    Ok((folder, book.len()))
+    Ok((folder, pages.len()))
+}
+
+/// All of the book as one page of HTML, to print and to read where there is no server.
+pub fn one_page(course: &Course, text: &str) -> anyhow::Result<String> {
+    Ok(frame::one_page(&pages::render_one(course, text)?, STYLE))
 }
 
 /// Lets the site show these results from now on, where it has been made. What it could

@@ -1,9 +1,11 @@
-//! BOOK.md is as its sources are, and what is wrong with a book is found.
+//! The book is as its sources are, and what is wrong with one of its files is found.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use pulldown_cmark::{Event, Parser, Tag};
+use tempfile::TempDir;
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -13,9 +15,27 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(workspace().join(path)).expect("a file of the workspace")
 }
 
-/// What `cargo course book` says, with its exit code first.
-fn book(arguments: &[&str]) -> String {
+/// The files of the book: BOOK.md, and those that it links to.
+fn files() -> Vec<String> {
+    let spine = read("BOOK.md");
+    let links = Parser::new(&spine).filter_map(|event| match event {
+        Event::Start(Tag::Link { dest_url, .. }) => Some(dest_url.to_string()),
+        _ => None,
+    });
+    let is_own = |link: &String| !link.contains(':') && link.ends_with(".md");
+    let mut files = vec!["BOOK.md".to_owned()];
+    for link in links.filter(is_own) {
+        if !files.contains(&link) {
+            files.push(link);
+        }
+    }
+    files
+}
+
+/// What `cargo course book` says in a workspace, with its exit code first.
+fn book(workspace: &Path, arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_course"))
+        .env("CARGO_MANIFEST_DIR", workspace.join("tests/course"))
         .arg("book")
         .args(arguments)
         .output()
@@ -28,23 +48,35 @@ fn book(arguments: &[&str]) -> String {
     )
 }
 
-/// What the check says of a book with this text.
-fn check(text: &str) -> String {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("BOOK.md");
-    fs::write(&path, text).expect("a write");
-    book(&[
-        path.to_str().expect("a path in UTF-8"),
-        "--check",
-        "--no-run",
-    ])
+/// A copy of the workspace, without what is built.
+fn copy() -> TempDir {
+    let copy = tempfile::tempdir().expect("a temporary folder");
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        fs::create_dir_all(copy.path().join(&folder)).expect("a folder is made");
+        for entry in fs::read_dir(workspace().join(&folder)).expect("a folder is read") {
+            let entry = entry.expect("an entry");
+            let path = folder.join(entry.file_name());
+            let name = path.to_string_lossy();
+            if ["target", ".git", "vendor"].contains(&&*name) || name.contains("my-server") {
+                continue;
+            }
+            if entry.file_type().expect("its kind").is_dir() {
+                folders.push(path);
+            } else {
+                fs::copy(entry.path(), copy.path().join(path)).expect("a copy");
+            }
+        }
+    }
+    copy
 }
 
-/// Checks that a book of which one thing is changed is refused, with the number
-/// of the line in which the change begins, and with these words.
-fn is_found(from: &str, to: &str, words: &str) {
-    let text = read("BOOK.md");
-    assert!(text.contains(from), "the book has no {from:?}");
+/// Checks that a file of the book of which one thing is changed is refused, with the
+/// number of the line in which the change begins, and with these words.
+fn is_found(file: &str, from: &str, to: &str, words: &str) {
+    let copy = copy();
+    let text = read(file);
+    assert!(text.contains(from), "{file} has no {from:?}");
     let changed = text.replacen(from, to, 1);
     let pairs = text.bytes().zip(changed.bytes());
     let same = pairs.take_while(|(old, new)| old == new).count();
@@ -52,9 +84,10 @@ fn is_found(from: &str, to: &str, words: &str) {
         .iter()
         .filter(|&&byte| byte == b'\n')
         .count();
-    let found = check(&changed);
+    fs::write(copy.path().join(file), &changed).expect("a write");
+    let found = book(copy.path(), &["--check", "--no-run"]);
     assert!(found.starts_with("exit code 1\n"), "{found}");
-    let place = format!("BOOK.md:{line}: ");
+    let place = format!("{file}:{line}: ");
     let is_said = |said: &str| said.starts_with(&place) && said.contains(words);
     assert!(
         found.lines().any(is_said),
@@ -62,15 +95,38 @@ fn is_found(from: &str, to: &str, words: &str) {
     );
 }
 
+const SOCKET: &str = "chapters/ch01-socket/README.md";
+const LOGGING: &str = "chapters/ch02-logging/README.md";
+const RESPONSE: &str = "chapters/ch03-response/README.md";
+const ROUTING: &str = "chapters/ch04-routing/README.md";
+const THREADS: &str = "chapters/ch05b-threads/README.md";
+
 #[test]
 fn the_book_is_as_its_sources_are() {
-    let checked = book(&["--check"]);
+    let checked = book(&workspace(), &["--check"]);
     assert!(checked.starts_with("exit code 0\n"), "{checked}");
+}
+
+/// Each chapter has a text, and whoever opens README.md is one click away from the first.
+#[test]
+fn a_text_for_each_chapter() {
+    let files = files();
+    let chapters = fs::read_dir(workspace().join("chapters")).expect("the chapters");
+    let names = chapters.map(|entry| entry.expect("a folder").file_name());
+    let names = names.map(|name| name.to_string_lossy().into_owned());
+    for name in names.filter(|name| name.starts_with("ch")) {
+        let file = format!("chapters/{name}/README.md");
+        assert!(files.contains(&file), "{file}");
+    }
+    assert!(read("README.md").contains(&format!("({SOCKET})")));
+    let spine = read("BOOK.md");
+    assert!(spine.len() < 120_000, "{}", spine.len());
 }
 
 #[test]
 fn one_byte_in_a_quoted_file() {
     is_found(
+        LOGGING,
         "\nfn handle_request(stream: &TcpStream)",
         "\nfn handle_request(strean: &TcpStream)",
         "not as its source",
@@ -80,6 +136,7 @@ fn one_byte_in_a_quoted_file() {
 #[test]
 fn one_byte_in_a_quoted_diff() {
     is_found(
+        RESPONSE,
         "\n+use std::io::Write;\n",
         "\n+use std::io::Read;\n",
         "diff: 2 3",
@@ -89,6 +146,7 @@ fn one_byte_in_a_quoted_diff() {
 #[test]
 fn one_byte_in_a_quoted_exchange() {
     is_found(
+        RESPONSE,
         "\n* core: a page\n",
         "\n* core: a pace\n",
         "exchange: ch03_response__page",
@@ -98,20 +156,23 @@ fn one_byte_in_a_quoted_exchange() {
 #[test]
 fn a_line_too_few_and_a_line_too_many() {
     is_found(
+        RESPONSE,
         "\n    common::close(stream, &head);\n    Ok(())\n}\n```\n",
         "\n    common::close(stream, &head);\n    Ok(())\n```\n",
         "",
     );
     is_found(
-        "\n```\n\n`common::address` reads",
-        "\n// more\n```\n\n`common::address` reads",
-        "here stands \"// more\", there its end",
+        SOCKET,
+        "\n```\n<sub>[`chapters/ch01-socket/src/main.rs`",
+        "\n// more\n```\n<sub>[`chapters/ch01-socket/src/main.rs`",
+        "here stands \"// more\", there \"```\"",
     );
 }
 
 #[test]
 fn a_hint_that_is_another_one() {
     is_found(
+        SOCKET,
         "\n<!-- hint: 1 1 -->\n\n",
         "\n<!-- hint: 1 1 -->\n\nMore. ",
         "hint: 1 1",
@@ -121,6 +182,7 @@ fn a_hint_that_is_another_one() {
 #[test]
 fn a_comment_that_is_gone() {
     is_found(
+        LOGGING,
         "<!-- diff: 1 2 -->\n```diff",
         "```diff",
         "a code block without a comment",
@@ -129,34 +191,41 @@ fn a_comment_that_is_gone() {
 
 #[test]
 fn an_end_that_is_gone() {
-    let text = read("BOOK.md");
-    let found = check(&text.replacen("<!-- end -->\n", "", 1));
+    let copy = copy();
+    let changed = read(SOCKET).replacen("<!-- end -->\n", "", 1);
+    fs::write(copy.path().join(SOCKET), changed).expect("a write");
+    let found = book(copy.path(), &["--check", "--no-run"]);
     assert!(found.starts_with("exit code 1\n"), "{found}");
 }
 
 #[test]
 fn a_source_that_does_not_exist() {
     is_found(
+        SOCKET,
         "<!-- code: common/src/ch01/listen.rs -->",
         "<!-- code: common/src/missing.rs -->",
         "there is no file common/src/missing.rs",
     );
     is_found(
+        RESPONSE,
         "<!-- exchange: ch03_response__page -->",
         "<!-- exchange: ch03_response__pace -->",
         "there is no snapshot ch03_response__pace",
     );
     is_found(
+        LOGGING,
         "<!-- diff: 1 2 -->",
         "<!-- diff: 1 99 -->",
         "there is no chapter \"99\"",
     );
     is_found(
+        LOGGING,
         "<!-- diff: 1 2 -->",
         "<!-- difference: 1 2 -->",
         "names no source",
     );
     is_found(
+        SOCKET,
         "<!-- hint: 1 1 -->",
         "<!-- hint: 1 4 -->",
         "names no source",
@@ -166,15 +235,29 @@ fn a_source_that_does_not_exist() {
 #[test]
 fn a_dead_link() {
     is_found(
-        "(#chapter-1-a-socket)",
-        "(#chapter-1-a-sock)",
-        "no heading has the anchor #chapter-1-a-sock",
+        "BOOK.md",
+        "(#glossary)",
+        "(#glossaries)",
+        "no heading has the anchor #glossaries",
+    );
+    is_found(
+        LOGGING,
+        "(../ch01-socket/README.md)",
+        "(../ch01-sockets/README.md)",
+        "turn:",
+    );
+    is_found(
+        "chapters/ch16-events/examples/README.md",
+        "(https://github.com/nginx/nginx)",
+        "(../../../BOOK.md#nginx)",
+        "no heading of ../../../BOOK.md has the anchor #nginx",
     );
 }
 
 #[test]
 fn a_missing_figure() {
     is_found(
+        "BOOK.md",
         "(pages/figures/layers.svg)",
         "(pages/figures/cake.svg)",
         "there is no pages/figures/cake.svg",
@@ -184,6 +267,7 @@ fn a_missing_figure() {
 #[test]
 fn a_renamed_test() {
     is_found(
+        "BOOK.md",
         "`d1_lines_end_in_crlf`",
         "`d1_lines_end_in_lf`",
         "there is no test d1_lines_end_in_lf",
@@ -193,21 +277,25 @@ fn a_renamed_test() {
 #[test]
 fn a_file_a_package_and_a_command_that_do_not_exist() {
     is_found(
+        SOCKET,
         "`chapters/ch01-socket/examples/ch01-solution.rs`",
         "`chapters/ch01-socket/examples/ch01.rs`",
         "there is no chapters/ch01-socket/examples/ch01.rs",
     );
     is_found(
+        ROUTING,
         "cargo run -p ch04-routing\n",
         "cargo run -p ch04-rooting\n",
         "there is no package ch04-rooting",
     );
     is_found(
+        THREADS,
         "cargo course bench\n",
         "cargo course bunch\n",
         "is no command of the course",
     );
     is_found(
+        THREADS,
         "$ cargo course check 5b\n",
         "$ cargo course check 5c\n",
         "there is no chapter \"5c\"",
@@ -218,18 +306,25 @@ fn a_file_a_package_and_a_command_that_do_not_exist() {
 /// rewritten to what it should be.
 #[test]
 fn rewriting() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("BOOK.md");
-    let text = read("BOOK.md");
+    let copy = copy();
+    let path = copy.path().join(RESPONSE);
+    let text = read(RESPONSE);
+    let lines = text.split_inclusive('\n');
     for before in [
         text.clone(),
         text.replace("\nfn main()", "\nfn mean()"),
         text.replace("\n+use std::io::Write;\n", "\n"),
+        text.replace("](../../common", "](../common"),
+        lines.filter(|line| !line.starts_with("<sub>")).collect(),
     ] {
         fs::write(&path, before).expect("a write");
-        let rewritten = book(&[path.to_str().expect("a path in UTF-8"), "--no-run"]);
+        let rewritten = book(copy.path(), &["--no-run"]);
         assert!(rewritten.starts_with("exit code 0\n"), "{rewritten}");
         assert_eq!(fs::read_to_string(&path).expect("a read"), text);
+    }
+    for file in files() {
+        let now = fs::read_to_string(copy.path().join(&file)).expect("a read");
+        assert!(file == RESPONSE || now == read(&file), "{file}");
     }
 }
 
@@ -251,7 +346,8 @@ fn one_byte_in_a_transcript() {
              <html><body><h1>Hello, World!</h1></body></html>\n```\n"
         );
         fs::write(&path, text).expect("a write");
-        let said = book(&[path.to_str().expect("a path in UTF-8"), "--check"]);
+        let path = path.to_str().expect("a path in UTF-8");
+        let said = book(&workspace(), &[path, "--check"]);
         if has_curl {
             assert!(said.starts_with(&format!("exit code {code}\n")), "{said}");
             assert_eq!(
@@ -269,7 +365,7 @@ fn one_byte_in_a_transcript() {
 /// chapter byte for byte.
 #[test]
 fn the_differences_in_the_book_lead_from_chapter_to_chapter() {
-    let text = read("BOOK.md");
+    let text: String = files().iter().map(read).collect();
     let mut applied = 0;
     for block in text.split("\n<!-- diff: ").skip(1) {
         let (_, diff) = block.split_once("```diff\n").expect("a block");

@@ -62,14 +62,19 @@ fn chapters() -> Vec<String> {
 #[test]
 fn there_is_no_way_to_a_solution() {
     let handout = Handout::new(&[]);
-    let book = handout.read("BOOK.md");
-    for words in [
-        "solution.rs",
-        "-solution",
-        "## For the teacher",
-        "#for-the-teacher",
-    ] {
-        assert!(!book.contains(words), "{words}");
+    let texts = chapters()
+        .into_iter()
+        .map(|chapter| format!("chapters/{chapter}/README.md"));
+    for path in texts.chain(["BOOK.md".to_owned(), "README.md".to_owned()]) {
+        let text = handout.read(&path);
+        for words in [
+            "solution.rs",
+            "-solution",
+            "## For the teacher",
+            "#for-the-teacher",
+        ] {
+            assert!(!text.contains(words), "{path}: {words}");
+        }
     }
     assert!(!handout.path().join("tests/course/tests").exists());
     assert!(!handout.path().join("tests/course/servers").exists());
@@ -87,6 +92,8 @@ fn there_is_no_way_to_a_solution() {
             sheet.contains(&format!("\ncargo run -p {chapter}\n")),
             "{sheet}"
         );
+        let way = format!("(../chapters/{chapter}/README.md)");
+        assert!(sheet.contains(&way), "{sheet}");
     }
     let sheet = handout.read("sheets/ch04-routing.md");
     assert!(sheet.contains("## Exercise: Greet"), "{sheet}");
@@ -120,7 +127,11 @@ fn the_last_hint_stays_with_the_teacher() {
     assert!(!hint.contains("plainer"), "{hint}");
     let hint = handout.says(&["hint", "4", "3"]);
     assert!(hint.contains("has no hint 3"), "{hint}");
-    assert!(!handout.read("BOOK.md").contains("Hint 3"));
+    for chapter in chapters() {
+        let text = handout.read(&format!("chapters/{chapter}/README.md"));
+        assert!(text.contains("Hint 2"), "{chapter}");
+        assert!(!text.contains("Hint 3"), "{chapter}");
+    }
 }
 
 #[test]

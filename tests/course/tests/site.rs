@@ -37,8 +37,22 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).expect("a file is read")
 }
 
-fn book() -> String {
-    read(workspace().join("BOOK.md"))
+/// All of the book in one file, which lies two folders below the workspace's root or
+/// deeper.
+fn whole(name: &str) -> String {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let status = Command::new(COURSE)
+        .args(["book", "--whole"])
+        .arg(&path)
+        .stdout(Stdio::null())
+        .status();
+    assert!(status.expect("the course runs").success());
+    read(path)
+}
+
+fn book() -> &'static str {
+    static BOOK: OnceLock<String> = OnceLock::new();
+    BOOK.get_or_init(|| whole("whole.md"))
 }
 
 fn events(text: &str) -> Parser<'_> {
@@ -117,10 +131,11 @@ impl Texts {
         let mut texts = Self::default();
         let mut figure: Option<(String, String)> = None;
         let mut block: Option<String> = None;
-        for event in events(&book()) {
+        for event in events(book()) {
             match event {
                 Event::Start(Tag::Image { dest_url, .. }) => {
-                    figure = Some((dest_url.to_string(), String::new()));
+                    let path = dest_url.trim_start_matches("../");
+                    figure = Some((path.to_owned(), String::new()));
                 }
                 Event::End(TagEnd::Image) => texts.figures.extend(figure.take()),
                 Event::Start(Tag::CodeBlock(_)) => block = Some(String::new()),
@@ -194,6 +209,67 @@ fn nothing_of_the_book_is_lost() {
     assert!(book.blocks.len() > 100 && book.figures.len() > 10);
 }
 
+/// What the files of the book say, the one file that is made of them says too, but for
+/// what leads from one to the next.
+#[test]
+fn nothing_of_the_files_is_lost() {
+    let lines: HashSet<&str> = book()
+        .lines()
+        .map(|line| line.trim_start_matches('#'))
+        .collect();
+    let spine = read(workspace().join("BOOK.md"));
+    let links = events(&spine).filter_map(|event| match event {
+        Event::Start(Tag::Link { dest_url, .. }) => Some(dest_url.to_string()),
+        _ => None,
+    });
+    let files = links.filter(|link| !link.contains(':') && link.ends_with(".md"));
+    let files: HashSet<String> = files.chain(["BOOK.md".to_owned()]).collect();
+    assert!(files.len() > 15, "{files:?}");
+    for file in files {
+        let text = read(workspace().join(&file));
+        let mut leads = false;
+        for line in text.lines() {
+            leads |= line.starts_with("<!-- chapter: ") || line.starts_with("<!-- turn: ");
+            // A link is another one in one file.
+            let is_kept = !leads && !line.contains("](");
+            let is_there = lines.contains(line.trim_start_matches('#'));
+            assert!(!is_kept || is_there, "{file}: {line}");
+            leads &= line != "<!-- end -->";
+        }
+    }
+}
+
+/// The one page needs no other file and no network, and each link in it leads somewhere.
+#[test]
+fn the_whole_book_is_one_page() {
+    let text = whole("whole.html");
+    let page = Html::parse_document(&text);
+    assert!(page.errors.is_empty(), "{:?}", page.errors);
+    for element in all(&page, "[src], link, script, iframe, object, form") {
+        let source = element.attr("src").unwrap_or_default();
+        assert!(source.starts_with("data:"), "{:?}", element.value());
+    }
+    let ids: HashSet<&str> = all(&page, "[id]")
+        .iter()
+        .filter_map(|element| element.attr("id"))
+        .collect();
+    let mut inside = 0;
+    for link in all(&page, "a[href]") {
+        let link = link.attr("href").unwrap_or_default();
+        let is_there = match link.strip_prefix('#') {
+            Some(anchor) => ids.contains(anchor),
+            None => link.contains("://"),
+        };
+        assert!(is_there, "{link}");
+        inside += usize::from(link.starts_with('#'));
+    }
+    assert!(inside > 100, "{inside}");
+    let blocks: Vec<String> = all(&page, "pre").into_iter().map(text_of).collect();
+    are_same(&Texts::of_the_book().blocks, &blocks);
+    let figures = all(&page, "img").len();
+    assert_eq!(figures, Texts::of_the_book().figures.len());
+}
+
 #[test]
 fn each_page_is_well_formed() {
     for (name, page) in Site::common().parsed() {
@@ -263,7 +339,7 @@ fn each_link_leads_somewhere() {
     }
     assert!(inside > 1000, "{inside}");
     // Each link that the book has between its parts is one of the site.
-    let of_the_book = events(&book())
+    let of_the_book = events(book())
         .filter(|event| {
             matches!(event, Event::Start(Tag::Link { dest_url, .. }) if dest_url.starts_with('#'))
         })
@@ -377,6 +453,61 @@ fn the_search_has_every_section_and_every_word_of_the_glossary() {
     ] {
         let words = words.to_lowercase();
         assert!(text.to_lowercase().contains(&words), "{words}");
+    }
+}
+
+/// Runs the script's own ranking on the site's own index, where node is installed: a word
+/// leads to where it is explained, and not to where it is only used.
+#[test]
+fn the_search_finds_the_explaining_place_first() {
+    const RANK: &str = r#"
+        const [script, index, ...phrases] = process.argv.slice(1);
+        const text = require("fs").readFileSync(script, "utf8");
+        const start = text.indexOf("function wordsOf");
+        const end = text.indexOf("// A text with the words", start);
+        const fit = eval(`(() => { ${text.slice(start, end)} return fit; })()`);
+        const lower = (...parts) => parts.join(" ").toLowerCase();
+        const sections = JSON.parse(require("fs").readFileSync(index, "utf8"))
+            .flatMap(([page, , sections]) => sections.map(([anchor, title, text, code]) => ({
+                page, title, text, code, isTerm: anchor.startsWith("term-"),
+                told: lower(title, text), lower: lower(title, text, code),
+            })));
+        for (const phrase of phrases) {
+            let best = { points: 0 };
+            for (const section of sections) {
+                const points = fit(section, phrase.split(" "), phrase);
+                if (points > best.points) best = { points, section };
+            }
+            console.log(`${phrase}: ${best.section?.page} ${best.section?.title}`);
+        }
+    "#;
+    let found = [
+        ("backlog", "glossary.html backlog"),
+        ("keep-alive", "chapter-10.html"),
+        ("smuggling", "glossary.html request smuggling"),
+        ("traversal", "chapter-7.html"),
+        ("etag", "chapter-14.html"),
+        ("304", "chapter-14.html"),
+        ("405", "chapter-9.html"),
+    ];
+    let site = Site::common();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let unpacked = folder.path().join("index.json");
+    fs::write(&unpacked, Value::from(index(site)).to_string()).expect("a write");
+    let output = Command::new("node")
+        .args(["-e", RANK])
+        .args([&site.folder.join("book.js"), &unpacked])
+        .args(found.map(|(phrase, _)| phrase))
+        .output();
+    let Ok(output) = output else {
+        eprintln!("node is not installed: the ranking was not tried");
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(said.lines().count(), found.len(), "{said}");
+    for (line, (phrase, place)) in said.lines().zip(found) {
+        assert!(line.starts_with(&format!("{phrase}: {place}")), "{line}");
     }
 }
 

@@ -22,19 +22,13 @@ const FOLDERS: [&str; 6] = [
     ".cargo/",
 ];
 
-/// Checks all names in a text.
-pub fn check(course: &Course, text: &str, path: &Path) -> Vec<Problem> {
+/// Checks all names in a text whose links begin in this folder.
+pub fn check(course: &Course, text: &str, folder: &Path) -> Vec<Problem> {
     let tests = all_tests(course);
     let anchors = anchors(text);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let folder = if folder.join("Cargo.toml").exists() {
-        folder
-    } else {
-        &course.root
-    };
     let mut problems = Vec::new();
     let mut in_commands = false;
-    let line_ends: Vec<usize> = text.match_indices('\n').map(|(end, _)| end).collect();
+    let line_ends = line_ends(text);
     for (event, range) in Markdown::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
         let line = line_ends.partition_point(|&end| end < range.start) + 1;
         let mut report = |text: String| problems.push(Problem { line, text });
@@ -100,30 +94,70 @@ pub fn anchor(heading: &str) -> String {
         .collect()
 }
 
-/// The anchors of all headings, in their order.
-pub fn anchors(text: &str) -> Vec<String> {
-    let mut anchors: Vec<String> = Vec::new();
-    let mut heading: Option<String> = None;
-    for event in Markdown::new_ext(text, Options::ENABLE_TABLES) {
+/// Where each line of a text ends.
+fn line_ends(text: &str) -> Vec<usize> {
+    text.match_indices('\n').map(|(end, _)| end).collect()
+}
+
+/// A heading of a text.
+pub struct Heading {
+    /// 1 for the highest.
+    pub level: u8,
+    pub title: String,
+    pub anchor: String,
+    /// The byte that it begins at.
+    pub start: usize,
+    /// The line that it stands in, counted from 1.
+    pub line: usize,
+}
+
+/// All headings, in their order.
+pub fn headings(text: &str) -> Vec<Heading> {
+    let mut headings: Vec<Heading> = Vec::new();
+    let mut open: Option<Heading> = None;
+    let line_ends = line_ends(text);
+    for (event, range) in Markdown::new_ext(text, Options::ENABLE_TABLES).into_offset_iter() {
         match event {
-            Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
+            Event::Start(Tag::Heading { level, .. }) => {
+                open = Some(Heading {
+                    level: level as u8,
+                    title: String::new(),
+                    anchor: String::new(),
+                    start: range.start,
+                    line: line_ends.partition_point(|&end| end < range.start) + 1,
+                });
+            }
             Event::Text(text) | Event::Code(text) => {
-                if let Some(heading) = &mut heading {
-                    heading.push_str(&text);
+                if let Some(heading) = &mut open {
+                    heading.title.push_str(&text);
                 }
             }
             Event::End(TagEnd::Heading(_)) => {
-                let anchor = anchor(&heading.take().unwrap_or_default());
-                let earlier = anchors.iter().filter(|known| **known == anchor).count();
-                anchors.push(match earlier {
-                    0 => anchor,
-                    _ => format!("{anchor}-{earlier}"),
-                });
+                if let Some(mut heading) = open.take() {
+                    let known = headings.iter().map(|heading| &*heading.title);
+                    heading.anchor = anchor_among(known, &heading.title);
+                    headings.push(heading);
+                }
             }
             _ => {}
         }
     }
-    anchors
+    headings
+}
+
+/// The anchor of a heading behind others: where one has the same, it gets a number.
+pub fn anchor_among<'a>(others: impl Iterator<Item = &'a str>, title: &str) -> String {
+    let own = anchor(title);
+    match others.filter(|other| anchor(other) == own).count() {
+        0 => own,
+        earlier => format!("{own}-{earlier}"),
+    }
+}
+
+/// The anchors of all headings, in their order.
+pub fn anchors(text: &str) -> Vec<String> {
+    let headings = headings(text).into_iter();
+    headings.map(|heading| heading.anchor).collect()
 }
 
 /// Checks what stands in the text as code: a command, a path or a test.

@@ -6,22 +6,24 @@ use harness::transcript::Transcript;
 use similar::TextDiff;
 
 use super::console::Console;
+use super::excerpt::Excerpt;
+use super::{Context, rest, spine};
 use harness::checks::transcript_in;
 
-use crate::chapters::{Chapter, Course, read, without_tests};
+use crate::chapters::{Chapter, Course};
 use crate::exercise::Exercise;
 use crate::probe;
 
-/// A source, as a comment names it: `code: common/src/ch02/head.rs`.
+/// A source, as a comment names it: `exchange: ch03_response__page`.
 pub enum Source<'a> {
-    /// `file: PATH`: a whole file.
-    File(String),
-    /// `code: PATH`: a file up to its tests.
-    Code(String),
-    /// `tests: PATH`: the tests at the end of a file.
-    Tests(String),
-    /// `item: PATH NAME`: a function, type or constant, with its comments.
-    Item(String, String),
+    /// A part of a file.
+    Excerpt(Excerpt),
+    /// `rest: PATH`: what of a Rust file the text does not show, as Markdown.
+    Rest(String),
+    /// `chapter: CHAPTER`: what it is about, its command and the way there, as Markdown.
+    Chapter(&'a Chapter),
+    /// `turn:`: the way to the parts before and behind this one, as Markdown.
+    Turn,
     /// `diff: CHAPTER CHAPTER`: what changes in `main.rs`.
     Diff(&'a Chapter, &'a Chapter),
     /// `exchange: SNAPSHOT`: what goes over the wire.
@@ -60,22 +62,16 @@ impl<'a> Source<'a> {
             .split_once(':')
             .ok_or_else(|| format!("{comment:?} names no source"))?;
         let words: Vec<&str> = rest.split_whitespace().collect();
-        let file = |path: &str| {
-            let exists = course.root.join(path).is_file();
-            if exists {
-                Ok(path.to_owned())
-            } else {
-                Err(format!("there is no file {path}"))
-            }
-        };
+        if let Some(excerpt) = Excerpt::parse(kind, rest.trim()) {
+            return excerpt.map(Self::Excerpt);
+        }
         let chapter = |name: &str| course.chapter(name).map_err(|error| error.to_string());
         let exercise =
             |name: &str| Exercise::of(course, chapter(name)?).map_err(|error| format!("{error:#}"));
         Ok(match (kind, &words[..]) {
-            ("file", [path]) => Self::File(file(path)?),
-            ("code", [path]) => Self::Code(file(path)?),
-            ("tests", [path]) => Self::Tests(file(path)?),
-            ("item", [path, name]) => Self::Item(file(path)?, (*name).to_owned()),
+            ("rest", [path]) => Self::Rest((*path).to_owned()),
+            ("chapter", [name]) => Self::Chapter(chapter(name)?),
+            ("turn", []) => Self::Turn,
             ("diff", [old, new]) => Self::Diff(chapter(old)?, chapter(new)?),
             ("exchange", [name]) => Self::Exchange(snapshot(course, name)?),
             ("wire", [old, new]) => Self::Wire(snapshot(course, old)?, snapshot(course, new)?),
@@ -95,37 +91,25 @@ impl<'a> Source<'a> {
         })
     }
 
-    /// Whether what is put in is Markdown, and not a code block.
-    pub fn is_markdown(&self) -> bool {
-        matches!(self, Self::Exercise(_) | Self::Hint(..))
-    }
-
-    /// What the block is to hold, given what it holds.
+    /// What a block of this file is to hold, given what it holds.
     pub fn content(
         &self,
-        course: &Course,
+        context: &Context,
+        file: usize,
         old: &[&str],
         console: &mut Console,
     ) -> Result<Content, String> {
-        let text = |path: &str| read(&course.root.join(path)).map_err(|error| format!("{error:#}"));
+        let course = context.course;
         let main = |chapter: &Chapter| {
             course
                 .main_of(&chapter.name)
                 .map_err(|error| format!("{error:#}"))
         };
         let content = match self {
-            Self::File(path) => text(path)?,
-            Self::Code(path) => without_tests(&text(path)?).to_owned(),
-            Self::Tests(path) => {
-                let text = text(path)?;
-                let start = text.find("#[cfg(test)]");
-                start
-                    .map(|start| text[start..].to_owned())
-                    .ok_or_else(|| format!("{path} has no tests"))?
-            }
-            Self::Item(path, name) => {
-                item(&text(path)?, name).ok_or_else(|| format!("{path} has no item {name}"))?
-            }
+            Self::Excerpt(excerpt) => excerpt.take(&context.sources)?.text,
+            Self::Rest(path) => rest::of(context, file, path)?,
+            Self::Chapter(chapter) => spine::chapter(context, file, chapter)?,
+            Self::Turn => spine::turn(context, file)?,
             Self::Diff(old, new) => {
                 let path = |chapter: &Chapter| format!("chapters/{}/src/main.rs", chapter.name);
                 unified(&path(old), &main(old)?, &path(new), &main(new)?)
@@ -173,32 +157,4 @@ fn unified(old_name: &str, old: &str, new_name: &str, new: &str) -> String {
         .unified_diff()
         .header(old_name, new_name)
         .to_string()
-}
-
-/// The lines of an item, with the comments and attributes above it.
-fn item(text: &str, name: &str) -> Option<String> {
-    let lines: Vec<&str> = text.lines().collect();
-    let is_its_head = |line: &&str| {
-        let words: Vec<&str> = line
-            .split(|character: char| !character.is_alphanumeric() && character != '_')
-            .filter(|word| !word.is_empty() && !matches!(*word, "pub" | "crate"))
-            .collect();
-        let kinds = [
-            "fn", "struct", "enum", "const", "static", "impl", "trait", "type",
-        ];
-        !line.starts_with([' ', '/', '#'])
-            && words.len() > 1
-            && kinds.contains(&words[0])
-            && words[1] == name
-    };
-    let head = lines.iter().position(is_its_head)?;
-    let above = lines[..head].iter().rev();
-    let start = head
-        - above
-            .take_while(|line| line.starts_with("///") || line.starts_with("#["))
-            .count();
-    let length = lines[head..].iter().position(|line| {
-        matches!(*line, "}" | "};") || line.ends_with(';') && !line.starts_with(' ')
-    })?;
-    Some(lines[start..=head + length].join("\n"))
 }

@@ -61,17 +61,9 @@ pub fn of(course: &Course, chapter: &Chapter) -> anyhow::Result<String> {
 
 /// The chapter's heading in the book, and the way there.
 fn heading(course: &Course, chapter: &Chapter) -> anyhow::Result<(String, String)> {
-    let start = format!("Chapter {}: ", chapter.number);
-    let book = read(&course.root.join("BOOK.md"))?;
-    let mut headings = book.lines().filter_map(|line| line.strip_prefix("## "));
-    Ok(match headings.find(|heading| heading.starts_with(&start)) {
-        Some(heading) => (
-            heading.to_owned(),
-            format!(
-                "[The book](../BOOK.md#{}) says more.",
-                book::anchor(heading)
-            ),
-        ),
-        None => (start + &chapter.lesson, String::new()),
-    })
+    let path = book::path_of(chapter);
+    let text = read(&course.root.join(&path))?;
+    let first_line = text.lines().next().unwrap_or_default();
+    let title = first_line.trim_start_matches("# ").to_owned();
+    Ok((title, format!("[The book](../{path}) says more.")))
 }

@@ -48,6 +48,23 @@ pub fn page(book: &[Page], place: usize) -> String {
     page.into_string()
 }
 
+/// All of the book in one page, which needs no other file.
+pub fn one_page(page: &Page, style: &str) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (page.title) }
+                style { (PreEscaped(style)) }
+            }
+            body.whole { main #text { article { (PreEscaped(&page.html)) } } }
+        }
+    };
+    page.into_string()
+}
+
 /// A page that leads to the book, for who asks the server for nothing in particular.
 pub fn way_in() -> String {
     let start = format!("/pages/book/{START}");

@@ -4,6 +4,8 @@ use std::collections::{HashMap, VecDeque};
 use std::mem;
 
 use anyhow::Context;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use pulldown_cmark::{
     CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html,
 };
@@ -14,8 +16,6 @@ use crate::chapters::{Course, read};
 
 /// The page that the others are found from.
 pub const START: &str = "index.html";
-/// The part of the book that belongs to that page.
-const CONTENTS: &str = "Contents";
 /// The part whose words can be found one by one.
 const GLOSSARY: &str = "Glossary";
 
@@ -40,6 +40,8 @@ pub struct Section {
     pub kind: Kind,
     /// Its text without any marks, for the search.
     pub text: String,
+    /// Its code, and what only names code.
+    pub code: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,25 @@ struct Heading {
     title: String,
     anchor: String,
     begins_a_page: bool,
+}
+
+/// All of the book in one page, with its figures in it.
+pub fn render_one(course: &Course, text: &str) -> anyhow::Result<Page> {
+    let events: Vec<Event> = Parser::new_ext(text, Options::ENABLE_TABLES).collect();
+    let headings = headings(&events, book::anchors(text));
+    let first = headings.first().context("the book has no heading")?;
+    let links = headings.iter().map(|heading| {
+        let anchor = heading.anchor.clone();
+        (anchor.clone(), format!("#{anchor}"))
+    });
+    let page = Page::new(START.to_owned(), &first.title);
+    let links = links.collect();
+    let mut writer = Writer::new(course, page, &links, headings.iter().collect());
+    writer.has_figures_inside = true;
+    for event in events {
+        writer.write(event)?;
+    }
+    Ok(writer.finished())
 }
 
 /// All pages in the order of the book.
@@ -87,36 +108,31 @@ pub fn render(course: &Course, text: &str, source: Option<&str>) -> anyhow::Resu
     let mut pages = Vec::new();
     for (start, end) in starts.iter().zip(ends) {
         let inside = |heading: &&Heading| (start.at..end).contains(&heading.at);
-        let page = Page {
-            file: links[&start.anchor].clone(),
-            title: start.title.clone(),
-            chapter: chapter_number(&start.title).map(str::to_owned),
-            sections: Vec::new(),
-            figures: Vec::new(),
-            html: String::new(),
-        };
-        let mut writer = Writer {
-            course,
-            links: &links,
-            source,
-            is_start: page.file == START,
-            headings: headings.iter().filter(inside).collect(),
-            inside: Inside::Text,
-            comment: None,
-            names_a_word: false,
-            page,
-            out: Vec::new(),
-        };
+        let mut page = Page::new(links[&start.anchor].clone(), &start.title);
+        page.chapter = chapter_number(&start.title).map(str::to_owned);
+        let headings = headings.iter().filter(inside).collect();
+        let mut writer = Writer::new(course, page, &links, headings);
+        writer.source = source;
         for event in &events[start.at..end] {
             writer.write(event.clone())?;
         }
-        let mut page = writer.page;
-        html::push_html(&mut page.html, writer.out.into_iter());
-        // A table whose first column needs no heading has none there.
-        page.html = page.html.replace("<th></th>", "<td></td>");
+        let page = writer.finished();
         pages.push(page);
     }
     Ok(pages)
+}
+
+impl Page {
+    fn new(file: String, title: &str) -> Self {
+        Self {
+            file,
+            title: title.to_owned(),
+            chapter: None,
+            sections: Vec::new(),
+            figures: Vec::new(),
+            html: String::new(),
+        }
+    }
 }
 
 /// `Chapter 5a: status codes` is the page of chapter 5a.
@@ -150,7 +166,7 @@ fn headings(events: &[Event], anchors: Vec<String>) -> Vec<Heading> {
         let title: String = inside.filter_map(text_of).collect();
         Heading {
             at,
-            begins_a_page: level <= HeadingLevel::H2 && title != CONTENTS,
+            begins_a_page: level <= HeadingLevel::H2 && title != book::CONTENTS,
             title,
             anchor,
         }
@@ -180,18 +196,55 @@ struct Writer<'a> {
     links: &'a HashMap<String, String>,
     source: Option<&'a str>,
     is_start: bool,
+    /// Whether figures are written into the page, and not linked to.
+    has_figures_inside: bool,
     /// The headings that are still to come.
     headings: VecDeque<&'a Heading>,
     inside: Inside,
     /// What the comment above a code block says of it.
     comment: Option<String>,
-    /// Whether the next text is a word of the glossary.
+    /// Whether what is read belongs to the glossary.
+    is_in_glossary: bool,
+    /// Whether the next text is a word of it.
     names_a_word: bool,
+    /// Whether what is read only names code: a caption, or a list of what is not shown.
+    names_code: bool,
     page: Page,
     out: Vec<Event<'a>>,
 }
 
 impl<'a> Writer<'a> {
+    fn new(
+        course: &'a Course,
+        page: Page,
+        links: &'a HashMap<String, String>,
+        headings: VecDeque<&'a Heading>,
+    ) -> Self {
+        Self {
+            course,
+            links,
+            source: None,
+            is_start: page.file == START,
+            has_figures_inside: false,
+            headings,
+            inside: Inside::Text,
+            comment: None,
+            is_in_glossary: false,
+            names_a_word: false,
+            names_code: false,
+            page,
+            out: Vec::new(),
+        }
+    }
+
+    fn finished(self) -> Page {
+        let mut page = self.page;
+        html::push_html(&mut page.html, self.out.into_iter());
+        // A table whose first column needs no heading has none there.
+        page.html = page.html.replace("<th></th>", "<td></td>");
+        page
+    }
+
     fn write(&mut self, event: Event<'a>) -> anyhow::Result<()> {
         match event {
             Event::Start(Tag::Heading { level, .. }) => self.begin_section(level),
@@ -224,6 +277,7 @@ impl<'a> Writer<'a> {
             Event::Html(text) if text.trim().starts_with("<!--") => {
                 let comment = text.trim().trim_start_matches("<!--");
                 let comment = comment.trim_end_matches("-->").trim();
+                self.names_code = comment.starts_with("rest: ");
                 self.comment = Some(comment.to_owned());
             }
             Event::Start(Tag::Link { dest_url, .. }) => self.begin_link(&dest_url),
@@ -237,7 +291,7 @@ impl<'a> Writer<'a> {
                 self.html("</div>\n");
             }
             Event::Start(Tag::TableRow) => {
-                self.names_a_word = self.page.title == GLOSSARY;
+                self.names_a_word = self.is_in_glossary;
                 self.out.push(event);
             }
             Event::End(TagEnd::TableCell) => {
@@ -255,6 +309,11 @@ impl<'a> Writer<'a> {
                 self.for_search("\n");
                 self.out.push(event);
             }
+            Event::InlineHtml(ref html) if matches!(&**html, "<sub>" | "</sub>") => {
+                self.names_code = &**html == "<sub>";
+                let caption = html.replace("<sub>", "<small class=source>");
+                self.html(caption.replace("</sub>", "</small>"));
+            }
             Event::Html(ref html) if html.contains("<summary>") => {
                 self.for_search(&without_tags(html));
                 self.out.push(event);
@@ -270,7 +329,10 @@ impl<'a> Writer<'a> {
 
     fn for_search(&mut self, text: &str) {
         if let Some(section) = self.page.sections.last_mut() {
-            section.text += text;
+            match self.names_code {
+                true => section.code += text,
+                false => section.text += text,
+            }
         }
     }
 
@@ -290,6 +352,9 @@ impl<'a> Writer<'a> {
             return;
         };
         self.inside = Inside::Heading;
+        if heading.begins_a_page {
+            self.is_in_glossary = heading.title == GLOSSARY;
+        }
         self.page.sections.push(Section {
             anchor: heading.anchor.clone(),
             title: heading.title.clone(),
@@ -298,6 +363,7 @@ impl<'a> Writer<'a> {
                 false => Kind::Section,
             },
             text: String::new(),
+            code: String::new(),
         });
         self.out.push(Event::Start(Tag::Heading {
             level: self.level(level),
@@ -331,6 +397,7 @@ impl<'a> Writer<'a> {
             title: word.to_owned(),
             kind: Kind::Term,
             text: String::new(),
+            code: String::new(),
         });
     }
 
@@ -371,8 +438,10 @@ impl<'a> Writer<'a> {
     fn code_block(&mut self, language: &str, text: &str) {
         let comment = self.comment.take().unwrap_or_default();
         // What a difference shows again stands in the listings as it is.
-        if language != "diff" {
-            self.for_search(text);
+        if language != "diff"
+            && let Some(section) = self.page.sections.last_mut()
+        {
+            section.code += text;
         }
         let origin = self.origin(&comment).unwrap_or_default();
         let code = colour(language, text);
@@ -386,15 +455,15 @@ impl<'a> Writer<'a> {
         ));
     }
 
-    /// Where a block comes from, as the comment above it says, where that helps a reader.
+    /// Where a block comes from, as the comment above it says, where that helps a reader
+    /// and no caption says it.
     fn origin(&self, comment: &str) -> Option<String> {
-        let (kind, rest) = comment.split_once(": ")?;
+        let (kind, rest) = book::without_marks(comment).0.split_once(": ")?;
         let of_file = |path: &str| match self.file_link(path) {
             Some(link) => format!("<a href=\"{}\">{}</a>", escape(&link), escape(path)),
             None => escape(path),
         };
         let origin = match kind {
-            "file" | "code" | "tests" | "item" => of_file(rest.split(' ').next()?),
             "exchange" => of_file(&format!("tests/snapshots/{rest}.snap")),
             "console" => format!("while chapter {} runs", escape(rest)),
             "recorded" => format!("recorded: {}", escape(rest)),
@@ -413,9 +482,12 @@ impl<'a> Writer<'a> {
         let width = attribute("width").context("a figure has no width")?;
         let height = attribute("height").context("a figure has no height")?;
         self.for_search(alt);
+        let place = match self.has_figures_inside {
+            true => format!("data:image/svg+xml;base64,{}", BASE64.encode(&svg)),
+            false => figure_link(&path).to_owned(),
+        };
         self.html(format!(
-            "<img src=\"{}\" width={width} height={height} alt=\"{}\">",
-            figure_link(&path),
+            "<img src=\"{place}\" width={width} height={height} alt=\"{}\">",
             escape(alt).replace('"', "&quot;")
         ));
         self.page.figures.push(path);

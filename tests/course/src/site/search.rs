@@ -11,15 +11,15 @@ use serde_json::json;
 
 use super::pages::Page;
 
-/// A script that holds the text of each section of each page, as JSON in DEFLATE in
+/// A script that holds the text and the code of each section of each page, as JSON in DEFLATE in
 /// Base64: a page that was opened as a file may load a script, but may not fetch. The
 /// text itself, and no table of its words, takes hardly more room, finds half a word and
 /// `\r\n` too, and can show what stands around them.
 pub fn index(book: &[Page]) -> anyhow::Result<String> {
     let pages = book.iter().map(|page| {
         let sections = page.sections.iter().map(|section| {
-            let text = section.text.trim_end();
-            json!([section.anchor, section.title, text])
+            let (text, code) = (section.text.trim_end(), section.code.trim_end());
+            json!([section.anchor, section.title, text, code])
         });
         json!([page.file, page.title, sections.collect::<Vec<_>>()])
     });
