@@ -94,7 +94,7 @@ fn handle_connection(stream: &TcpStream, mut permit: Permit, site: &Site) -> any
     stream.set_nodelay(true)?;
     let client = stream.peer_addr()?.ip();
     let mut stream = Blocking::new(stream)?;
-    let mut connection = Connection::new(permit.limits.times, Instant::now())
+    let mut connection = Connection::new(permit.limits.timeouts, Instant::now())
         .with_chunks()
         .with_early_answers(needs_body);
     while stream.wait(&mut connection)? {

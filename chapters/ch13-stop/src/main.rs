@@ -47,7 +47,7 @@ fn handle_connection(
     // Each response leaves at once, also while the client has yet to confirm the last.
     stream.set_nodelay(true)?;
     let mut stream = Blocking::new(stream)?;
-    let mut connection = Connection::new(permit.limits.times, Instant::now())
+    let mut connection = Connection::new(permit.limits.timeouts, Instant::now())
         .with_chunks()
         .with_early_answers(common::needs_body);
     while guard.wait(&mut stream, &mut connection)? {

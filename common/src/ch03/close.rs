@@ -2,8 +2,12 @@
 
 use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
 
-use crate::ch02::stream::{LINGER_TIME, TimedStream};
+use crate::ch02::stream::TimedStream;
+
+/// How long a client that has its answer may go on sending.
+pub const LINGER_TIME: Duration = Duration::from_secs(1);
 
 /// Ends the connection of an answered request once the client can have read
 /// the answer; dropping the stream closes it.

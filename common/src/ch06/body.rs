@@ -121,7 +121,7 @@ fn receive_body(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ch02::stream::BODY_TIME;
+    use crate::ch06::body_time::BODY_TIME;
     use crate::{parse_fields, parse_request_line};
     use std::io;
     use std::net::{TcpListener, TcpStream};

@@ -2,6 +2,7 @@
 //! it may stand in a page of HTML.
 
 pub mod body;
+pub mod body_time;
 pub mod fields;
 pub mod html;
 

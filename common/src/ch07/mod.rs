@@ -3,5 +3,6 @@
 
 pub mod files;
 pub mod percent;
+pub mod writer;
 
 pub use files::{Page, open_page};

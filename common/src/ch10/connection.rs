@@ -7,12 +7,13 @@ use std::time::Instant;
 
 use crate::ch02::error::RequestError;
 use crate::ch06::body::expects_continue;
-use crate::ch09::request::{Request, Scheme};
+use crate::ch09::request::Request;
 use crate::ch09::response::Response;
 use crate::ch10::body_decoder::{BodyEncoder, DecoderFor, EncoderFor, by_length};
-use crate::ch10::persistence::wants_to_stay;
-use crate::ch10::request_reader::{ReadEvent, Refused, RequestReader};
+use crate::ch10::persistence::wants_to_persist;
+use crate::ch10::request_reader::{ReadEvent, RequestReader};
 use crate::ch10::response_writer::ResponseWriter;
+use crate::ch10::states::{Ending, KeepAlive, Reading};
 use crate::ch10::wait::{Timeouts, Wait};
 
 /// One connection.
@@ -29,56 +30,28 @@ use crate::ch10::wait::{Timeouts, Wait};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub struct Connection {
-    times: Timeouts,
+    timeouts: Timeouts,
     decoder_for: DecoderFor,
     encoder_for: EncoderFor,
-    needs_body: fn(&Request) -> bool,
+    pub(crate) needs_body: fn(&Request) -> bool,
     /// The time that the connection was told last.
-    now: Instant,
+    pub(crate) now: Instant,
     /// When the current wait began: for a request, its head, its body, or the end.
-    since: Instant,
+    pub(crate) since: Instant,
     /// When the client last sent or took something.
-    moved: Instant,
-    reading: Reading,
-    reader: RequestReader,
+    pub(crate) moved: Instant,
+    pub(crate) reading: Reading,
+    pub(crate) reader: RequestReader,
     writer: ResponseWriter,
-    keep_alive: KeepAlive,
-    refusal: Option<RequestError>,
-}
-
-/// Whether the client may still send something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
-    Open,
-    /// The client has closed its side.
-    Ended,
-}
-
-/// Whether more requests are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum KeepAlive {
-    /// Yes, as many as come.
-    Open,
-    /// The request under way, where there is one, and no other.
-    FinishAfterCurrent,
-    /// No. What lies ready is sent, and then the connection ends.
-    Over(Ending),
-}
-
-/// How a connection ends, once everything has been sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
-    /// The server closes its side, and reads off what still comes (RFC 9112 §9.6).
-    Linger,
-    /// The server closes at once: the client has no answer to lose.
-    Close,
+    pub(crate) keep_alive: KeepAlive,
+    pub(crate) refusal: Option<RequestError>,
 }
 
 impl Connection {
     /// A connection that has just been accepted, with bodies as [`by_length`] finds them.
-    pub fn new(times: Timeouts, now: Instant) -> Self {
+    pub fn new(timeouts: Timeouts, now: Instant) -> Self {
         Self {
-            times,
+            timeouts,
             decoder_for: by_length,
             encoder_for: |_| None,
             needs_body: |_| true,
@@ -103,18 +76,6 @@ impl Connection {
         }
     }
 
-    /// The same, where a request whose answer does not depend on its body is given
-    /// before that has come. What comes of it is dropped.
-    pub fn with_early_answers(self, needs_body: fn(&Request) -> bool) -> Self {
-        Self { needs_body, ..self }
-    }
-
-    /// The same over another line than TCP alone.
-    pub fn with_scheme(self, scheme: Scheme) -> Self {
-        let reader = self.reader.over(scheme);
-        Self { reader, ..self }
-    }
-
     /// Takes what the client has sent; no bytes are its end. Where it is called as
     /// [`Connection::waits_for`] says, one request lies here and what came behind it.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
@@ -136,12 +97,6 @@ impl Connection {
         self.now = now;
     }
 
-    /// Tells it the time, where the client has sent something that is not for it, or is not
-    /// yet. That moves a body on; for all else, a client has no more time than before.
-    pub fn transport_moves(&mut self, now: Instant) {
-        (self.now, self.moved) = (now, now);
-    }
-
     /// Lets the request under way be the last; where there is none, the connection ends.
     pub fn finish_after_current(&mut self) {
         if self.keep_alive == KeepAlive::Open {
@@ -150,13 +105,8 @@ impl Connection {
     }
 
     /// Whether no more requests are taken.
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         matches!(self.keep_alive, KeepAlive::Over(_))
-    }
-
-    /// Whether it waits for a request, and the client has not begun with one.
-    pub fn is_idle(&self) -> bool {
-        !self.has_begun() && matches!(self.waits_for(), Wait::ToRead(_))
     }
 
     /// Whether the client has begun with a request that has not come whole.
@@ -207,61 +157,6 @@ impl Connection {
         None
     }
 
-    /// Lets go a client from whom nothing more will come, or nothing in time: without
-    /// a word where it has not begun with a request.
-    fn give_up(&mut self) {
-        let is_late = matches!(self.waits_for(), Wait::ToRead(until) if self.now >= until);
-        if self.reader.is_idle() {
-            let ending = match (self.keep_alive, self.reading) {
-                // Another request may be on its way to a server that closes by itself.
-                (KeepAlive::FinishAfterCurrent, _) => Ending::Linger,
-                (_, Reading::Ended) => Ending::Close,
-                _ if is_late => Ending::Close,
-                _ => return,
-            };
-            (self.keep_alive, self.since) = (KeepAlive::Over(ending), self.now);
-            return;
-        }
-        let error = match self.reading {
-            Reading::Ended => RequestError::new("400 Bad Request", "the request ends early"),
-            Reading::Open if is_late => {
-                RequestError::new("408 Request Timeout", "the request did not come in time")
-            }
-            Reading::Open => return,
-        };
-        self.refuse(self.reader.refused(error));
-    }
-
-    /// Answers what is no request, where that was not answered before. Nobody can tell
-    /// any more where the next one begins, so it is the last.
-    fn refuse(&mut self, refused: Refused) {
-        self.keep_alive = KeepAlive::Over(Ending::Linger);
-        (self.since, self.moved) = (self.now, self.now);
-        if !self.reader.head_was_taken() {
-            self.send(refused.response(), None, refused.is_head == Some(true));
-            self.refusal = Some(refused.error);
-        }
-    }
-
-    /// Refuses a client with this answer, whatever it sends, where that was not done before.
-    pub fn reject(&mut self, response: Response, error: RequestError, now: Instant) {
-        if !self.is_over() {
-            (self.keep_alive, self.now) = (KeepAlive::Over(Ending::Linger), now);
-            self.send(response, None, false);
-            self.refusal = Some(error);
-        }
-    }
-
-    /// Why a request was refused, until it is taken; for the log.
-    pub fn refusal(&self) -> Option<&RequestError> {
-        self.refusal.as_ref()
-    }
-
-    /// Takes it.
-    pub fn take_refusal(&mut self) -> Option<RequestError> {
-        self.refusal.take()
-    }
-
     /// Answers a request. The connection ends with the answer where the client wants
     /// that, or where nothing else could tell where the answer ends.
     pub fn answer(&mut self, request: &Request, mut response: Response) {
@@ -271,7 +166,7 @@ impl Connection {
             response = response.with("Transfer-Encoding", encoder.name());
         }
         let shows_its_end = has_length || encoder.is_some();
-        if self.keep_alive != KeepAlive::Open || !wants_to_stay(request) || !shows_its_end {
+        if self.keep_alive != KeepAlive::Open || !wants_to_persist(request) || !shows_its_end {
             self.keep_alive = KeepAlive::Over(Ending::Linger);
         } else if request.version == "HTTP/1.0" {
             response = response.with("Connection", "keep-alive");
@@ -279,7 +174,7 @@ impl Connection {
         self.send(response, encoder, request.method == "HEAD");
     }
 
-    fn send(
+    pub(crate) fn send(
         &mut self,
         mut response: Response,
         encoder: Option<Box<dyn BodyEncoder>>,
@@ -305,24 +200,24 @@ impl Connection {
 
     /// What it waits for, where [`Connection::next_request`] gives nothing.
     pub fn waits_for(&self) -> Wait {
-        let (times, now, since) = (self.times, self.now, self.since);
+        let (timeouts, now, since) = (self.timeouts, self.now, self.since);
         if !self.writer.is_done() {
-            return Wait::ToWrite(self.moved + times.inactivity).or_close(now);
+            return Wait::ToWrite(self.moved + timeouts.inactivity).or_close(now);
         }
         if let KeepAlive::Over(ending) = self.keep_alive {
             return match (ending, self.reading) {
                 (Ending::Linger, Reading::Open) => {
-                    Wait::ToLinger(since + times.linger).or_close(now)
+                    Wait::ToLinger(since + timeouts.linger).or_close(now)
                 }
                 _ => Wait::ToClose,
             };
         }
         Wait::ToRead(if self.reader.is_within_body() {
-            (since + times.body).min(self.moved + times.inactivity)
+            (since + timeouts.body).min(self.moved + timeouts.inactivity)
         } else if self.reader.is_idle() {
-            since + times.idle
+            since + timeouts.idle
         } else {
-            since + times.head
+            since + timeouts.head
         })
     }
 }
@@ -364,12 +259,9 @@ mod tests {
         }
 
         fn answering_early() -> Self {
-            let tried = Self::new();
-            let connection = tried.connection.with_early_answers(|_| false);
-            Self {
-                connection,
-                ..tried
-            }
+            let mut tried = Self::new();
+            tried.connection.needs_body = |_| false;
+            tried
         }
 
         fn at(&self, second: u64) -> Instant {
@@ -414,7 +306,7 @@ mod tests {
         }
 
         #[track_caller]
-        fn is_over(&self) {
+        pub(crate) fn is_over(&self) {
             assert_eq!(self.connection.waits_for(), Wait::ToClose);
         }
 

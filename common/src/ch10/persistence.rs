@@ -9,10 +9,10 @@ use crate::ch09::request::Request;
 /// ```
 /// let head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 /// let request = common::Request::from_head(head)?;
-/// assert!(!common::wants_to_stay(&request));
+/// assert!(!common::wants_to_persist(&request));
 /// # Ok::<(), common::RequestError>(())
 /// ```
-pub fn wants_to_stay(request: &Request) -> bool {
+pub fn wants_to_persist(request: &Request) -> bool {
     let says = |option: &str| {
         let mut options = request.fields.elements("Connection");
         options.any(|one| one.eq_ignore_ascii_case(option))
@@ -45,7 +45,7 @@ mod tests {
         ] {
             let head = format!("GET / {version}\r\nHost: a\r\n{fields}\r\n");
             let request = Request::from_head(head.as_bytes()).unwrap();
-            assert_eq!(wants_to_stay(&request), stays, "{version} {fields:?}");
+            assert_eq!(wants_to_persist(&request), stays, "{version} {fields:?}");
         }
     }
 }

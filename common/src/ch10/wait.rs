@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::ch02::stream::{BODY_TIME, HEAD_TIME, INACTIVITY_TIME, LINGER_TIME};
+use crate::ch02::stream::{HEAD_TIME, INACTIVITY_TIME};
+use crate::ch03::close::LINGER_TIME;
+use crate::ch06::body_time::BODY_TIME;
 
 /// How long a client may take until its next request begins. While it does not come
 /// back, it costs what a connection costs: in chapter 10 that is a thread.

@@ -2,6 +2,7 @@
 //! coding.
 
 pub mod chunked;
+pub mod early_answers;
 pub mod numbers;
 
 pub use {

@@ -24,7 +24,7 @@ use crate::ch12::log_writer::most_bytes;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// How long a client may take for what it does.
-    pub times: Timeouts,
+    pub timeouts: Timeouts,
     /// How long a connection may stay, in all. What has been begun is finished. A
     /// client that stays for ever would never find out that its server has moved.
     pub life: Duration,
@@ -47,7 +47,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            times: Timeouts::default(),
+            timeouts: Timeouts::default(),
             life: Duration::from_secs(10 * 60),
             requests: 1000,
             connections: 512,
@@ -93,7 +93,7 @@ impl Limits {
     /// ```
     /// let limits = common::Limits::default().but_for("connections=2 idle=0.5")?;
     /// assert_eq!(limits.connections, 2);
-    /// assert_eq!(limits.times.idle.as_millis(), 500);
+    /// assert_eq!(limits.timeouts.idle.as_millis(), 500);
     /// # Ok::<(), String>(())
     /// ```
     ///
@@ -135,11 +135,11 @@ impl Limits {
 
     fn time(&mut self, name: &str) -> Option<&mut Duration> {
         Some(match name {
-            "idle" => &mut self.times.idle,
-            "head" => &mut self.times.head,
-            "body" => &mut self.times.body,
-            "inactivity" => &mut self.times.inactivity,
-            "linger" => &mut self.times.linger,
+            "idle" => &mut self.timeouts.idle,
+            "head" => &mut self.timeouts.head,
+            "body" => &mut self.timeouts.body,
+            "inactivity" => &mut self.timeouts.inactivity,
+            "linger" => &mut self.timeouts.linger,
             "life" => &mut self.life,
             "stop" => &mut self.stop,
             _ => return None,
@@ -217,7 +217,7 @@ mod tests {
         let limits = Limits::default().but_for(said).unwrap();
         let seconds = Duration::from_secs;
         let expected = Limits {
-            times: Timeouts {
+            timeouts: Timeouts {
                 idle: seconds(1),
                 head: seconds(2),
                 body: seconds(3),
@@ -297,7 +297,7 @@ mod tests {
     fn the_highest_that_may_be_said() {
         let limits = Limits::default().but_for("idle=31536000 log_lines=1000000");
         let limits = limits.unwrap();
-        assert_eq!(limits.times.idle, Duration::from_secs(31_536_000));
+        assert_eq!(limits.timeouts.idle, Duration::from_secs(31_536_000));
         assert_eq!(limits.log_lines, 1_000_000);
     }
 

@@ -3,15 +3,15 @@
 
 pub mod access_log;
 pub mod connection_limiter;
-pub mod early_answers;
 pub mod error_log;
 pub mod limits;
 pub mod log_writer;
+pub mod needs_body;
 
 pub use {
     access_log::AccessLog,
     connection_limiter::{ConnectionLimiter, Permit},
-    early_answers::needs_body,
     error_log::ErrorLog,
     limits::{FormInTurn, Limits, form_in_turn, sign_in_turn},
+    needs_body::needs_body,
 };

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::ch10::blocking::Blocking;
 use crate::ch10::connection::Connection;
+use crate::ch10::wait::Wait;
 use crate::ch13::shutdown::Shutdown;
 
 /// How long the server still reads from an idle connection once it is to stop. A request
@@ -75,6 +76,13 @@ impl ConnectionGuard {
     /// Whether the server is to stop.
     pub fn is_requested(&self) -> bool {
         self.shutdown.is_requested()
+    }
+}
+
+impl Connection {
+    /// Whether it waits for a request, and the client has not begun with one.
+    pub fn is_idle(&self) -> bool {
+        !self.has_begun() && matches!(self.waits_for(), Wait::ToRead(_))
     }
 }
 

@@ -7,6 +7,7 @@ pub mod pool;
 pub mod protocol;
 pub mod readiness;
 pub mod session;
+pub mod session_io;
 pub mod timer_queue;
 pub mod transport;
 

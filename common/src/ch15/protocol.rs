@@ -5,12 +5,13 @@ use std::io;
 use std::time::Instant;
 
 use crate::ch02::error::RequestError;
-use crate::ch09::request::Request;
+use crate::ch09::request::{Request, Scheme};
 use crate::ch09::response::Response;
 use crate::ch10::connection::Connection;
+use crate::ch10::states::{Ending, KeepAlive};
 use crate::ch10::wait::Wait;
-use crate::ch12::early_answers::needs_body;
 use crate::ch12::limits::Limits;
+use crate::ch12::needs_body::needs_body;
 use crate::ch15::transport::Transport;
 
 /// Which exchange of a connection a request belongs to, and its response. In HTTP/1.1 there
@@ -95,7 +96,7 @@ impl Protocol for Connection {
     }
 
     fn transport_moves(&mut self, now: Instant) {
-        self.transport_moves(now);
+        self.note_progress(now);
     }
 
     fn finish_after_current(&mut self) {
@@ -103,7 +104,7 @@ impl Protocol for Connection {
     }
 
     fn reject(&mut self, response: Response, error: RequestError, now: Instant) {
-        self.reject(response, error, now);
+        self.turn_down(response, error, now);
     }
 
     fn take_refusal(&mut self) -> Option<RequestError> {
@@ -115,9 +116,32 @@ impl Protocol for Connection {
 /// accepted at that moment.
 pub type ProtocolFor = fn(&dyn Transport, &Limits, accepted: Instant) -> Box<dyn Protocol>;
 
+impl Connection {
+    /// The same over another transport than TCP alone.
+    fn with_scheme(mut self, scheme: Scheme) -> Self {
+        self.reader = self.reader.over(scheme);
+        self
+    }
+
+    /// Tells it the time, where the client has sent something that is not for it, or is not
+    /// yet. That moves a body on; for all else, a client has no more time than before.
+    fn note_progress(&mut self, now: Instant) {
+        (self.now, self.moved) = (now, now);
+    }
+
+    /// Refuses a client with this answer, whatever it sends, where that was not done before.
+    fn turn_down(&mut self, response: Response, error: RequestError, now: Instant) {
+        if !self.is_over() {
+            (self.keep_alive, self.now) = (KeepAlive::Over(Ending::Linger), now);
+            self.send(response, None, false);
+            self.refusal = Some(error);
+        }
+    }
+}
+
 /// HTTP/1.1, whatever the transport.
 pub fn http1(transport: &dyn Transport, limits: &Limits, accepted: Instant) -> Box<dyn Protocol> {
-    let connection = Connection::new(limits.times, accepted)
+    let connection = Connection::new(limits.timeouts, accepted)
         .with_chunks()
         .with_early_answers(needs_body)
         .with_scheme(transport.scheme());

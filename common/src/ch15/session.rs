@@ -1,7 +1,7 @@
 //! A session: one connection that never waits. It does what can be done, and then says what
 //! has to happen first.
 
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use crate::ch02::log::log_error;
 use crate::ch09::request::Request;
 use crate::ch09::response::Response;
 use crate::ch10::wait::Wait;
-use crate::ch12::connection_limiter::{Permit, busy};
+use crate::ch12::connection_limiter::Permit;
 use crate::ch13::connection_guard::ConnectionGuard;
 use crate::ch15::protocol::{Protocol, ProtocolFor};
 use crate::ch15::readiness::Readiness;
@@ -30,21 +30,21 @@ const OTHER_PROTOCOL: &str = "400 Bad Request: this port speaks HTTPS";
 
 /// A connection, and all that is kept for it.
 pub struct Session {
-    transport: Box<dyn Transport>,
+    pub(crate) transport: Box<dyn Transport>,
     accepted: Instant,
     protocol_for: ProtocolFor,
     /// What is spoken; `None` until the handshake of the transport is over.
-    protocol: Option<Box<dyn Protocol>>,
-    reading: Reading,
-    is_half_closed: bool,
+    pub(crate) protocol: Option<Box<dyn Protocol>>,
+    pub(crate) reading: Reading,
+    pub(crate) is_half_closed: bool,
     knows_of_shutdown: bool,
     permit: Permit,
-    guard: ConnectionGuard,
+    pub(crate) guard: ConnectionGuard,
 }
 
 /// Whether a read may bring something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
+pub enum Reading {
     /// Not before the socket is ready again.
     Waiting,
     /// It may. A read that brings less than there is room for has brought all.
@@ -123,12 +123,12 @@ impl Session {
     fn waits_for(&self) -> Wait {
         match &self.protocol {
             Some(protocol) => protocol.waits_for(),
-            None => Wait::ToRead(self.accepted + self.permit.limits.times.idle),
+            None => Wait::ToRead(self.accepted + self.permit.limits.timeouts.idle),
         }
     }
 
     /// What is spoken, which this makes where it is not there yet.
-    fn protocol(&mut self) -> &mut dyn Protocol {
+    pub(crate) fn protocol(&mut self) -> &mut dyn Protocol {
         let make = || (self.protocol_for)(&*self.transport, &self.permit.limits, self.accepted);
         &mut **self.protocol.get_or_insert_with(make)
     }
@@ -236,61 +236,6 @@ impl Session {
             log_error(&refusal);
         }
     }
-
-    fn read(&mut self, now: Instant, piece: &mut [u8]) -> io::Result<()> {
-        // Where its time is over, the readiness for what it has sent may be on its way.
-        let is_due = self.deadline().is_some_and(|until| now >= until);
-        if self.reading == Reading::Waiting && !is_due {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        if self.transport.is_handshaking() {
-            self.guard.restart_grace();
-        }
-        let read = self.transport.read(piece);
-        let has_all = match &read {
-            Ok(length) => {
-                let is_short = *length < piece.len() && self.transport.short_read_is_all();
-                is_short && self.reading == Reading::Ready
-            }
-            Err(error) => error.kind() == ErrorKind::WouldBlock,
-        };
-        if has_all {
-            self.reading = Reading::Waiting;
-        }
-        let length = read?;
-        if let Some(refusal) = self.transport.refusal() {
-            self.protocol().reject(busy(&refusal), refusal, now);
-        }
-        self.protocol().receive(&piece[..length], now);
-        Ok(())
-    }
-
-    /// Reads and writes what can be. It fails only where neither can.
-    fn read_or_write(&mut self, now: Instant, piece: &mut [u8]) -> anyhow::Result<io::Result<()>> {
-        let read = self.read(now, piece);
-        Ok(match (self.write(now)?, read) {
-            (Err(error), read) if error.kind() == ErrorKind::WouldBlock => read,
-            (written, Err(error)) if error.kind() == ErrorKind::WouldBlock => written,
-            (written, read) => written.and(read),
-        })
-    }
-
-    fn linger(&mut self, now: Instant, piece: &mut [u8]) -> io::Result<()> {
-        if !self.is_half_closed {
-            self.transport.half_close()?;
-            self.is_half_closed = true;
-        }
-        self.read(now, piece)
-    }
-
-    fn write(&mut self, now: Instant) -> anyhow::Result<io::Result<()>> {
-        let Some(protocol) = &mut self.protocol else {
-            return Ok(Ok(()));
-        };
-        let to_send = protocol.to_send().context("a response is cut off")?;
-        let sent = self.transport.write(to_send);
-        Ok(sent.map(|length| protocol.sent(length, now)))
-    }
 }
 
 #[cfg(test)]
@@ -301,6 +246,7 @@ mod tests {
     use crate::ch12::limits::Limits;
     use crate::ch13::shutdown::Shutdown;
     use crate::ch15::protocol::http1;
+    use std::io;
     use std::io::Write;
     use std::net::{self, TcpListener};
     use std::time::Duration;

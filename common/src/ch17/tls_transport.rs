@@ -302,12 +302,12 @@ mod tests {
             let log = AccessLog::start(1, io::sink()).unwrap();
             let permit = ConnectionLimiter::start(Limits::default(), log).unwrap();
             let permit = permit.acquire(address.ip()).unwrap();
-            let (times, now) = (permit.limits.times, Instant::now());
+            let (timeouts, now) = (permit.limits.timeouts, Instant::now());
             let server = ServerConnection::new(Arc::new(server)).unwrap();
             let transport = TlsTransport::new(TcpStream::from_std(stream), server, Arc::default());
             let guard = ConnectionGuard::new(&Shutdown::new(Duration::ZERO));
             let client = Session::new(Box::new(transport), http1, now, permit, guard);
-            let inactivity = times.inactivity;
+            let inactivity = timeouts.inactivity;
             Self {
                 tcp,
                 tls,
