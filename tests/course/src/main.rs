@@ -290,6 +290,10 @@ struct HandoutArguments {
     /// Leaves out the last hint of each exercise, which is nearly the solution
     #[arg(long)]
     no_last_hint: bool,
+
+    /// Adds a workflow with which GitHub Classroom checks this chapter at each push
+    #[arg(long, value_name = "CHAPTER")]
+    classroom: Option<String>,
 }
 
 #[derive(Args)]
@@ -486,7 +490,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             )?;
         }
         Command::Handout(arguments) => {
-            handout::handout(&course, &arguments.folder, arguments.no_last_hint)?;
+            let options = handout::Options {
+                no_last_hint: arguments.no_last_hint,
+                classroom: arguments.classroom,
+            };
+            handout::handout(&course, &arguments.folder, &options)?;
         }
         Command::Class(arguments) => {
             let options = class::Options {
