@@ -219,7 +219,7 @@ pub fn class(
             "{count} programs of others would run here with your rights: each could read, change \
              and delete what you can, and use the network, and so could what builds it. \
              Where that matters, read them first, or do this in a container or as another \
-             user; BOOK.md shows how, under \"Thirty answers\". To run them, add --trust",
+             user; BOOK.md shows how, under \"The programs of others\". To run them, add --trust",
         );
     }
     ensure!(

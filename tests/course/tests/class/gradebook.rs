@@ -207,7 +207,7 @@ fn autograding() {
     assert_eq!(result["status"], "pass", "{result}");
     let tests = result["tests"].as_array().expect("a list");
     let score: f64 = tests.iter().filter_map(|test| test["score"].as_f64()).sum();
-    assert!(80.0 <= score && score < 100.0, "{result}");
+    assert!((80.0..100.0).contains(&score), "{result}");
     for test in tests {
         let has_passed = test["status"] == "pass";
         assert_eq!(
