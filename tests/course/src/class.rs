@@ -564,7 +564,7 @@ impl<'a> Class<'a> {
         let (mut unanswered, mut survived) = (0, true);
         let checks = &self.part.checks;
         let ended = play_all(checks, &mut target, &options, deadline, |outcome| {
-            unanswered += usize::from(outcome.played.timed_out());
+            unanswered += usize::from(outcome.counts && outcome.played.timed_out());
             survived &= !outcome.has_died;
             let state = match &outcome.verdict.failure {
                 None => State::Passed,
@@ -584,10 +584,11 @@ impl<'a> Class<'a> {
             Ok(Ended::Played | Ended::Hopeless) => String::new(),
         };
         let deciding = || row.checks.iter().filter(|check| check.kind.decides());
+        let is_unplayed = |check: &Checked| check.state == State::NotPlayed;
         let has_passed = deciding().all(|check| check.state == State::Passed);
         row.verdict = if has_passed && survived {
             Verdict::Passed
-        } else if unanswered >= HOPELESS || matches!(ended, Ok(Ended::OutOfTime)) {
+        } else if unanswered >= HOPELESS || deciding().any(is_unplayed) {
             Verdict::Hangs
         } else {
             Verdict::Failed

@@ -46,6 +46,9 @@ const SINGLES: [(&str, &str); 5] = [
     (".cjs", "server.cjs"),
 ];
 
+/// Archives that cannot be taken apart here: their names tell a learner all the same.
+const UNREAD: [&str; 2] = [".rar", ".7z"];
+
 /// What a hand-in may be, for those who find none.
 pub const KINDS: &str = "a crate, main.rs, server.py, server.js, one .py or .js file alone, a \
                          package.json with `start` or `main`, or a file `command`";
@@ -118,6 +121,7 @@ impl Received {
         let (learner, number) = of_moodle().unwrap_or_else(|| {
             let mut endings = archive::SUFFIXES
                 .into_iter()
+                .chain(UNREAD)
                 .chain(SINGLES.map(|(ending, _)| ending));
             let short = endings.find_map(|ending| without_ending(&name, ending));
             (short.unwrap_or(&name).to_owned(), None)

@@ -117,7 +117,7 @@ fn the_gradebook_of_moodle() {
         ]
     );
     assert!(
-        lines[2].starts_with("b2,Ben Bit,ben@example.org,0,failed: page: "),
+        lines[2].starts_with("b2,Ben Bit,ben@example.org,0,\"failed: page: "),
         "{moodle}"
     );
     assert!(

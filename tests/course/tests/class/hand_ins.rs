@@ -83,6 +83,7 @@ fn zip_files() {
     let mut entries: Vec<(&str, &[u8])> = many.iter().map(|name| (&**name, &b""[..])).collect();
     entries.push(("command", command));
     zip(&class, "in/hal.zip", &entries);
+    class.write("in/lea.rar", "Rar!");
     class.write("in/ida.zip", "PK, and nothing that follows it");
     let mut link = ZipWriter::new(File::create(class.path("in/jan.zip")).expect("a file"));
     let options = SimpleFileOptions::default();
@@ -118,6 +119,11 @@ fn zip_files() {
         ),
         ("jan", "nothing to start", "it wants a crate"),
         ("kim", "passed", ""),
+        (
+            "lea",
+            "nothing to start",
+            "it is no folder, no .tar.gz, no .zip",
+        ),
     ]) {
         assert_eq!(
             (&**learner, &**verdict),
@@ -126,7 +132,7 @@ fn zip_files() {
         );
         assert!(note.contains(expected.2), "{learner}: {note}");
     }
-    assert_eq!(verdicts.len(), 11);
+    assert_eq!(verdicts.len(), 12);
     assert!(!class.path("out").exists() && !class.path("target/out").exists());
 }
 
