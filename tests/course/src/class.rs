@@ -445,7 +445,8 @@ impl<'a> Class<'a> {
                 scope.spawn(|| {
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(received) = self.part.received.get(number) else {
+                        let received = self.part.received.get(number);
+                        let Some(received) = received.filter(|_| !process::is_stopping()) else {
                             return;
                         };
                         self.progress.set_message(received.learner.clone());

@@ -48,6 +48,9 @@ static RUNNING: AtomicUsize = AtomicUsize::new(0);
 /// Programs that were started beside it, with no children of their own.
 static PROGRAMS: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 
+/// How often it is tried to remove a folder.
+const REMOVALS: usize = 200;
+
 /// Folders that go when the course ends, whatever ends it.
 static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
@@ -56,6 +59,11 @@ pub fn remove_at_the_end(folder: &Path) {
     let mut folders = lock(&FOLDERS);
     folders.retain(|folder| folder.exists());
     folders.push(folder.to_owned());
+}
+
+/// Whether everything is being stopped.
+pub fn is_stopping() -> bool {
+    STOPPING.load(Ordering::SeqCst)
 }
 
 /// Keeps a program that was started, so that it is stopped whatever ends the
@@ -87,7 +95,12 @@ pub fn stop_all(code: i32) -> ! {
     }
     stop_programs();
     for folder in lock(&FOLDERS).drain(..) {
-        let _ = fs::remove_dir_all(folder);
+        // Another thread may have been about to put something into it.
+        let mut tries = 0;
+        while fs::remove_dir_all(&folder).is_err() && folder.exists() && tries < REMOVALS {
+            thread::sleep(TICK);
+            tries += 1;
+        }
     }
     exit(code)
 }
@@ -132,7 +145,7 @@ impl Place {
         let mut process = self.process();
         // The old one is stopped before the new one wants its port.
         drop(process.take());
-        if STOPPING.load(Ordering::SeqCst) {
+        if is_stopping() {
             return Err(CannotCheck("everything is being stopped".to_owned()));
         }
         *process = Some(Process::start(command)?);

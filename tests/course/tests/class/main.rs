@@ -280,6 +280,8 @@ fn ctrl_c_stops_all_servers() {
     };
     assert!(kill("-INT", &course.id().to_string()));
     assert_eq!(course.wait().expect("the course ends").code(), Some(130));
+    let kept = fs::read_dir(class.path("target/course-class")).expect("a folder is read");
+    assert_eq!(kept.count(), 0, "no copy stays");
     for learner in learners {
         let process = class.read(learner);
         wait_until("it is gone", || !kill("-0", process.trim()));
