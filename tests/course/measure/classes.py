@@ -103,7 +103,8 @@ def class_of(chapter, lesson):
     main = (ROOT / f"chapters/{chapter}/src/main.rs").read_text()
     site = {
         suffix: (ROOT / f"tests/course/servers/site.{suffix}").read_text().replace(
-            "Path(__file__).resolve().parents[3]", "Path.cwd()")
+            "Path(__file__).resolve().parents[3]", "Path.cwd()").replace(
+            "__dirname, '../../../pages'", "process.cwd(), 'pages'")
         for suffix in ("py", "js")
     }
     is_site = chapter != "ch06-post"
