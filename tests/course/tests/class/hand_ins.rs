@@ -244,7 +244,6 @@ fn scripts_of_any_name() {
     class.write("in/gus/one.py", "it");
     class.write("in/gus/two.py", "it");
     class.write("in/hal.mjs", "it");
-    class.write("in/ida/whatever.rs", &right());
     class.write("in/jan/package.json", "{");
     let path = env::var("PATH").expect("a path");
     let path = format!("{}:{path}", class.path("bin").display());
@@ -263,7 +262,6 @@ fn scripts_of_any_name() {
             "nothing to start",
             "one.py or two.py, which of them is to be started? Call it server.py",
         ),
-        ("passed", ""),
         ("passed", ""),
         ("nothing to start", "its package.json is not JSON"),
     ]) {

@@ -15,7 +15,7 @@ use serde_json::Value;
 fn a_class() {
     let class = Class::new();
     class.my_server("in/ada-crate", OURS, &right());
-    class.write("in/ben-file.rs", &right());
+    class.write("in/ben-file/my first.rs", &right());
     class.my_server("cleo", OURS, &right());
     let archive = class.run(&["hand-in", "cleo-archive", "cleo"]);
     assert!(archive.starts_with("exit code 0\n"), "{archive}");
