@@ -74,7 +74,7 @@ fn main() -> io::Result<()> {
                 }
                 head
             }
-            "one-at-a-time" | "never-closes" | "right" => read_head(&mut stream)?,
+            "one-at-a-time" | "never-closes" | "right" | "forgets-brew" => read_head(&mut stream)?,
             "reads-once" => {
                 let mut request = vec![0; 1024];
                 let length = stream.read(&mut request)?;
@@ -87,6 +87,10 @@ fn main() -> io::Result<()> {
             "reads-one-segment" => read_head(&mut stream)?,
             _ => read_request(&mut stream)?,
         };
+        if mode == "forgets-brew" && request.starts_with(b"BREW") {
+            held.push(stream);
+            continue;
+        }
         if mode == "dies-at-the-second-request" && number == 2 {
             eprintln!("cannot count to two");
             exit(1);

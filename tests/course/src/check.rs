@@ -40,18 +40,18 @@ pub struct Outcome<'a> {
     pub has_died: bool,
 }
 
-/// How many checks were not played, and why.
-pub struct LeftOut {
+/// Which checks were not played, and why.
+pub struct LeftOut<'a> {
     /// They are about what the server prints, and it was not started here.
-    pub unseen: usize,
+    pub unseen: &'a [Check],
     /// They take a server that has just started, and it was not started here.
-    pub anew: usize,
+    pub anew: &'a [Check],
     /// The server does not answer.
-    pub skipped: usize,
+    pub skipped: &'a [Check],
 }
 
 /// After how many checks without an answer the rest is not played.
-const HOPELESS: usize = 2;
+pub const HOPELESS: usize = 2;
 
 impl Outcome<'_> {
     pub fn passed(&self) -> bool {
@@ -102,15 +102,15 @@ pub fn check(
         _ => Whose::Another,
     };
     let mut target = Target::new(kind, options.start_timeout).sealed(is_sealed(&chapter.name));
-    let (mut unseen, mut anew) = (0, 0);
+    let (mut unseen, mut anew) = (Vec::new(), Vec::new());
     if !target.is_command() {
-        let before = checks.len();
-        checks.retain(|check| check.transcript.prints().is_none());
-        unseen = before - checks.len();
-        checks.retain(|check| !check.transcript.begins_anew());
-        anew = before - unseen - checks.len();
+        let prints = |check: &mut Check| check.transcript.prints().is_some();
+        unseen = checks.extract_if(.., prints).collect();
+        anew = checks
+            .extract_if(.., |check| check.transcript.begins_anew())
+            .collect();
         if checks.is_empty() {
-            let why = if unseen > 0 {
+            let why = if !unseen.is_empty() {
                 "is about what the server prints"
             } else {
                 "takes a server that has just started"
@@ -128,12 +128,12 @@ pub fn check(
         outcomes.push(outcome);
     })?;
     let skipped = match ended {
-        Ended::Played => 0,
-        Ended::Hopeless | Ended::OutOfTime => checks.len() - outcomes.len(),
+        Ended::Played => &[],
+        Ended::Hopeless | Ended::OutOfTime => &checks[outcomes.len()..],
     };
     let left_out = LeftOut {
-        unseen,
-        anew,
+        unseen: &unseen,
+        anew: &anew,
         skipped,
     };
     target.stop();
@@ -145,7 +145,7 @@ pub fn check(
         };
         let survived = !outcomes.iter().any(|outcome| outcome.has_died);
         let mut score = Score::of(&checks, survived, passed);
-        score.core.of += left_out.unseen + left_out.anew;
+        score.core.of += unseen.len() + anew.len();
         let mut results = Results::load(course);
         results.add(chapter, options.exercise, whose, score);
         site::show(course, &results);

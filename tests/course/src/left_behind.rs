@@ -21,11 +21,20 @@ impl Mark {
         Self(mark)
     }
 
+    /// Whether a process of that number was started by the command.
+    pub fn is_on(&self, process: u32) -> bool {
+        system::is_marked(process, &self.variable())
+    }
+
+    fn variable(&self) -> String {
+        format!("{VARIABLE}={}", self.0)
+    }
+
     /// Ends all that the command has left behind, and gives how each was called. A process
     /// that has thrown its environment away cannot be told from those of other commands:
     /// it is ended where `is_last` says that no other command runs.
     pub fn end_all(&self, is_last: bool) -> BTreeSet<String> {
-        system::end_all(&format!("{VARIABLE}={}", self.0), is_last)
+        system::end_all(&self.variable(), is_last)
     }
 }
 
@@ -83,6 +92,13 @@ mod system {
         names
     }
 
+    /// Whether a process was started with this in its environment.
+    pub fn is_marked(id: u32, mark: &str) -> bool {
+        let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+        let mut variables = environment.split(|&byte| byte == 0);
+        variables.any(|variable| variable == mark.as_bytes())
+    }
+
     /// A process that runs, or has ended and waits for its parent to notice.
     struct Found {
         id: Pid,
@@ -118,9 +134,7 @@ mod system {
         }
 
         fn is_marked(&self, mark: &str) -> bool {
-            let environment = fs::read(format!("/proc/{}/environ", self.id)).unwrap_or_default();
-            let mut variables = environment.split(|&byte| byte == 0);
-            variables.any(|variable| variable == mark.as_bytes())
+            u32::try_from(self.id.as_raw()).is_ok_and(|id| is_marked(id, mark))
         }
 
         /// Whether it is a child of this process that was not started by it: nothing here
@@ -146,6 +160,10 @@ mod system {
 
     /// Nothing tells here what has left the group of a command.
     pub fn adopt_orphans() {}
+
+    pub fn is_marked(_: u32, _: &str) -> bool {
+        false
+    }
 
     pub fn end_all(_: &str, _: bool) -> BTreeSet<String> {
         BTreeSet::new()

@@ -268,6 +268,18 @@ struct HandInArguments {
 
     /// Where your server is, if it is not chapters/my-server
     folder: Option<PathBuf>,
+
+    /// The chapter that it is for; without it, the furthest that my-server has passed
+    #[arg(long)]
+    chapter: Option<String>,
+
+    /// Checks the chapter's exercise
+    #[arg(long, requires = "chapter")]
+    exercise: bool,
+
+    /// Packs it without building and checking it
+    #[arg(long, conflicts_with_all = ["chapter", "exercise"])]
+    unchecked: bool,
 }
 
 #[derive(Args)]
@@ -278,15 +290,20 @@ struct HandoutArguments {
     /// Leaves out the last hint of each exercise, which is nearly the solution
     #[arg(long)]
     no_last_hint: bool,
+
+    /// Adds a workflow with which GitHub Classroom checks this chapter at each push
+    #[arg(long, value_name = "CHAPTER")]
+    classroom: Option<String>,
 }
 
 #[derive(Args)]
 struct ClassArguments {
-    /// The chapter: ch04-routing, ch04 or 4
+    /// The chapter: ch04-routing, ch04 or 4; or `all`, where the folder holds one for each
+    /// chapter, called so
     chapter: String,
 
     /// Where the hand-ins lie: folders with a crate, a `server.py`, a `server.js` or
-    /// a file `command`, files NAME.rs, and what `cargo course hand-in` made
+    /// a file `command`, files NAME.rs, .zip, and what `cargo course hand-in` made
     folder: PathBuf,
 
     /// Checks the chapter's exercise
@@ -312,17 +329,17 @@ struct ClassArguments {
           value_parser = clap::value_parser!(u64).range(..=A_DAY))]
     start_timeout: u64,
 
-    /// Writes the table to a file, or with - to standard output alone
+    /// Who is in the class: CSV with the columns identifier, name and e-mail, or what
+    /// Moodle or Canvas has written
     #[arg(long, value_name = "FILE")]
-    csv: Option<PathBuf>,
+    roster: Option<PathBuf>,
 
-    /// Writes one JSON object for each hand-in, with the compiler's first error
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    /// Gives points for each group of checks, such as core=60,lesson=20,robust=20
+    #[arg(long, value_name = "POINTS")]
+    points: Option<class::Points>,
 
-    /// Writes a page to read or print
-    #[arg(long, value_name = "FILE")]
-    html: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: class::Files,
 }
 
 #[derive(Args)]
@@ -469,24 +486,37 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             say!("Made {pages} pages in {}", folder.display());
         }
         Command::HandIn(arguments) => {
-            hand_in::hand_in(&course, &arguments.name, arguments.folder.as_deref())?;
+            let options = hand_in::Options {
+                chapter: arguments.chapter,
+                exercise: arguments.exercise,
+                unchecked: arguments.unchecked,
+            };
+            hand_in::hand_in(
+                &course,
+                &arguments.name,
+                arguments.folder.as_deref(),
+                &options,
+            )?;
         }
         Command::Handout(arguments) => {
-            handout::handout(&course, &arguments.folder, arguments.no_last_hint)?;
+            let options = handout::Options {
+                no_last_hint: arguments.no_last_hint,
+                classroom: arguments.classroom,
+            };
+            handout::handout(&course, &arguments.folder, &options)?;
         }
         Command::Class(arguments) => {
-            let chapter = course.chapter(&arguments.chapter)?;
             let options = class::Options {
                 exercise: arguments.exercise,
                 trust: arguments.trust,
                 jobs: arguments.jobs.map_or_else(default_jobs, usize::from),
                 limit: Duration::from_secs(arguments.limit),
                 start_timeout: Duration::from_secs(arguments.start_timeout),
-                csv: arguments.csv,
-                json: arguments.json,
-                html: arguments.html,
+                roster: arguments.roster,
+                points: arguments.points,
+                outputs: arguments.outputs,
             };
-            class::class(&course, chapter, &arguments.folder, &options)?;
+            class::class(&course, &arguments.chapter, &arguments.folder, &options)?;
         }
         Command::Book(arguments) => {
             if let Some(file) = &arguments.whole {

@@ -1,8 +1,10 @@
 //! What was started here, and is stopped again whatever ends the course.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::mem;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio, exit};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -46,6 +48,24 @@ static RUNNING: AtomicUsize = AtomicUsize::new(0);
 /// Programs that were started beside it, with no children of their own.
 static PROGRAMS: Mutex<Vec<Child>> = Mutex::new(Vec::new());
 
+/// How often it is tried to remove a folder.
+const REMOVALS: usize = 200;
+
+/// Folders that go when the course ends, whatever ends it.
+static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes a folder also where Ctrl-C ends the course, and who made it cannot.
+pub fn remove_at_the_end(folder: &Path) {
+    let mut folders = lock(&FOLDERS);
+    folders.retain(|folder| folder.exists());
+    folders.push(folder.to_owned());
+}
+
+/// Whether everything is being stopped.
+pub fn is_stopping() -> bool {
+    STOPPING.load(Ordering::SeqCst)
+}
+
 /// Keeps a program that was started, so that it is stopped whatever ends the
 /// course.
 pub fn keep(program: Child) {
@@ -74,6 +94,14 @@ pub fn stop_all(code: i32) -> ! {
         drop(lock(&place).take());
     }
     stop_programs();
+    for folder in lock(&FOLDERS).drain(..) {
+        // Another thread may have been about to put something into it.
+        let mut tries = 0;
+        while fs::remove_dir_all(&folder).is_err() && folder.exists() && tries < REMOVALS {
+            thread::sleep(TICK);
+            tries += 1;
+        }
+    }
     exit(code)
 }
 
@@ -117,7 +145,7 @@ impl Place {
         let mut process = self.process();
         // The old one is stopped before the new one wants its port.
         drop(process.take());
-        if STOPPING.load(Ordering::SeqCst) {
+        if is_stopping() {
             return Err(CannotCheck("everything is being stopped".to_owned()));
         }
         *process = Some(Process::start(command)?);
@@ -184,6 +212,11 @@ impl Process {
     /// The port that it says it listens on, to whichever of its outputs.
     pub fn port(&self) -> Option<u16> {
         self.output.port().or_else(|| self.errors.port())
+    }
+
+    /// Whether a process of that number is this one, or was started by it.
+    pub fn owns(&self, process: u32) -> bool {
+        self.child.id() == process || self.mark.is_on(process)
     }
 
     pub fn has_ended(&mut self) -> bool {

@@ -2,7 +2,7 @@
 //! helps to mend it.
 
 use anstyle::{AnsiColor, Style};
-use harness::checks::{Kind, is_of_part_two};
+use harness::checks::{Check, Kind, is_of_part_two};
 use harness::judge::Failure;
 use harness::transcript::{Again, Step};
 use harness::wire;
@@ -82,13 +82,38 @@ impl<'a> Report<'a> {
             .as_ref()
             .map(|failure| failure.problem.clone());
         let note: Vec<String> = problem.into_iter().chain(notes).collect();
+        self.json_of(outcome.check, Some(outcome.passed()), &note.join("; "))
+    }
+
+    /// Whether a check has passed is not known where it was not played.
+    fn json_of(&self, check: &Check, passed: Option<bool>, note: &str) -> serde_json::Value {
         json!({
             "chapter": self.chapter.name,
-            "name": outcome.check.name,
-            "group": outcome.check.kind.name(),
-            "passed": outcome.passed(),
-            "note": note.join("; "),
+            "name": check.name,
+            "group": check.kind.name(),
+            "passed": passed,
+            "note": note,
         })
+    }
+
+    /// Prints as JSON what was not played.
+    fn left_out(&self, left_out: &LeftOut) {
+        for (checks, why) in [
+            (left_out.skipped, "the server does not answer"),
+            (
+                left_out.unseen,
+                "it is about what the server prints, and that was not started here",
+            ),
+            (
+                left_out.anew,
+                "it takes a server that has just started, and that was not started here",
+            ),
+        ] {
+            for check in checks {
+                let note = format!("not played: {why}");
+                say!("{}", self.json_of(check, None, &note));
+            }
+        }
     }
 
     /// Prints the failures and the numbers, and gives whether all that counts
@@ -98,6 +123,7 @@ impl<'a> Report<'a> {
         let passed = counted().filter(|outcome| outcome.passed()).count();
         let failed = counted().count() - passed;
         if self.options.json {
+            self.left_out(left_out);
             return failed == 0;
         }
         let failures = outcomes.iter().filter(|outcome| !outcome.passed());
@@ -120,22 +146,22 @@ impl<'a> Report<'a> {
                 missed.len()
             );
         }
-        if left_out.skipped > 0 {
+        if !left_out.skipped.is_empty() {
             say!(
                 "There was no answer in time more than once: {} checks were skipped, which --all plays.",
-                left_out.skipped
+                left_out.skipped.len()
             );
         }
-        if left_out.unseen > 0 {
+        if !left_out.unseen.is_empty() {
             say!(
                 "Left out, as they are about what the server prints: {}; give its command after --.",
-                left_out.unseen
+                left_out.unseen.len()
             );
         }
-        if left_out.anew > 0 {
+        if !left_out.anew.is_empty() {
             say!(
                 "Left out, as they take a server that has just started: {}; give its command after --.",
-                left_out.anew
+                left_out.anew.len()
             );
         }
         if !target.left_behind().is_empty() {

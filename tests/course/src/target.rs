@@ -15,11 +15,12 @@ use harness::play::{Connection, Host, PATIENCE, wait_until_closed};
 use harness::tls::{sealed, try_handshake};
 use harness::{Again, without_own_package};
 use indicatif::{ProgressBar, ProgressStyle};
+use listeners::{Listener, Protocol, SocketState};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use crate::chapters::Chapter;
-use crate::process::{DEATH_TIMEOUT, Place};
+use crate::process::{self, DEATH_TIMEOUT, Place, Process};
 use crate::{CannotCheck, cargo};
 
 /// How many times its limit a command may take until it listens, as long as it
@@ -141,6 +142,8 @@ pub struct Target {
     is_sealed: bool,
     /// What was found of the processes that it left behind, and was ended.
     left_behind: BTreeSet<String>,
+    /// Where a hand-in was seen to listen that neither does as it is told nor says where.
+    usual: Option<SocketAddr>,
     /// What it may keep in files, and finds there when it is started again.
     kept: Option<TempDir>,
     /// What the environment variable `LIMITS` says while it runs.
@@ -168,6 +171,7 @@ impl Target {
             first: None,
             place: Place::new(),
             left_behind: BTreeSet::new(),
+            usual: None,
             kept: None,
             limits: None,
             listening_before: None,
@@ -410,6 +414,9 @@ impl Target {
         if is_alone && !is_free(default) {
             wait_for_port_quietly(default);
         }
+        if let Some(own) = self.usual.filter(|_| is_alone) {
+            wait_for_port_quietly(own);
+        }
         // Who has it now is somebody else.
         let by_itself = Some(default).filter(|_| is_alone && is_free(default));
         let before: BTreeSet<u16> = match is_alone {
@@ -423,6 +430,7 @@ impl Target {
         let command = keeping(&guestbook, command);
         self.place.start(command).map_err(NeverListened::Ended)?;
         let started = Instant::now();
+        let mut looked = started;
         loop {
             let mut guard = self.place.process();
             let Some(process) = guard.as_mut() else {
@@ -437,11 +445,22 @@ impl Target {
                     "it ended before it listened{last_words}"
                 ))));
             }
+            // To find out takes a look at every process. Most say it, or do as told, before.
+            let is_seen = looked.elapsed() > GRACE;
+            let seen = is_seen.then(|| port_of(process)).flatten();
+            if is_seen {
+                looked = Instant::now();
+            }
             drop(guard);
             // What it says may be wrong, but not that something new answers there.
             let elsewhere = said.filter(|port| *port != own.port() && !before.contains(port));
             let elsewhere = elsewhere.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-            let others = elsewhere.into_iter().chain(by_itself);
+            let seen = seen.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+            if is_alone && seen.is_some() {
+                self.usual = seen;
+            }
+            let elsewhere = elsewhere.or(seen.filter(|address| *address != own));
+            let others = elsewhere.into_iter().chain(self.usual).chain(by_itself);
             let mut expected = [own].into_iter().chain(others.filter(|_| is_alone));
             if let Some(stream) = expected.find_map(|address| connect_to_either(address).ok()) {
                 self.address = stream.peer_addr().unwrap_or(own);
@@ -461,9 +480,9 @@ impl Target {
             }
             if started.elapsed() > self.start_timeout {
                 let where_else = match by_itself {
-                    Some(_) => format!(", nor on {DEFAULT_PORT}"),
-                    None if is_alone => format!("; another program has port {DEFAULT_PORT}"),
-                    None => String::new(),
+                    Some(_) => ", nor on any other",
+                    None if is_alone => "; another program has port 8080",
+                    None => "",
                 };
                 return Err(NeverListened::Silent(CannotCheck(format!(
                     "it did not listen on the port it was given within {} s{where_else}",
@@ -654,8 +673,20 @@ fn connect_to_either(address: SocketAddr) -> io::Result<TcpStream> {
 
 /// The addresses that anything listens on here.
 fn listening() -> BTreeSet<SocketAddr> {
-    let listeners = listeners::get_all().into_iter().flatten();
-    listeners.map(|listener| listener.socket).collect()
+    listeners().map(|listener| listener.socket).collect()
+}
+
+/// The sockets that wait for connections here.
+fn listeners() -> impl Iterator<Item = Listener> {
+    let sockets = listeners::get_all().into_iter().flatten();
+    sockets.filter(|socket| socket.protocol == Protocol::TCP && socket.state == SocketState::Listen)
+}
+
+/// The port that a command, or what it has started, listens on.
+fn port_of(process: &Process) -> Option<u16> {
+    let mut all = listeners();
+    let own = all.find(|listener| process.owns(listener.process.pid));
+    own.map(|listener| listener.socket.port())
 }
 
 /// What has begun to listen since, as the end of a sentence.
@@ -800,8 +831,12 @@ fn keeping(guestbook: &Path, mut command: Command) -> Command {
 fn guestbook(kept: &mut Option<TempDir>) -> Result<PathBuf, CannotCheck> {
     let folder = match kept.take() {
         Some(folder) => folder,
-        None => tempfile::tempdir()
-            .map_err(|error| CannotCheck(format!("cannot make a folder: {error}")))?,
+        None => {
+            let folder = tempfile::tempdir()
+                .map_err(|error| CannotCheck(format!("cannot make a folder: {error}")))?;
+            process::remove_at_the_end(folder.path());
+            folder
+        }
     };
     Ok(kept.insert(folder).path().join("guestbook"))
 }

@@ -430,6 +430,25 @@ fn ends_at_the_signal() {
     );
 }
 
+/// A program that reads the results sees what it does not know of.
+#[test]
+fn what_was_not_played_has_a_mark_of_its_own() {
+    let said = check_broken("3", "never-answers", &["--json"]);
+    let lines: Vec<serde_json::Value> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(serde_json::Value::is_object)
+        .collect();
+    let count = |passed: serde_json::Value| {
+        let is_so = |line: &&serde_json::Value| line["passed"] == passed;
+        lines.iter().filter(is_so).count()
+    };
+    assert_eq!((count(false.into()), count(true.into())), (2, 0), "{said}");
+    assert_eq!(count(serde_json::Value::Null), 6, "{said}");
+    let note = "not played: the server does not answer";
+    assert!(lines[2..].iter().all(|line| line["note"] == note), "{said}");
+}
+
 #[test]
 fn what_is_done_in_another_way_passes() {
     for mode in ["right-persistent", "right-persistent-and-chunked"] {

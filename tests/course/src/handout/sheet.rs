@@ -54,8 +54,11 @@ pub fn of(course: &Course, chapter: &Chapter) -> anyhow::Result<String> {
              ```\n"
         );
     }
-    page += "\n## Hand it in\n\n\
-             `cargo course hand-in NAME` makes one file of it, `NAME.tar.gz`.\n";
+    page += &format!(
+        "\n## Hand it in\n\n\
+         `cargo course hand-in NAME --chapter {number}` checks it and makes one file of it, \
+         `NAME.tar.gz`.\n"
+    );
     Ok(page)
 }
 
