@@ -21,7 +21,9 @@ pub fn is_status_as_good(wanted: u16, came: u16, method: &str) -> bool {
         // Other limits are met before, or what is too long is no request.
         (414 | 431, _) => &[400, 414, 431],
         (505, _) => &[400],
+        // A body that is longer than any number may be too long, or none.
         (413, _) => &[400],
+        (400, "POST") => &[413],
         // What is no entry.
         (422, _) => &[400, 413],
         // What was to be sealed, or the other way round.
@@ -147,6 +149,23 @@ pub fn as_shown(body: &[u8]) -> Vec<u8> {
             .replace("': ", "':")
             .replace("', ", "',")
             .replace("], ", "],");
+    }
+    // White space around an entry may be kept, or not.
+    for tag in ["<dt>", "<dd>"] {
+        let parts: Vec<&str> = shown.split(tag).collect();
+        let (first, rest) = parts.split_first().unwrap_or((&"", &[]));
+        let rest = rest.iter().map(|part| part.trim_ascii_start());
+        shown = [*first]
+            .into_iter()
+            .chain(rest)
+            .collect::<Vec<_>>()
+            .join(tag);
+    }
+    for tag in ["</dt>", "</dd>"] {
+        let parts: Vec<&str> = shown.split(tag).collect();
+        let (last, rest) = parts.split_last().unwrap_or((&"", &[]));
+        let rest = rest.iter().map(|part| part.trim_ascii_end());
+        shown = rest.chain([*last]).collect::<Vec<_>>().join(tag);
     }
     shown.into_bytes()
 }
@@ -354,6 +373,8 @@ mod tests {
         for (one, other, are_same) in [
             ("&lt;b&gt; &amp; \"c\"", "&#60;b> &#38; &quot;c&#x22;", true),
             ("&lt;", "&#x3C;", true),
+            ("<dd>a\r\n b</dd>", "<dd>\r\n a\r\n b \n</dd>", true),
+            ("<dd>a\r\n b</dd>", "<dd>a b</dd>", false),
             ("&lt;b&gt;", "<b>", false),
             ("&amp;lt;", "&lt;", false),
             ("&amp;quot;", "\"", false),
