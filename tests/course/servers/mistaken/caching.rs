@@ -124,9 +124,10 @@ fn date(site: &Site, request: &Request, name: &str) -> Option<SystemTime> {
     // The later of two readings is the one of the last century.
     let soon = SystemTime::now() + Duration::from_secs(50 * 365 * 86400);
     match parsed {
-        Some(date)
-            if value.contains('-') && date > soon && !site.has("years-of-two-digits-to-come") =>
-        {
+        Some(date) if value.contains("day, ") && site.has("years-of-two-digits-to-come") => {
+            Some(date + Duration::from_secs(36525 * 86400))
+        }
+        Some(date) if value.contains('-') && date > soon => {
             Some(date - Duration::from_secs(36525 * 86400))
         }
         None if site.has("no-date-is-now") => Some(SystemTime::now()),
@@ -239,7 +240,7 @@ fn part(site: &Site, whole: Response, range: &str) -> Response {
         return several(whole, ranges);
     }
     let ranges = match ranges.contains(',') {
-        true if site.has("first-of-several-as-all") => ranges.split(',').next().unwrap_or_default(),
+        true if site.has("right-first-of-several") => ranges.split(',').next().unwrap_or_default(),
         true => return whole,
         false => ranges,
     };

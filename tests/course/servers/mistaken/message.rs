@@ -409,7 +409,10 @@ impl<'a> Input<'a> {
             let Some(size) = chunk_size(site, size) else {
                 return Err(No::Request(400));
             };
-            if size == 0 && !(site.has("an-empty-size-is-skipped") && line.is_empty()) {
+            if size == 0 && site.has("an-empty-size-is-skipped") && line.is_empty() {
+                continue;
+            }
+            if size == 0 {
                 break;
             }
             if body.len().saturating_add(size) > MOST_BODY {

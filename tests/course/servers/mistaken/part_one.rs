@@ -316,7 +316,7 @@ impl Server<'_> {
         if self.has("one-path-alone") && path != "/" {
             return self.response("404 Not Found", NOT_FOUND);
         }
-        if query.contains('%') && query.ends_with('%') && self.has("dies-of-a-percent-sign") {
+        if query.contains("%&") && self.has("dies-of-a-percent-sign") {
             exit(101);
         }
         let mut names: Vec<(String, Vec<String>)> = Vec::new();

@@ -279,11 +279,11 @@ impl Site {
             if is_last && self.has("open-behind-408") && status == 408 {
                 thread::sleep(Duration::from_secs(10));
             }
-            if is_last && !(self.has("answers-behind-close") && !input.came.is_empty()) {
-                break;
-            }
             if self.has("ends-with-the-first-client") {
                 exit(0);
+            }
+            if is_last && !(self.has("answers-behind-close") && !input.came.is_empty()) {
+                break;
             }
         }
         drop(memory);
@@ -687,7 +687,9 @@ impl Site {
         }
         let shown = |(name, message): &(String, String)| {
             let (name, message) = match () {
-                () if self.has("guestbook-unescaped") => (name.clone(), message.clone()),
+                () if self.has("guestbook-unescaped") || self.has("escaped-before-decoded") => {
+                    (name.clone(), message.clone())
+                }
                 () if self.has("message-unescaped") => (self.escape(name), message.clone()),
                 () => (self.escape(name), self.escape(message)),
             };
@@ -786,9 +788,6 @@ impl Site {
         let is_below = |real: &PathBuf| match () {
             () if self.has("dots-lead-out") => true,
             () if self.has("dots-looked-for-before-decoding") => !checked.contains(".."),
-            () if self.has("whatever-begins-with-pages") => {
-                name.starts_with("/pages") && !name.contains("..")
-            }
             () if self.has("beside-pages-served") => real.starts_with(root),
             () => real.starts_with(&self.pages),
         };
@@ -809,7 +808,7 @@ impl Site {
             _ if self.has("html-for-everything") => "text/html; charset=utf-8",
             Some("html") if self.has("no-charset") => "text/html",
             Some("css") if self.has("no-charset") => "text/css",
-            Some("svg") if self.has("charset-for-everything") => "image/svg+xml; charset=utf-8",
+            Some("svg") if self.has("right-charset-of-a-drawing") => "image/svg+xml; charset=utf-8",
             Some("html") => "text/html; charset=utf-8",
             Some("css") => "text/css; charset=utf-8",
             Some("js") => "text/javascript; charset=utf-8",
