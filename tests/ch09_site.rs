@@ -120,6 +120,14 @@ fn query_escaped() {
 }
 
 #[test]
+fn a_percent_sign_alone() {
+    assert_snapshot!(exchange(
+        "robust: a percent sign that begins no escape stands for itself",
+        get("/query?rate=100%&more=%zz"),
+    ));
+}
+
+#[test]
 fn guestbook_empty() {
     let server = Server::start(CHAPTER);
     let exchange = server

@@ -11,8 +11,9 @@ use crate::clients::{HALF_A_FORM, get, last};
 use crate::play::{Connection, Host, PATIENCE, receive_some};
 use crate::response::answers;
 
-/// How long clients pause. A server that looks at its clients once a second has looked.
-const PAUSE: Duration = Duration::from_millis(1500);
+/// How long clients pause. A write that takes a second at the most may take a part first,
+/// and is over then after two.
+const PAUSE: Duration = Duration::from_millis(2500);
 
 /// How long a newcomer waits for an answer that should not come.
 const NEWCOMERS_PATIENCE: Duration = Duration::from_millis(300);
@@ -37,7 +38,7 @@ pub enum Beside {
     Unread { count: usize, target: String },
     /// These clients go on reading, and have to get all of it.
     ReadOn,
-    /// Nothing happens for longer than a second.
+    /// Nothing happens for more than two seconds.
     Pause,
     /// All of these clients, and those that are silent, may not cost a thread each, nor
     /// much memory.
@@ -53,7 +54,7 @@ const AMPERSANDS: &str = " ampersands";
 const HALF_FORMS: &str = " other clients have sent half of a form, and wait";
 const UNREAD: &str = " other clients read nothing of ";
 const READ_ON: &str = "these clients read on, and each of them gets all of it";
-const PAUSES: &str = "nothing happens for longer than a second";
+const PAUSES: &str = "nothing happens for more than two seconds";
 const COST_LITTLE: &str = "these clients cost no thread each, and little memory";
 const NEWCOMER: &str = "a newcomer is not served any more";
 const ENDS: &str = "the process ends, and says that all went well";

@@ -573,6 +573,8 @@ pub struct Asked {
     pub is_of_http_1_0: bool,
     /// Whether the client waits to be told to continue, and may send no body.
     pub waits: bool,
+    /// Whether its body comes in a transfer coding.
+    pub is_coded: bool,
     /// Whether it asks for several parts of a file at once.
     pub wants_parts: bool,
 }
@@ -609,6 +611,7 @@ pub fn asked(sent: &[u8]) -> Vec<Asked> {
             asks_to_close: says("close") || is_old && !says("keep-alive"),
             is_of_http_1_0: is_old,
             waits: value("expect").is_some(),
+            is_coded: value("transfer-encoding").is_some(),
             wants_parts: request_line.starts_with("GET ")
                 && value("range").is_some_and(|(_, ranges)| ranges.contains(',')),
         });
