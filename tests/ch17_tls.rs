@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -368,7 +368,7 @@ fn who_only_speaks_of_keys_is_let_go() {
 fn too_many_handshakes_at_once() {
     const HANDSHAKES: usize = 384;
     let server = with_limits("connections=1000 connections_of_one=1000");
-    let mut crowd: Vec<TcpStream> = (0..HANDSHAKES).map(|_| server.connect()).collect();
+    let mut crowd: Vec<_> = (0..HANDSHAKES).map(|_| server.connect()).collect();
     let refused = ask(&mut connect(&server));
     assert!(refused.is_err(), "{refused:?}");
     // One that has shaken hands makes room, and stays.
