@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -428,7 +428,7 @@ const ROOM_FOR_A_CROWD: &str = "idle=600 connections=1000 connections_of_one=100
 #[cfg(target_os = "linux")]
 fn who_is_silent_takes_no_handshake_from_others() {
     let server = with_limits(ROOM_FOR_A_CROWD);
-    let _silent: Vec<TcpStream> = (0..HANDSHAKES + 100).map(|_| server.connect()).collect();
+    let _silent: Vec<_> = (0..HANDSHAKES + 100).map(|_| server.connect()).collect();
     the_page_is_served(&server);
 }
 
@@ -437,7 +437,7 @@ fn who_is_silent_takes_no_handshake_from_others() {
 fn too_many_handshakes_at_once() {
     let server = with_limits(ROOM_FOR_A_CROWD);
     let hello = client_hello();
-    let mut crowd: Vec<TcpStream> = (0..HANDSHAKES)
+    let mut crowd: Vec<_> = (0..HANDSHAKES)
         .map(|_| {
             let mut begun = server.connect();
             begun.write_all(&hello).expect("cannot begin");

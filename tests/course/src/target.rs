@@ -418,7 +418,7 @@ impl Target {
             wait_for_port_quietly(own);
         }
         // Who has it now is somebody else.
-        let by_itself = Some(default).filter(|_| is_alone && is_free(default));
+        let by_itself = (is_alone && is_free(default)).then_some(default);
         let before: BTreeSet<u16> = match is_alone {
             true => listening().iter().map(SocketAddr::port).collect(),
             false => BTreeSet::new(),

@@ -124,6 +124,19 @@ fn a_text_for_each_chapter() {
 }
 
 #[test]
+fn the_oldest_rust_that_will_do() {
+    let manifest = read("Cargo.toml");
+    let mut lines = manifest.lines();
+    let oldest = lines.find_map(|line| line.strip_prefix("rust-version = "));
+    let oldest = oldest.expect("a version").trim_matches('"');
+    for name in ["README.md", "BOOK.md"] {
+        let text = read(name);
+        let words = format!("[Rust](https://www.rust-lang.org/tools/install) {oldest} or newer");
+        assert!(text.contains(&words), "{name} does not say {words:?}");
+    }
+}
+
+#[test]
 fn one_byte_in_a_quoted_file() {
     is_found(
         LOGGING,

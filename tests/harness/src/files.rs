@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -136,6 +135,7 @@ pub fn nothing_leads_out(program: &str, status_of: impl Fn(&str) -> &'static str
 pub fn links_and_what_is_no_file(program: &str) {
     use std::os::unix::fs::symlink;
     use std::os::unix::net::UnixListener;
+    use std::path::Path;
     use std::process::Command;
 
     let folder = site();

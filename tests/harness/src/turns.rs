@@ -4,12 +4,12 @@
 use std::thread;
 
 use crate::Server;
-#[cfg(target_os = "linux")]
-use crate::clients::wait_until;
 use crate::clients::{
-    ENDLESS, HALF_A_FORM, NO_HURRY, answered_clients, are_served, ask, clients,
-    clients_who_read_no_further, get, last, rest, send,
+    ENDLESS, HALF_A_FORM, NO_HURRY, are_served, clients, clients_who_read_no_further, get, last,
+    rest, send,
 };
+#[cfg(target_os = "linux")]
+use crate::clients::{answered_clients, ask, wait_until};
 use crate::company::Beside;
 
 /// Asks for more at once than a turn may read, answer or send, and checks that what does
