@@ -182,7 +182,15 @@ pub fn play_all<'a>(
         if options.exercise || transcript.names_the_port() || transcript.begins_anew() {
             target.stop();
         }
-        target.ensure_running_with(transcript.limits())?;
+        let started = target.ensure_running_for(transcript);
+        // What is set in its environment may be another for each.
+        started.map_err(|CannotCheck(words)| match options.exercise {
+            true => CannotCheck(format!(
+                "{words}\n\nIt was started for this exchange: {}",
+                transcript.title
+            )),
+            false => CannotCheck(words),
+        })?;
         let outcome = run(check, target, options);
         if position == 0 && !target.is_command() && nobody_there(&outcome.played) {
             return Err(CannotCheck(format!(
