@@ -865,6 +865,39 @@ mod tests {
         );
     }
 
+    /// Those that are gone before the first byte come before the connection, others when
+    /// it is their turn.
+    #[test]
+    fn who_comes_in_the_middle() {
+        let mut host = Scripted::new(&[&[], &[(3, Closes)], &[]]);
+        let steps = [
+            Step::Gone(1),
+            Step::Send(b"GE".to_vec()),
+            Step::Gone(1),
+            Step::Send(b"T".to_vec()),
+            Step::Closes,
+        ];
+        assert_eq!(played(&steps, &mut host), [(End::Closed, String::new())]);
+        assert_eq!(
+            host.log(),
+            [
+                "connects", "is gone", "connects", "> GE", "connects", "is gone", "> T", "is gone"
+            ]
+        );
+    }
+
+    /// The client asks again until the answer is what it should be, and not for ever.
+    #[test]
+    fn until_it_is_so() {
+        const NOT_YET: &str = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb";
+        let says = |answer| [(GET.len(), Says(answer)), (GET.len(), Closes)];
+        let (not_yet, page) = (says(NOT_YET), says(PAGE));
+        let mut host = Scripted::new(&[&not_yet, &not_yet, &page, &page]);
+        let steps = [Step::Repeats, send(GET), receive(PAGE), Step::Closes];
+        assert_eq!(played(&steps, &mut host), [(End::Closed, PAGE.to_owned())]);
+        assert_eq!(host.connections.len(), 1, "it is not asked once more");
+    }
+
     #[test]
     fn a_stop_in_the_middle() {
         let steps = [

@@ -457,6 +457,7 @@ mod tests {
                 Step::Again(Again::Stopped),
                 Step::Again(Again::Killed),
                 Step::Gone(20),
+                Step::Repeats,
                 Step::Resets,
                 Step::Prints(b"1: GET /\n".to_vec()),
             ],
