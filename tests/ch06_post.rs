@@ -105,7 +105,7 @@ fn d3_a_folded_field() {
 #[test]
 fn d4_markup_is_escaped() {
     let exchange = Server::start(CHAPTER).exchange(
-        "D4: markup in a body is shown and does not run",
+        "core, D4: markup in a body is shown and does not run",
         post(
             "Content-Length: 31\r\n",
             "<script>alert(\"1 & 2\")</script>",

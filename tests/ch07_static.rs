@@ -95,7 +95,7 @@ fn d6_a_folder() {
 #[test]
 fn d6_beside_pages() {
     assert_snapshot!(exchange(
-        "D6: what lies beside pages/ is not found",
+        "core, D6: what lies beside pages/ is not found",
         get("/Cargo.toml")
     ));
 }
@@ -103,7 +103,7 @@ fn d6_beside_pages() {
 #[test]
 fn d6_dot_segments() {
     assert_snapshot!(exchange(
-        "D6: dot segments do not lead out of pages/",
+        "core, D6: dot segments do not lead out of pages/",
         get("/pages/../Cargo.toml"),
     ));
 }
@@ -111,7 +111,7 @@ fn d6_dot_segments() {
 #[test]
 fn d6_encoded_dot_segments() {
     assert_snapshot!(exchange(
-        "D6: nor do they when they are encoded",
+        "core, D6: nor do they when they are encoded",
         get("/pages/%2e%2e/Cargo.toml"),
     ));
 }

@@ -66,7 +66,7 @@ fn d3_too_many_parameters() {
 #[test]
 fn d4_markup_is_escaped() {
     let exchange = Server::start(CHAPTER).exchange(
-        "D4: markup in a query is shown and does not run",
+        "core, D4: markup in a query is shown and does not run",
         get("/?name=<script>alert(1)</script>&%3Cb%3E=%26amp;"),
     );
     assert_snapshot!(exchange);

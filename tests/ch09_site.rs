@@ -2,6 +2,7 @@
 
 use std::thread;
 
+use harness::company::Beside;
 use harness::{Server, check_command_line, files, hostile};
 use insta::assert_snapshot;
 
@@ -94,7 +95,7 @@ fn query() {
 #[test]
 fn query_escaped() {
     assert_snapshot!(exchange(
-        "core: markup in a query is shown and does not run",
+        "core, D4: markup in a query is shown and does not run",
         get("/query?%3Cb%3E=<script>"),
     ));
 }
@@ -125,7 +126,7 @@ fn guestbook_signed() {
 fn guestbook_escaped() {
     let server = Server::start(CHAPTER);
     let exchange = server
-        .begin_anew("core: an entry is decoded, and its markup is shown and does not run")
+        .begin_anew("core, D4: an entry is decoded, and its markup is shown and does not run")
         .send(sign(
             "name=Zo%C3%AB+%26+%3Cb%3EAda&message=%3Cscript%3Ealert(1)%3C/script%3E%0D%0A1%2B1=2",
         ))
@@ -150,6 +151,41 @@ fn guestbook_newest_first() {
 }
 
 #[test]
+fn guestbook_of_a_hundred_and_one() {
+    let server = Server::start(CHAPTER);
+    let exchange = server
+        .begin_anew("core: the guestbook keeps the last hundred entries, and the oldest goes")
+        .beside(Beside::Entries {
+            count: 101,
+            length: 0,
+        })
+        .send(get("/guestbook"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+/// It rests for longer than the stream lets one write take.
+#[test]
+fn a_client_that_rests() {
+    let server = Server::start(CHAPTER);
+    let exchange = server
+        .begin_anew("lesson: a client that rests in the middle of a long page gets all of it")
+        .beside(Beside::Entries {
+            count: 100,
+            length: 900,
+        })
+        .beside(Beside::Unread {
+            count: 1,
+            target: "/guestbook".to_owned(),
+        })
+        .beside(Beside::Pause)
+        .beside(Beside::ReadOn)
+        .send(get("/hello"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
 fn guestbook_media_type() {
     assert_snapshot!(exchange(
         "core: neither case nor parameters matter in a media type",
@@ -164,7 +200,7 @@ fn guestbook_media_type() {
 #[test]
 fn guestbook_another_type() {
     assert_snapshot!(exchange(
-        "robust: what is no form is no entry",
+        "core: what is no form is no entry",
         with_body(
             "POST /guestbook",
             "Content-Type: text/plain\r\n",
@@ -176,7 +212,7 @@ fn guestbook_another_type() {
 #[test]
 fn guestbook_no_type() {
     assert_snapshot!(exchange(
-        "robust: what does not say that it is a form is no entry",
+        "core: what does not say that it is a form is no entry",
         with_body("POST /guestbook", "", "name=Ada&message=Hello"),
     ));
 }
@@ -185,7 +221,7 @@ fn guestbook_no_type() {
 fn guestbook_without_a_name() {
     let server = Server::start(CHAPTER);
     let exchange = server
-        .begin_anew("robust: an entry has a name and a message")
+        .begin_anew("core: an entry has a name and a message")
         .send(sign("name=+&message=Hello"))
         .another()
         .send(sign("name=Ada"))
@@ -199,7 +235,7 @@ fn guestbook_without_a_name() {
 fn guestbook_a_thousand_characters() {
     let message = "a".repeat(999);
     assert_snapshot!(exchange(
-        "robust: an entry may have 1000 characters, however many bytes these are",
+        "core: an entry may have 1000 characters, however many bytes these are",
         sign(&format!("name=%C3%B6&message={message}")),
     ));
 }
@@ -208,7 +244,7 @@ fn guestbook_a_thousand_characters() {
 fn guestbook_a_thousand_characters_and_one() {
     let message = "a".repeat(1000);
     assert_snapshot!(exchange(
-        "robust: an entry of 1001 characters is too long",
+        "core: an entry of 1001 characters is too long",
         sign(&format!("name=%C3%B6&message={message}")),
     ));
 }
@@ -318,7 +354,7 @@ fn method_not_allowed_in_the_guestbook() {
 #[test]
 fn method_trace() {
     assert_snapshot!(exchange(
-        "robust: no request is sent back as it came",
+        "core: no request is sent back as it came",
         request("TRACE /hello", "Cookie: secret=1\r\n"),
     ));
 }
@@ -326,7 +362,7 @@ fn method_trace() {
 #[test]
 fn method_connect() {
     assert_snapshot!(exchange(
-        "robust: nobody is connected through to another server",
+        "core: nobody is connected through to another server",
         "CONNECT localhost:22 HTTP/1.1\r\nHost: localhost:22\r\n\r\n",
     ));
 }
@@ -334,7 +370,7 @@ fn method_connect() {
 #[test]
 fn method_unknown() {
     assert_snapshot!(exchange(
-        "robust: a method that nobody has heard of is not implemented",
+        "core: a method that nobody has heard of is not implemented",
         request("BREW /hello", ""),
     ));
 }
@@ -342,7 +378,7 @@ fn method_unknown() {
 #[test]
 fn method_in_small_letters() {
     assert_snapshot!(exchange(
-        "robust: case matters in a method",
+        "core: case matters in a method",
         request("get /hello", ""),
     ));
 }
@@ -482,7 +518,7 @@ fn percent_encoding_and_a_query() {
 #[test]
 fn percent_encoding_is_undone_once() {
     assert_snapshot!(exchange(
-        "robust: percent-encoding is undone once and not twice",
+        "core, D6: percent-encoding is undone once and not twice",
         get("/pages/favicon%252esvg"),
     ));
 }
@@ -498,7 +534,7 @@ fn a_folder() {
 #[test]
 fn beside_pages() {
     assert_snapshot!(exchange(
-        "robust: what lies beside pages/ is not found",
+        "core, D6: what lies beside pages/ is not found",
         get("/Cargo.toml"),
     ));
 }
@@ -506,7 +542,7 @@ fn beside_pages() {
 #[test]
 fn dot_segments() {
     assert_snapshot!(exchange(
-        "robust: dot segments do not lead out of pages/",
+        "core, D6: dot segments do not lead out of pages/",
         get("/pages/../Cargo.toml"),
     ));
 }
@@ -514,7 +550,7 @@ fn dot_segments() {
 #[test]
 fn encoded_dot_segments() {
     assert_snapshot!(exchange(
-        "robust: encoded dot segments do not lead out of pages/ either",
+        "core, D6: encoded dot segments do not lead out of pages/ either",
         get("/pages/%2e%2e/Cargo.toml"),
     ));
 }
@@ -671,7 +707,7 @@ fn a_head_cut_off() {
 #[test]
 fn a_body_cut_off() {
     let exchange = Server::start(CHAPTER)
-        .begin("robust: a body that ends early is a bad request, and no entry")
+        .begin("core: a body that ends early is a bad request, and no entry")
         .send(request(
             "POST /guestbook",
             &format!("{FORM}Content-Length: 23\r\n"),
@@ -766,7 +802,7 @@ fn a_length_beyond_all_numbers() {
 #[test]
 fn a_refusal_reaches_a_client_that_is_still_sending() {
     let exchange = Server::start(CHAPTER)
-        .begin("robust: a refusal reaches a client that goes on sending")
+        .begin("robust, D8: a refusal reaches a client that goes on sending")
         .send(request(
             "POST /guestbook",
             &format!("{FORM}Content-Length: 2000000\r\n"),
@@ -781,7 +817,7 @@ fn a_refusal_reaches_a_client_that_is_still_sending() {
 #[test]
 fn an_answer_survives_what_was_left_unread() {
     let exchange = Server::start(CHAPTER)
-        .begin("robust: what follows the last request does not destroy the answer")
+        .begin("robust, D8: what follows the last request does not destroy the answer")
         .send(request("GET /hello", "Connection: close\r\n") + &"x".repeat(20_000))
         .half_close()
         .finish();
@@ -834,7 +870,7 @@ fn the_newest_of_several_connections_is_answered_first() {
     let exchange = Server::start(CHAPTER)
         .begin_behind(
             4,
-            "robust: the newest of several connections is answered first",
+            "core, D9: the newest of several connections is answered first",
         )
         .send(get("/hello"))
         .finish();

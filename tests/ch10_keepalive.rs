@@ -106,7 +106,7 @@ fn connection_close() {
 #[test]
 fn connection_close_and_more_at_once() {
     assert_snapshot!(together(
-        "robust: nor does one that came together with it spoil its answer",
+        "lesson: nor does one that came together with it spoil its answer",
         last("/hello") + &last("/query?name=Ada"),
     ));
 }
@@ -160,6 +160,27 @@ fn a_body_that_looks_like_a_request() {
 }
 
 #[test]
+fn a_body_that_nobody_wants() {
+    let hidden = get("/query?is=no+request");
+    let lines = [
+        "GET /hello",
+        "HEAD /hello",
+        "GET /pages/missing.html",
+        "PUT /hello",
+        "OPTIONS /hello",
+    ];
+    let requests = lines.map(|line| {
+        let length = hidden.len();
+        format!("{line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n{hidden}")
+    });
+    assert_snapshot!(in_turn_and_last(
+        "core: a body that nobody wants is read all the same, and is no request",
+        &requests.each_ref().map(String::as_str),
+        &last("/hello")
+    ));
+}
+
+#[test]
 fn head_and_get() {
     assert_snapshot!(together(
         "core: the answer to HEAD ends with its head, and the next one follows",
@@ -202,7 +223,7 @@ fn two_lengths_and_a_request() {
 #[test]
 fn a_broken_request_behind_a_whole_one() {
     assert_snapshot!(together(
-        "robust: what is no request is answered in its turn, and is the last",
+        "lesson: what is no request is answered in its turn, and is the last",
         get("/hello") + "no request\r\n\r\n" + &get("/hello"),
     ));
 }
@@ -220,7 +241,7 @@ fn a_length_and_a_transfer_coding_and_a_request() {
 #[test]
 fn an_unknown_transfer_coding_and_a_request() {
     assert_snapshot!(in_turn_and_last(
-        "robust: so does a transfer coding that the server does not know",
+        "lesson: so does a transfer coding that the server does not know",
         &[&get("/hello")],
         &post("Transfer-Encoding: gzip, chunked\r\n", &get("/hello"))
     ));
@@ -229,7 +250,7 @@ fn an_unknown_transfer_coding_and_a_request() {
 #[test]
 fn a_refused_body_that_keeps_coming() {
     let exchange = Server::start(CHAPTER)
-        .begin("robust: a refusal reaches a client that goes on sending")
+        .begin("robust, D8: a refusal reaches a client that goes on sending")
         .send(get("/hello"))
         .receive()
         .send(post("Content-Length: 2000000\r\n", ""))
@@ -252,7 +273,7 @@ fn empty_lines_between_requests() {
 #[test]
 fn half_closed_behind_requests() {
     let exchange = Server::start(CHAPTER)
-        .begin("robust: who has asked and ends gets every answer, and then the end")
+        .begin("lesson: who has asked and ends gets every answer, and then the end")
         .send(get("/hello") + &get("/query?a=1") + &get("/query?a=2"))
         .half_close()
         .finish();

@@ -162,7 +162,7 @@ fn expect_continue_with_chunks() {
 #[test]
 fn a_chunk_that_is_longer_than_its_size() {
     assert_snapshot!(refused(
-        "robust: any two bytes are not the end of a chunk",
+        "lesson: any two bytes are not the end of a chunk",
         "8\r\nname=Adaxx\r\n0\r\n\r\n",
     ));
 }
@@ -170,7 +170,7 @@ fn a_chunk_that_is_longer_than_its_size() {
 #[test]
 fn a_chunk_that_is_shorter_than_its_size() {
     assert_snapshot!(refused(
-        "robust: the end of a chunk is not content",
+        "lesson: the end of a chunk is not content",
         "9\r\nname=Ada\r\n0\r\n\r\n",
     ));
 }
@@ -178,7 +178,7 @@ fn a_chunk_that_is_shorter_than_its_size() {
 #[test]
 fn a_size_that_ends_in_lf() {
     assert_snapshot!(refused(
-        "robust: LF alone does not end the line of a size",
+        "lesson: LF alone does not end the line of a size",
         "8\nname=Ada\r\n0\r\n\r\n",
     ));
 }
@@ -186,7 +186,7 @@ fn a_size_that_ends_in_lf() {
 #[test]
 fn a_chunk_that_ends_in_lf() {
     assert_snapshot!(refused(
-        "robust: LF alone does not end a chunk",
+        "lesson: LF alone does not end a chunk",
         "8\r\nname=Ada\n0\r\n\r\n",
     ));
 }
@@ -194,7 +194,7 @@ fn a_chunk_that_ends_in_lf() {
 #[test]
 fn an_extension_that_ends_in_lf() {
     assert_snapshot!(refused(
-        "robust: LF alone does not end an extension, nor is it part of one",
+        "lesson: LF alone does not end an extension, nor is it part of one",
         "2;\nxx\r\n40\r\n0\r\n\r\n",
     ));
 }
@@ -202,7 +202,7 @@ fn an_extension_that_ends_in_lf() {
 #[test]
 fn an_extension_with_a_bare_cr() {
     assert_snapshot!(refused(
-        "robust: CR alone does not end an extension, nor is it part of one",
+        "lesson: CR alone does not end an extension, nor is it part of one",
         "2;\rxx\r\n40\r\n0\r\n\r\n",
     ));
 }
@@ -218,7 +218,7 @@ fn an_extension_without_end() {
 #[test]
 fn an_end_in_lf() {
     assert_snapshot!(refused(
-        "robust: LF alone does not end the body",
+        "lesson: LF alone does not end the body",
         "8\r\nname=Ada\r\n0\r\n\n",
     ));
 }
@@ -226,20 +226,20 @@ fn an_end_in_lf() {
 #[test]
 fn a_size_with_a_sign() {
     assert_snapshot!(refused(
-        "robust: a size has no sign",
+        "lesson: a size has no sign",
         "+8\r\nname=Ada\r\n0\r\n\r\n",
     ));
 }
 
 #[test]
 fn a_negative_size() {
-    assert_snapshot!(refused("robust: a size is not negative", "-1\r\n\r\n"));
+    assert_snapshot!(refused("lesson: a size is not negative", "-1\r\n\r\n"));
 }
 
 #[test]
 fn a_size_with_0x() {
     assert_snapshot!(refused(
-        "robust: a size has digits alone, and not 0x before them",
+        "lesson: a size has digits alone, and not 0x before them",
         "0x8\r\nname=Ada\r\n0\r\n\r\n",
     ));
 }
@@ -247,7 +247,7 @@ fn a_size_with_0x() {
 #[test]
 fn a_size_with_a_space_before_it() {
     assert_snapshot!(refused(
-        "robust: no space stands before a size",
+        "lesson: no space stands before a size",
         " 8\r\nname=Ada\r\n0\r\n\r\n",
     ));
 }
@@ -262,13 +262,13 @@ fn a_size_with_a_space_behind_it() {
 
 #[test]
 fn no_size() {
-    assert_snapshot!(refused("robust: an empty line is no size", "\r\n0\r\n\r\n"));
+    assert_snapshot!(refused("lesson: an empty line is no size", "\r\n0\r\n\r\n"));
 }
 
 #[test]
 fn a_size_beyond_all_numbers() {
     assert_snapshot!(refused(
-        "robust: a size too long for any number of the machine is no small one",
+        "lesson: a size too long for any number of the machine is no small one",
         "10000000000000008\r\nname=Ada\r\n0\r\n\r\n",
     ));
 }
@@ -276,7 +276,7 @@ fn a_size_beyond_all_numbers() {
 #[test]
 fn the_highest_size() {
     assert_snapshot!(refused(
-        "robust: the highest size there is, and a line end behind it, is no small one",
+        "lesson: the highest size there is, and a line end behind it, is no small one",
         "ffffffffffffffff\r\nname=Ada\r\n0\r\n\r\n",
     ));
 }
@@ -284,7 +284,7 @@ fn the_highest_size() {
 #[test]
 fn a_trailer_that_is_no_field() {
     assert_snapshot!(refused(
-        "robust: a request in the place of the trailers is no field",
+        "lesson: a request in the place of the trailers is no field",
         "8\r\nname=Ada\r\n0\r\nGET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ));
 }
@@ -292,7 +292,7 @@ fn a_trailer_that_is_no_field() {
 #[test]
 fn a_trailer_with_a_bare_cr() {
     assert_snapshot!(refused(
-        "robust: CR alone is neither the end of the trailers nor a trailer",
+        "lesson: CR alone is neither the end of the trailers nor a trailer",
         "8\r\nname=Ada\r\n0\r\n\r\r\n\r\n",
     ));
 }
@@ -308,7 +308,7 @@ fn trailers_without_end() {
 #[test]
 fn chunks_that_end_early() {
     let exchange = Server::start(CHAPTER)
-        .begin("robust: a body that ends without its last chunk is a bad request")
+        .begin("lesson: a body that ends without its last chunk is a bad request")
         .send(chunked("19\r\nname=Ada&message=Hello%21\r\n"))
         .half_close()
         .finish();
@@ -361,7 +361,7 @@ fn chunked_from_http_1_0() {
 #[test]
 fn chunked_twice() {
     let exchange = Server::start(CHAPTER).exchange(
-        "robust: a body is chunked once",
+        "lesson: a body is chunked once",
         post(
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
             FORM,
@@ -373,7 +373,7 @@ fn chunked_twice() {
 #[test]
 fn another_coding_before_chunked() {
     let exchange = Server::start(CHAPTER).exchange(
-        "robust: a coding that nobody here knows is not implemented, also where its end is found",
+        "lesson: a coding that nobody here knows is not implemented, also where its end is found",
         post("Transfer-Encoding: gzip, chunked\r\n", FORM) + HELLO,
     );
     assert_snapshot!(exchange);

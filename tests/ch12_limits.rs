@@ -115,7 +115,7 @@ fn one_connection_too_many() {
     let exchange = with_limits("connections=2")
         .begin_behind(
             2,
-            "robust: a client for whom there is no place is told at once when to come back",
+            "lesson: a client for whom there is no place is told at once when to come back",
         )
         .finish();
     assert_snapshot!(exchange);
@@ -126,7 +126,7 @@ fn one_connection_too_many_of_one_client() {
     let exchange = with_limits("connections_of_one=2")
         .begin_behind(
             2,
-            "robust: a client that has its share of the connections is told to come back later",
+            "lesson: a client that has its share of the connections is told to come back later",
         )
         .send(get("/hello"))
         .finish();
@@ -136,7 +136,7 @@ fn one_connection_too_many_of_one_client() {
 #[test]
 fn the_last_place() {
     let exchange = with_limits("connections=2 connections_of_one=2")
-        .begin_behind(1, "robust: who takes the last place is served")
+        .begin_behind(1, "lesson: who takes the last place is served")
         .send(get("/hello"))
         .receive()
         .stays_open();
@@ -215,7 +215,7 @@ fn a_refusal_reaches_a_client_that_is_still_sending() {
 #[test]
 fn the_last_request() {
     let exchange = with_limits("requests=2")
-        .begin("robust: the last request that a connection may have says close, and ends it")
+        .begin("lesson: the last request that a connection may have says close, and ends it")
         .send(get("/hello"))
         .receive()
         .send(get("/hello") + &get("/hello"))
@@ -226,7 +226,7 @@ fn the_last_request() {
 #[test]
 fn one_request_for_each_connection() {
     let exchange = with_limits("requests=1")
-        .begin("robust: where a connection may have one request, the first answer says close")
+        .begin("lesson: where a connection may have one request, the first answer says close")
         .send(get("/hello"))
         .another()
         .send(get("/hello"))
@@ -237,7 +237,7 @@ fn one_request_for_each_connection() {
 #[test]
 fn the_end_of_a_life() {
     let exchange = with_limits("life=0").exchange(
-        "robust: a connection that has lived long enough ends with its next answer",
+        "lesson: a connection that has lived long enough ends with its next answer",
         get("/hello"),
     );
     assert_snapshot!(exchange);
@@ -249,7 +249,7 @@ fn the_end_of_a_life() {
 #[test]
 fn nothing_to_say() {
     let exchange = with_limits("idle=0.2")
-        .begin("robust: a client that has nothing to say is let go without a word")
+        .begin("lesson: a client that has nothing to say is let go without a word")
         .finish();
     assert_snapshot!(exchange);
 }
@@ -276,7 +276,7 @@ fn nothing_more_to_say() {
 #[test]
 fn a_slow_head() {
     let exchange = with_limits("head=0.2").exchange(
-        "robust: a head that takes too long is answered with 408",
+        "lesson: a head that takes too long is answered with 408",
         "GET /hello HTTP/1.1\r\nHost: local",
     );
     assert_snapshot!(exchange);
@@ -295,7 +295,7 @@ fn a_head_has_its_own_time() {
 #[test]
 fn a_body_in_silence() {
     let exchange = with_limits("patience=0.2").exchange(
-        "robust: a body of which nothing comes for too long is answered with 408",
+        "lesson: a body of which nothing comes for too long is answered with 408",
         form_of_10_bytes() + "name=",
     );
     assert_snapshot!(exchange);
@@ -304,7 +304,7 @@ fn a_body_in_silence() {
 #[test]
 fn a_slow_body() {
     let exchange = with_limits("body=0.2").exchange(
-        "robust: a body that takes too long is answered with 408",
+        "lesson: a body that takes too long is answered with 408",
         form_of_10_bytes() + "name=",
     );
     assert_snapshot!(exchange);
@@ -459,7 +459,7 @@ fn memory_is_as_computed() {
 fn access_log() {
     let server = Server::start(CHAPTER);
     let exchange = server
-        .begin_anew("robust: each request has a line in the access log, in the Common Log Format")
+        .begin_anew("lesson: each request has a line in the access log, in the Common Log Format")
         .send(get("/hello?name=Ada"))
         .receive()
         .send(sign("name=Ada&message=Hello"))
@@ -481,7 +481,7 @@ fn access_log() {
 fn access_log_of_what_is_no_request() {
     let server = Server::start(CHAPTER);
     let exchange = server
-        .begin_anew("robust: what is no request has its line in the access log too")
+        .begin_anew("lesson: what is no request has its line in the access log too")
         .send("GET /hello HTTP/1.1\r\n\r\n")
         .another()
         .send("GET /\r\n\r\n")
@@ -495,7 +495,7 @@ fn access_log_of_who_is_turned_away() {
     let exchange = server
         .begin_behind(
             1,
-            "robust: who is turned away has a line in the access log too",
+            "lesson: who is turned away has a line in the access log too",
         )
         .finish();
     assert_snapshot!(server.add_lines_it_printed(1, &exchange));

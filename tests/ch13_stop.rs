@@ -1,5 +1,7 @@
 //! Chapter 13: stop without cutting anybody off.
 
+#[cfg(unix)]
+use harness::company::Beside;
 use harness::{Server, check_command_line, hostile, still_does_what_came_before};
 
 const CHAPTER: &str = env!("CARGO_BIN_EXE_ch13-stop");
@@ -345,7 +347,7 @@ mod stop {
 #[cfg(unix)]
 fn a_request_under_way() {
     let exchange = Server::start(CHAPTER)
-        .begin_anew("core: a request under way at the stop has its answer, and it is the last")
+        .begin_anew("lesson: a request under way at the stop has its answer, and it is the last")
         .send("GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .receive()
         .send("GET /hello HTTP/1.1\r\n")
@@ -354,6 +356,36 @@ fn a_request_under_way() {
         .another_after(harness::Again::Stopped)
         .send("GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         .finish();
+    insta::assert_snapshot!(exchange);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_newcomer_after_the_stop() {
+    let exchange = Server::start(CHAPTER)
+        .begin_anew("lesson: whoever comes after the signal is not served any more")
+        .send("GET /hello HTTP/1.1\r\n")
+        .tell_to_stop()
+        .beside(Beside::Newcomer)
+        .send("Host: localhost\r\n\r\n")
+        .finish();
+    insta::assert_snapshot!(exchange);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_long_answer_under_way() {
+    let exchange = Server::start(CHAPTER)
+        .begin_anew("lesson: a long answer that has begun comes whole, and then the process ends")
+        .beside(Beside::Unread {
+            count: 1,
+            target: "/numbers?to=100000".to_owned(),
+        })
+        .send("GET /hello HTTP/1.1\r\n")
+        .tell_to_stop()
+        .beside(Beside::ReadOn)
+        .send("Host: localhost\r\n\r\n")
+        .finish_with_the_end();
     insta::assert_snapshot!(exchange);
 }
 

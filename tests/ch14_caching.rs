@@ -97,6 +97,17 @@ fn if_none_match() {
 }
 
 #[test]
+fn if_none_match_of_another_file() {
+    let exchange = Server::start(CHAPTER)
+        .begin("lesson: the tag of one file is not that of another")
+        .send(ask("HEAD /pages/style.css", ""))
+        .receive()
+        .send(get_file("If-None-Match: [ETag]"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
 fn if_none_match_in_a_list() {
     assert_snapshot!(knowing(
         "core: the tag may stand in a list, and a comma within a tag separates nothing",

@@ -37,13 +37,19 @@ fn behind_a_silent_crowd() {
     let exchange = Server::start(CHAPTER)
         .begin_behind(
             MANY,
-            "robust: a client is served while many more than there are workers say nothing",
+            "lesson: a client is served while many more than there are workers say nothing",
         )
         .send(get("/hello"))
         .receive()
         .send(get("/query?name=Ada"))
         .receive()
         .stays_open();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn a_slow_crowd() {
+    let exchange = turns::slow_crowd(&Server::start(CHAPTER));
     assert_snapshot!(exchange);
 }
 

@@ -48,7 +48,7 @@ fn pipelined_to_several_loops() {
     let exchange = Server::start(CHAPTER)
         .begin_behind(
             MANY,
-            "robust: answers of many turns come in order while other clients say nothing",
+            "lesson: answers of many turns come in order while other clients say nothing",
         )
         .send(format!(
             "{}HEAD /numbers?to=100000000 HTTP/1.1\r\nHost: localhost\r\n\r\n{}",
@@ -58,6 +58,12 @@ fn pipelined_to_several_loops() {
         .receive()
         .send(last("/query?name=Ada"))
         .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn a_slow_crowd() {
+    let exchange = turns::slow_crowd(&Server::start(CHAPTER));
     assert_snapshot!(exchange);
 }
 
@@ -270,8 +276,7 @@ fn exercise_many() {
 fn exercise_one_at_a_time() {
     let exchange = solution()
         .begin_anew("exercise: one count at a time is enough, but for the small ones")
-        .send(primes(NEVER))
-        .receive()
+        .send(primes(NEVER).replace("Host", "Connection: close\r\nHost"))
         .another()
         .send(primes("to=1001"))
         .receive()

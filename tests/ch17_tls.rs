@@ -96,7 +96,7 @@ fn what_earlier_chapters_do() {
 
 #[test]
 fn over_tls() {
-    assert_snapshot!(start().exchange("core: a page, in a sealed envelope", LAST));
+    assert_snapshot!(start().exchange("lesson: a page, in a sealed envelope", LAST));
 }
 
 fn asked(line: &str) -> String {
@@ -146,7 +146,7 @@ fn absolute_form_of_https() {
 #[test]
 fn over_tls_pipelined() {
     let server = start();
-    let exchange = server.begin("core: several requests in one record are answered in order");
+    let exchange = server.begin("lesson: several requests in one record are answered in order");
     let head = GET.replace("GET", "HEAD");
     let requests = [GET, &*head, LAST].concat();
     assert_snapshot!(exchange.send(requests).finish());
@@ -155,7 +155,7 @@ fn over_tls_pipelined() {
 #[test]
 fn over_tls_byte_by_byte() {
     let server = start();
-    let exchange = server.begin("core: where a record ends means nothing to HTTP");
+    let exchange = server.begin("lesson: where a record ends means nothing to HTTP");
     assert_snapshot!(exchange.send_one_by_one(LAST).finish());
 }
 
@@ -163,14 +163,14 @@ fn over_tls_byte_by_byte() {
 fn over_tls_idle() {
     let server = with_limits("idle=0.2");
     let exchange =
-        server.begin("robust: an idle connection ends, and the client is told so in TLS too");
+        server.begin("lesson: an idle connection ends, and the client is told so in TLS too");
     assert_snapshot!(exchange.send(GET).receive().finish());
 }
 
 #[test]
 fn over_tcp_alone() {
     let server = start();
-    let exchange = server.begin("robust: who speaks plain HTTP is told that this is HTTPS");
+    let exchange = server.begin("lesson: who speaks plain HTTP is told that this is HTTPS");
     assert_snapshot!(exchange.plainly().send(GET).finish());
     the_page_is_served(&server);
 }

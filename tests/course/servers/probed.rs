@@ -180,7 +180,11 @@ impl Connection {
     fn serve(&mut self) -> io::Result<()> {
         let tcp = self.line.tcp();
         tcp.set_nodelay(true)?;
-        tcp.set_read_timeout(Some(Duration::from_secs(30)))?;
+        let longest = match has("gives-up-the-silent") {
+            true => Duration::from_millis(200),
+            false => Duration::from_secs(30),
+        };
+        tcp.set_read_timeout(Some(longest))?;
         loop {
             match self.exchange() {
                 Ok(true) => {}
@@ -403,7 +407,12 @@ impl Connection {
             true => "1.0",
             false => "1.1",
         };
-        let mut message = format!("HTTP/{version} {status} {}\r\n", reason(status));
+        let words = match reason(status) {
+            _ if has("no-second-space") => String::new(),
+            words if has("malformed") => words.to_owned(),
+            words => format!(" {words}"),
+        };
+        let mut message = format!("HTTP/{version} {status}{words}\r\n");
         for (name, value) in fields {
             message += &format!("{name}: {value}\r\n");
         }
@@ -930,7 +939,9 @@ fn seconds(date: &str) -> Option<u64> {
     };
     let month = MONTHS.iter().position(|name| *name == month)?;
     let day: u64 = day.parse().ok()?;
-    let days = (0..366 * 200).find(|days| civil(*days) == (year, month, day))?;
+    // A year begins later than that by the leap days before it alone.
+    let earliest = year.checked_sub(1970)?.checked_mul(365)?;
+    let days = (earliest..earliest + 600).find(|days| civil(*days) == (year, month, day))?;
     let mut time = time.split(':').map(|part| part.parse::<u64>().ok());
     let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
     Some(days * 86400 + hour * 3600 + minute * 60 + second)

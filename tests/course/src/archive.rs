@@ -1,8 +1,7 @@
 //! What a learner hands in: the files of a folder, and one file that holds them all.
 
-use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
@@ -10,13 +9,21 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use tar::{Archive, Builder, EntryType, Header};
+use zip::ZipArchive;
+use zip::result::ZipError;
 
 /// What the name of an archive ends with.
 pub const SUFFIX: &str = ".tar.gz";
 
+/// What the names of archives end with that can be taken apart.
+pub const SUFFIXES: [&str; 3] = [SUFFIX, ".tgz", ".zip"];
+
 /// How much a hand-in may hold, in bytes: a hundred times what a server takes, and
 /// little enough for any disk.
 pub const MOST: u64 = 10 * 1024 * 1024;
+
+/// How many files it may hold.
+const MOST_FILES: usize = 2000;
 
 /// One file of a hand-in.
 pub struct Entry {
@@ -28,9 +35,7 @@ pub struct Entry {
 /// The files of a hand-in's folder, sorted, without what cargo builds, what is
 /// hidden, and links, which may lead anywhere.
 pub fn files_in(folder: &Path) -> anyhow::Result<Vec<Entry>> {
-    let files = walk(folder, Path::new(""), &|name| {
-        !name.starts_with('.') && name != "target" && name != "__MACOSX"
-    })?;
+    let files = walk(folder, Path::new(""), &is_wanted)?;
     let all: u64 = files.iter().map(|file| file.length).sum();
     if all > MOST {
         let biggest = files.iter().max_by_key(|file| file.length);
@@ -44,6 +49,18 @@ pub fn files_in(folder: &Path) -> anyhow::Result<Vec<Entry>> {
     Ok(files)
 }
 
+/// Whether a file or folder of that name belongs to a hand-in: neither what is hidden nor
+/// what cargo or macOS adds does.
+pub fn is_wanted(name: &str) -> bool {
+    !name.starts_with('.') && !["target", "__MACOSX", "Thumbs.db"].contains(&name)
+}
+
+/// A path as it is written everywhere but on Windows.
+pub fn with_slashes(path: &Path) -> String {
+    let parts = path.iter().map(|part| part.to_string_lossy());
+    parts.collect::<Vec<_>>().join("/")
+}
+
 /// The paths of all files in a part of a folder, which may be a file itself, with
 /// slashes.
 pub fn files_below(folder: &Path, part: &str) -> anyhow::Result<Vec<String>> {
@@ -51,11 +68,7 @@ pub fn files_below(folder: &Path, part: &str) -> anyhow::Result<Vec<String>> {
         return Ok(vec![part.to_owned()]);
     }
     let files = walk(folder, Path::new(part), &|_| true)?;
-    let with_slashes = |file: Entry| {
-        let parts = file.path.iter().map(|part| part.to_string_lossy());
-        parts.collect::<Vec<_>>().join("/")
-    };
-    Ok(files.into_iter().map(with_slashes).collect())
+    Ok(files.iter().map(|file| with_slashes(&file.path)).collect())
 }
 
 /// The files in a part of a folder whose names, and whose folders' names, are wanted.
@@ -131,14 +144,29 @@ pub fn pack(folder: &Path, name: &str, archive: &Path) -> anyhow::Result<Vec<Ent
     Ok(files)
 }
 
-/// Takes the files out of an archive. Others may have made it, so nothing is
-/// written outside the folder, no link is made, and there is an end to it.
+/// Takes the files out of an archive, of whatever kind its first bytes say. Others may have
+/// made it, so nothing is written outside the folder, no link is made, and there is an end
+/// to it.
 pub fn unpack(archive: &Path, folder: &Path) -> anyhow::Result<()> {
-    let file = File::open(archive).context("it cannot be opened")?;
+    let mut file = File::open(archive).context("it cannot be opened")?;
+    let mut start = [0; 2];
+    let is_zip = file.read_exact(&mut start).is_ok() && start == *b"PK";
+    file.rewind().context("it cannot be read")?;
+    let unpacked = Unpacked {
+        folder,
+        room: MOST,
+        files: 0,
+    };
+    match is_zip {
+        true => unpack_zip(file, unpacked),
+        false => unpack_tar(file, unpacked),
+    }
+}
+
+fn unpack_tar(file: File, mut unpacked: Unpacked) -> anyhow::Result<()> {
     // A short file can hold zeros without end.
     let content = GzDecoder::new(file).take(2 * MOST);
     let mut archive = Archive::new(content);
-    let mut room = MOST;
     for entry in archive.entries().context("it is no archive")? {
         let entry = entry.context("it is no archive, or not a whole one")?;
         if entry.header().entry_type() != EntryType::Regular {
@@ -148,6 +176,64 @@ pub fn unpack(archive: &Path, folder: &Path) -> anyhow::Result<()> {
             .path()
             .context("it holds a name that is none")?
             .into_owned();
+        unpacked.add(&path, entry)?;
+    }
+    Ok(())
+}
+
+fn unpack_zip(file: File, mut unpacked: Unpacked) -> anyhow::Result<()> {
+    // The table of contents is read as a whole.
+    let length = file.metadata().context("it cannot be read")?.len();
+    ensure!(
+        length <= 2 * MOST,
+        "it has {} MiB, which is too much for a server; leave out what is built or installed, \
+         such as target and node_modules",
+        length / (1024 * 1024)
+    );
+    let mut archive = ZipArchive::new(file).context("it is no archive, or not a whole one")?;
+    for number in 0..archive.len() {
+        // Without its content, which need not be readable where it is not wanted.
+        let entry = archive.by_index_raw(number);
+        let entry = entry.context("it is no archive, or not a whole one")?;
+        if entry.is_dir() || entry.is_symlink() {
+            continue;
+        }
+        // Some programs on Windows write their own kind of path.
+        let name = entry.name().context("it holds a name that is none")?;
+        let path = PathBuf::from(name.replace('\\', "/"));
+        drop(entry);
+        if !unpacked.wants(&path)? {
+            continue;
+        }
+        let entry = archive.by_index(number).map_err(|error| match error {
+            ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) => {
+                anyhow::anyhow!("it is locked with a password")
+            }
+            ZipError::UnsupportedArchive(_) => anyhow::anyhow!(
+                "it is packed in a way that is not read here; pack it with \"deflate\", \
+                 as nearly every program does by itself"
+            ),
+            _ => anyhow::anyhow!("it is not whole"),
+        })?;
+        unpacked.add(&path, entry)?;
+    }
+    Ok(())
+}
+
+/// What has come out of an archive so far.
+struct Unpacked<'a> {
+    folder: &'a Path,
+    /// How many bytes may still come.
+    room: u64,
+    files: usize,
+}
+
+impl Unpacked<'_> {
+    /// Whether a file of that path belongs to the hand-in.
+    ///
+    /// # Errors
+    /// It leads out of the folder.
+    fn wants(&self, path: &Path) -> anyhow::Result<bool> {
         let stays_inside = path
             .components()
             .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
@@ -156,20 +242,34 @@ pub fn unpack(archive: &Path, folder: &Path) -> anyhow::Result<()> {
             "it holds {}, which leads out of it",
             path.display()
         );
+        let mut names = path.components().filter_map(|part| match part {
+            Component::Normal(name) => Some(name.to_string_lossy()),
+            _ => None,
+        });
+        Ok(names.all(|name| is_wanted(&name)) && path.file_name().is_some())
+    }
+
+    /// Writes a file, where it is wanted.
+    fn add(&mut self, path: &Path, content: impl Read) -> anyhow::Result<()> {
+        if !self.wants(path)? {
+            return Ok(());
+        }
+        self.files += 1;
+        ensure!(
+            self.files <= MOST_FILES,
+            "it holds more than {MOST_FILES} files, which is too much for a server"
+        );
         let mut bytes = Vec::new();
-        entry
-            .take(room + 1)
+        content
+            .take(self.room + 1)
             .read_to_end(&mut bytes)
             .context("it is not whole")?;
-        room = room
+        self.room = self
+            .room
             .checked_sub(bytes.len().try_into()?)
             .context("it holds too much for a server")?;
-        let name = path.file_name().map(OsStr::to_string_lossy);
-        if !name.is_none_or(|name| name.starts_with('.')) {
-            write(&folder.join(path), &bytes)?;
-        }
+        write(&self.folder.join(path), &bytes)
     }
-    Ok(())
 }
 
 #[cfg(test)]

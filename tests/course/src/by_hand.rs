@@ -49,42 +49,99 @@ const KILL: &str = "# End the server with kill -9, and start it again.";
 /// A shell command that sends what one connection of a transcript sends.
 fn command(steps: &[Step], address: SocketAddr, is_sealed: bool) -> String {
     let is_sealed = is_sealed && !steps.contains(&Step::Plain);
-    let mut sent = Vec::new();
-    let mut before = String::new();
-    for step in steps {
-        match step {
-            Step::Send(bytes) | Step::SendOneByOne(bytes) => sent.extend(bytes),
-            Step::Older(count) => {
-                before = format!(
-                    "for i in $(seq {count}); do sleep 9 | curl -sN telnet://{address} & done; sleep 1; "
-                );
-            }
-            _ => {}
-        }
-    }
+    let older = steps.iter().find_map(|step| match step {
+        Step::Older(count) => Some(*count),
+        _ => None,
+    });
+    let before = older.map_or_else(String::new, |count| {
+        format!(
+            "for i in $(seq {count}); do sleep 9 | curl -sN telnet://{address} & done; sleep 1; "
+        )
+    });
     let half_closes = steps.contains(&Step::HalfClose);
-    if let Some(stop) = steps.iter().position(|step| *step == Step::ToldToStop) {
-        let (before_it, after_it) = steps.split_at(stop);
-        let sent = [before_it, after_it].map(harness::play::bytes_sent);
-        let parts = [
-            &printed(&sent[0])[..],
-            &["sleep 5".to_owned()],
-            &printed(&sent[1]),
-        ];
-        return before + &piped(&parts.concat(), &client(address, half_closes, is_sealed));
-    }
-    let command = match Request::parse(&sent) {
-        Some(request) if !half_closes => request.curl(address, is_sealed),
-        _ => raw(&sent, address, half_closes, is_sealed),
+    let command = match &*pieces(steps) {
+        [Piece::Sent(sent)] if !half_closes => match Request::parse(sent) {
+            Some(request) => request.curl(address, is_sealed),
+            None => exactly(steps, address, is_sealed),
+        },
+        _ => exactly(steps, address, is_sealed),
     };
     before + &command
 }
 
 /// A shell command that sends the very bytes of one connection, to which curl, where it
-/// writes the request itself, would add fields of its own.
+/// writes the request itself, would add fields of its own, and rests where the check did.
 pub fn exactly(steps: &[Step], address: SocketAddr, is_sealed: bool) -> String {
-    let sent = harness::play::bytes_sent(steps);
-    raw(&sent, address, steps.contains(&Step::HalfClose), is_sealed)
+    let client = client(address, steps.contains(&Step::HalfClose), is_sealed);
+    let parts: Vec<String> = pieces(steps)
+        .iter()
+        .flat_map(|piece| match piece {
+            Piece::Sent(sent) => printed(sent),
+            Piece::Rest(seconds) => vec![format!("sleep {seconds}")],
+        })
+        .collect();
+    match &*parts {
+        [] => format!("{client} </dev/null"),
+        parts => piped(parts, &client),
+    }
+}
+
+/// What is sent at once, or a pause before more is sent.
+#[derive(Debug, PartialEq)]
+enum Piece {
+    Sent(Vec<u8>),
+    /// So many seconds, as `sleep` takes them.
+    Rest(&'static str),
+}
+
+/// How long to rest where the check rests for a moment, or waits for an answer first.
+const MOMENT: &str = "0.1";
+const ANSWER: &str = "1";
+/// How long to rest where the check is silent for as long as a client may be.
+const SILENCE: &str = "0.5";
+/// How long to rest while the server is stopped.
+const STOPPING: &str = "5";
+
+/// What one connection sends, with the pauses that the check makes.
+fn pieces(steps: &[Step]) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    for step in steps {
+        match step {
+            Step::Send(bytes) => {
+                // Two writes are two pieces, which could else arrive together.
+                if let Some(Piece::Sent(_)) = pieces.last() {
+                    pieces.push(Piece::Rest(MOMENT));
+                }
+                pieces.push(Piece::Sent(bytes.clone()));
+            }
+            Step::SendOneByOne(bytes) => {
+                if let Some(Piece::Sent(_)) = pieces.last() {
+                    pieces.push(Piece::Rest(MOMENT));
+                }
+                let mut rest = &bytes[..];
+                for sent in 1..=bytes.len() {
+                    if harness::play::rests_behind(sent, bytes.len()) {
+                        let (piece, after) = rest.split_at(sent + rest.len() - bytes.len());
+                        pieces.extend([Piece::Sent(piece.to_vec()), Piece::Rest(MOMENT)]);
+                        rest = after;
+                    }
+                }
+                pieces.push(Piece::Sent(rest.to_vec()));
+            }
+            Step::Waits => pieces.push(Piece::Rest(MOMENT)),
+            Step::IsSilent => pieces.push(Piece::Rest(SILENCE)),
+            Step::ToldToStop => pieces.push(Piece::Rest(STOPPING)),
+            Step::Receive(_) if matches!(pieces.last(), Some(Piece::Sent(_))) => {
+                pieces.push(Piece::Rest(ANSWER));
+            }
+            _ => {}
+        }
+    }
+    // Behind the last bytes the check waits for the answer, and so does the client.
+    if pieces.len() > 1 && pieces.last() == Some(&Piece::Rest(ANSWER)) {
+        pieces.pop();
+    }
+    pieces
 }
 
 /// A request that curl can be told to send.
@@ -187,17 +244,9 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// What curl would not send as a request goes over its telnet side, which sends
-/// what it is given; and where the client says that it is done, over nc, which
-/// passes that on. Where TLS is spoken, openssl does it.
-fn raw(sent: &[u8], address: SocketAddr, half_closes: bool, is_sealed: bool) -> String {
-    let client = client(address, half_closes, is_sealed);
-    match sent {
-        [] => format!("{client} </dev/null"),
-        _ => piped(&printed(sent), &client),
-    }
-}
-
+/// What curl would not send as a request goes over its telnet side, which sends what it is
+/// given; and where the client says that it is done, over nc, which passes that on. Where
+/// TLS is spoken, openssl does it.
 fn client(address: SocketAddr, half_closes: bool, is_sealed: bool) -> String {
     if is_sealed {
         format!("openssl s_client -quiet -connect {address}")
@@ -331,6 +380,49 @@ mod tests {
         let address = SocketAddr::from(([127, 0, 0, 1], 80));
         let by_hand = r"{ printf 'GET / HTTP/1.1\r\n'; sleep 5; printf '\r\n'; } | curl -sN telnet://127.0.0.1:80";
         assert_eq!(commands(&steps, address, false), [STOP_MEANWHILE, by_hand]);
+    }
+
+    /// Without these a server that goes wrong in the check could be right by hand.
+    #[test]
+    fn the_pauses_of_the_check_are_made() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        let send = |bytes: &str| Step::Send(bytes.into());
+        for (steps, parts) in [
+            (
+                vec![Step::SendOneByOne(b"GET / HTTP/1.1\r\n\r\n".to_vec())],
+                r"printf 'G'; sleep 0.1; printf 'ET / HTTP'; sleep 0.1; printf '/1.1\r'; sleep 0.1; printf '\n'; sleep 0.1; printf '\r'; sleep 0.1; printf '\n'",
+            ),
+            (
+                vec![send("GET"), Step::Waits, send(" /")],
+                "printf 'GET'; sleep 0.1; printf ' /'",
+            ),
+            (
+                vec![send("GET"), send(" /")],
+                "printf 'GET'; sleep 0.1; printf ' /'",
+            ),
+            (
+                vec![
+                    send("a"),
+                    Step::Receive(b"b".to_vec()),
+                    send("c"),
+                    Step::Receive(b"d".to_vec()),
+                ],
+                "printf 'a'; sleep 1; printf 'c'",
+            ),
+        ] {
+            let expected = format!("{{ {parts}; }} | curl -sN telnet://127.0.0.1:80");
+            assert_eq!(commands(&steps, address, false), [&*expected]);
+            assert_eq!(exactly(&steps, address, false), expected);
+        }
+        // One request in one piece needs none.
+        let steps = [
+            send("GET / HTTP/1.1\r\n\r\n"),
+            Step::Receive(b"HTTP/1.1".to_vec()),
+        ];
+        assert_eq!(
+            commands(&steps, address, false),
+            ["curl -i http://127.0.0.1:80/"]
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use harness::checks::{Check, is_sealed};
+use harness::checks::{Check, Kind as CheckKind, is_sealed};
 use harness::judge::{Failure, Verdict, judge};
 use harness::play::{End, Played, play};
 
@@ -36,20 +36,22 @@ pub struct Outcome<'a> {
     pub verdict: Verdict,
     /// Whether a failure of this check is a failure of the command.
     pub counts: bool,
+    /// Whether the server ended of it.
+    pub has_died: bool,
 }
 
-/// How many checks were not played, and why.
-pub struct LeftOut {
+/// Which checks were not played, and why.
+pub struct LeftOut<'a> {
     /// They are about what the server prints, and it was not started here.
-    pub unseen: usize,
+    pub unseen: &'a [Check],
     /// They take a server that has just started, and it was not started here.
-    pub anew: usize,
+    pub anew: &'a [Check],
     /// The server does not answer.
-    pub skipped: usize,
+    pub skipped: &'a [Check],
 }
 
 /// After how many checks without an answer the rest is not played.
-const HOPELESS: usize = 2;
+pub const HOPELESS: usize = 2;
 
 impl Outcome<'_> {
     pub fn passed(&self) -> bool {
@@ -60,7 +62,7 @@ impl Outcome<'_> {
 /// The checks of a chapter, or of its exercise.
 pub fn checks_of(course: &Course, chapter: &Chapter, exercise: bool) -> anyhow::Result<Vec<Check>> {
     let mut checks = course.checks_of(chapter)?;
-    checks.retain(|check| (check.transcript.group == "exercise") == exercise);
+    checks.retain(|check| (check.kind == CheckKind::Exercise) == exercise);
     Ok(checks)
 }
 
@@ -100,15 +102,15 @@ pub fn check(
         _ => Whose::Another,
     };
     let mut target = Target::new(kind, options.start_timeout).sealed(is_sealed(&chapter.name));
-    let (mut unseen, mut anew) = (0, 0);
+    let (mut unseen, mut anew) = (Vec::new(), Vec::new());
     if !target.is_command() {
-        let before = checks.len();
-        checks.retain(|check| check.transcript.prints().is_none());
-        unseen = before - checks.len();
-        checks.retain(|check| !check.transcript.begins_anew());
-        anew = before - unseen - checks.len();
+        let prints = |check: &mut Check| check.transcript.prints().is_some();
+        unseen = checks.extract_if(.., prints).collect();
+        anew = checks
+            .extract_if(.., |check| check.transcript.begins_anew())
+            .collect();
         if checks.is_empty() {
-            let why = if unseen > 0 {
+            let why = if !unseen.is_empty() {
                 "is about what the server prints"
             } else {
                 "takes a server that has just started"
@@ -126,22 +128,24 @@ pub fn check(
         outcomes.push(outcome);
     })?;
     let skipped = match ended {
-        Ended::Played => 0,
-        Ended::Hopeless | Ended::OutOfTime => checks.len() - outcomes.len(),
+        Ended::Played => &[],
+        Ended::Hopeless | Ended::OutOfTime => &checks[outcomes.len()..],
     };
     let left_out = LeftOut {
-        unseen,
-        anew,
+        unseen: &unseen,
+        anew: &anew,
         skipped,
     };
+    target.stop();
     let done = report.summary(&outcomes, &left_out, &target);
     if options.keep_score {
         let passed = |check: &Check| {
             let mut played = outcomes.iter();
             played.any(|outcome| outcome.check.name == check.name && outcome.passed())
         };
-        let mut score = Score::of(&checks, passed);
-        score.core.of += left_out.unseen + left_out.anew;
+        let survived = !outcomes.iter().any(|outcome| outcome.has_died);
+        let mut score = Score::of(&checks, survived, passed);
+        score.core.of += unseen.len() + anew.len();
         let mut results = Results::load(course);
         results.add(chapter, options.exercise, whose, score);
         site::show(course, &results);
@@ -191,6 +195,9 @@ pub fn play_all<'a>(
             )),
             false => CannotCheck(words),
         })?;
+        if position == 0 {
+            target.shake_hands()?;
+        }
         let outcome = run(check, target, options);
         if position == 0 && !target.is_command() && nobody_there(&outcome.played) {
             return Err(CannotCheck(format!(
@@ -209,11 +216,13 @@ fn run<'a>(check: &'a Check, target: &mut Target, options: &Options) -> Outcome<
     let played = play(&check.transcript, target);
     let mut verdict = judge(&check.transcript, &played);
     let stops = check.transcript.stops_the_server();
+    let mut has_died = false;
     if !played.timed_out()
         && !stops
         && let Some(death) = target.death(ended_oddly(&played))
     {
         verdict.failure = Some(Failure::died(&death));
+        has_died = true;
     }
     if target.is_command() && (verdict.is_stuck() || stops) {
         target.stop();
@@ -221,12 +230,14 @@ fn run<'a>(check: &'a Check, target: &mut Target, options: &Options) -> Outcome<
     if options.strict && verdict.failure.is_none() && !verdict.notes.is_empty() {
         verdict.failure = Some(Failure::noted(verdict.notes.remove(0)));
     }
-    let counts = options.strict || options.only.is_some() || check.decides();
+    // One client that ends the server harms all others, whatever was asked.
+    let counts = options.strict || options.only.is_some() || check.decides() || has_died;
     Outcome {
         check,
         played,
         verdict,
         counts,
+        has_died,
     }
 }
 

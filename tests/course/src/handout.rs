@@ -51,8 +51,21 @@ const TESTS_OF_THE_COURSE: [&str; 3] = [
 /// The part of the book that learners do without.
 const FOR_THE_TEACHER: &str = "For the teacher";
 
+/// What checks each push of a learner for GitHub Classroom.
+const CLASSROOM: &str = include_str!("handout/classroom.yml");
+
+/// What the command line asks for.
+pub struct Options {
+    pub no_last_hint: bool,
+    /// The chapter that GitHub Classroom is to check.
+    pub classroom: Option<String>,
+}
+
 /// Makes the folder, which may not hold anything yet.
-pub fn handout(course: &Course, folder: &Path, no_last_hint: bool) -> anyhow::Result<()> {
+pub fn handout(course: &Course, folder: &Path, options: &Options) -> anyhow::Result<()> {
+    let no_last_hint = options.no_last_hint;
+    let classroom = options.classroom.as_deref();
+    let classroom = classroom.map(|called| course.chapter(called)).transpose()?;
     let is_empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
     ensure!(
         is_empty,
@@ -99,12 +112,31 @@ pub fn handout(course: &Course, folder: &Path, no_last_hint: bool) -> anyhow::Re
         write(&folder.join(path), sheet::of(course, chapter)?.as_bytes())?;
         count += 1;
     }
+    if let Some(chapter) = classroom {
+        let workflow = CLASSROOM.replace("[chapter]", &chapter.number);
+        let path = folder.join(".github/workflows/classroom.yml");
+        write(&path, workflow.as_bytes())?;
+        // There the learner's crate is what is pushed.
+        let path = folder.join(".gitignore");
+        let ignored = read(&path)?;
+        let own = format!("/chapters/{MY_SERVER}");
+        let lines = ignored.split_inclusive('\n');
+        let kept: String = lines.filter(|line| line.trim_end() != own).collect();
+        write(&path, kept.as_bytes())?;
+        count += 1;
+    }
     say!("Made {}: {count} files,", folder.display());
     say!("without the solutions, the tests that need them, and the teacher's part of the book;");
     if no_last_hint {
         say!("each exercise has lost its last hint;");
     }
     say!("with a page for each chapter in {}/.", sheet::FOLDER);
+    if let Some(chapter) = classroom {
+        say!(
+            "GitHub Classroom checks chapter {} at each push.",
+            chapter.number
+        );
+    }
     say!("\nTry it:  cd {} && cargo test", folder.display());
     Ok(())
 }

@@ -44,7 +44,7 @@ pub fn list(course: &Course) -> anyhow::Result<()> {
 pub fn next<'a>(course: &'a Course, results: &Results) -> Option<&'a Chapter> {
     let has_passed = |chapter: &Chapter| {
         let score = results.get(chapter, false);
-        score.is_some_and(|(score, _)| score.core.is_full())
+        score.is_some_and(|(score, _)| score.has_passed())
     };
     let furthest = course.chapters.iter().rposition(has_passed);
     let next = furthest.map_or(0, |furthest| furthest + 1);
@@ -53,10 +53,22 @@ pub fn next<'a>(course: &'a Course, results: &Results) -> Option<&'a Chapter> {
 
 /// A score in words.
 pub fn show(score: Option<(Score, Whose)>) -> String {
-    let Some((Score { core, robust }, whose)) = score else {
+    let Some((score, whose)) = score else {
         return "not run yet".to_owned();
     };
+    let Score {
+        core,
+        lesson,
+        robust,
+        survived,
+    } = score;
     let mut shown = format!("{} of {} passed", core.passed, core.of);
+    if lesson.of > 0 {
+        shown += &format!(", lesson {} of {}", lesson.passed, lesson.of);
+    }
+    if !survived {
+        shown += ", and a client ended it";
+    }
     if robust.of > 0 {
         shown += &format!(", robust {} of {}", robust.passed, robust.of);
     }

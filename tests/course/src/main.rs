@@ -32,6 +32,7 @@ mod diff;
 mod exercise;
 mod hand_in;
 mod handout;
+mod left_behind;
 mod list;
 mod probe;
 mod process;
@@ -146,7 +147,8 @@ struct CheckArguments {
     port: Option<u16>,
 
     /// How many seconds a command may say nothing before it listens
-    #[arg(long, value_name = "SECONDS", default_value_t = START_TIMEOUT)]
+    #[arg(long, value_name = "SECONDS", default_value_t = START_TIMEOUT,
+          value_parser = clap::value_parser!(u64).range(..=A_DAY))]
     start_timeout: u64,
 
     /// A command that starts the server, such as `-- python3 my_server.py`
@@ -185,11 +187,12 @@ struct ProbeArguments {
 
     /// How many seconds an answer may take
     #[arg(long, value_name = "SECONDS", default_value_t = 5,
-          value_parser = clap::value_parser!(u64).range(1..))]
+          value_parser = clap::value_parser!(u64).range(1..=A_DAY))]
     patience: u64,
 
     /// How many milliseconds to rest between two cases
-    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0)]
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0,
+          value_parser = clap::value_parser!(u64).range(..=1000 * A_DAY))]
     pause: u64,
 
     /// Probes a server of another machine, which you have to be allowed to
@@ -265,6 +268,18 @@ struct HandInArguments {
 
     /// Where your server is, if it is not chapters/my-server
     folder: Option<PathBuf>,
+
+    /// The chapter that it is for; without it, the furthest that my-server has passed
+    #[arg(long)]
+    chapter: Option<String>,
+
+    /// Checks the chapter's exercise
+    #[arg(long, requires = "chapter")]
+    exercise: bool,
+
+    /// Packs it without building and checking it
+    #[arg(long, conflicts_with_all = ["chapter", "exercise"])]
+    unchecked: bool,
 }
 
 #[derive(Args)]
@@ -275,15 +290,20 @@ struct HandoutArguments {
     /// Leaves out the last hint of each exercise, which is nearly the solution
     #[arg(long)]
     no_last_hint: bool,
+
+    /// Adds a workflow with which GitHub Classroom checks this chapter at each push
+    #[arg(long, value_name = "CHAPTER")]
+    classroom: Option<String>,
 }
 
 #[derive(Args)]
 struct ClassArguments {
-    /// The chapter: ch04-routing, ch04 or 4
+    /// The chapter: ch04-routing, ch04 or 4; or `all`, where the folder holds one for each
+    /// chapter, called so
     chapter: String,
 
     /// Where the hand-ins lie: folders with a crate, a `server.py`, a `server.js` or
-    /// a file `command`, files NAME.rs, and what `cargo course hand-in` made
+    /// a file `command`, files NAME.rs, .zip, and what `cargo course hand-in` made
     folder: PathBuf,
 
     /// Checks the chapter's exercise
@@ -300,24 +320,26 @@ struct ClassArguments {
     jobs: Option<u16>,
 
     /// How many seconds a hand-in may take to be built, and as many to be checked
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 120,
+          value_parser = clap::value_parser!(u64).range(..=A_DAY))]
     limit: u64,
 
     /// How many seconds a server may take until it listens
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 10,
+          value_parser = clap::value_parser!(u64).range(..=A_DAY))]
     start_timeout: u64,
 
-    /// Writes the table to a file, or with - to standard output alone
+    /// Who is in the class: CSV with the columns identifier, name and e-mail, or what
+    /// Moodle or Canvas has written
     #[arg(long, value_name = "FILE")]
-    csv: Option<PathBuf>,
+    roster: Option<PathBuf>,
 
-    /// Writes one JSON object for each hand-in, with the compiler's first error
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    /// Gives points for each group of checks, such as core=60,lesson=20,robust=20
+    #[arg(long, value_name = "POINTS")]
+    points: Option<class::Points>,
 
-    /// Writes a page to read or print
-    #[arg(long, value_name = "FILE")]
-    html: Option<PathBuf>,
+    #[command(flatten)]
+    outputs: class::Files,
 }
 
 #[derive(Args)]
@@ -337,6 +359,9 @@ struct BookArguments {
 /// How many seconds a command may say nothing before it listens.
 const START_TIMEOUT: u64 = 30;
 
+/// How many seconds may be waited for anything at the most: the clock has an end.
+const A_DAY: u64 = 24 * 60 * 60;
+
 /// The exit code for checks that failed.
 const FAILED: u8 = 1;
 /// The exit code for wrong usage, which clap uses too.
@@ -349,7 +374,9 @@ fn main() -> ExitCode {
         Some(Color::Never) => ColorChoice::Never.write_global(),
         None => {}
     }
-    match run(cli.command.unwrap_or(Command::List)) {
+    let done = run(cli.command.unwrap_or(Command::List));
+    process::wait_if_all_is_stopped();
+    match done {
         Ok(code) => code,
         Err(error) => {
             warn!("Error: {error:#}");
@@ -376,6 +403,7 @@ impl std::error::Error for CannotCheck {}
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     let course = Course::find()?;
     process::stop_on_ctrl_c()?;
+    left_behind::adopt_orphans();
     match command {
         Command::List => list::list(&course)?,
         Command::Check(arguments) => {
@@ -439,31 +467,47 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             exercise::hint(&course, chapter, arguments.hint)?;
         }
         Command::Bench(arguments) => bench::bench(&course, &arguments)?,
-        Command::Read(arguments) => read::read(&course, resolve(&arguments.address)?)?,
+        Command::Read(arguments) => {
+            let addresses = resolve(&arguments.address)?;
+            read::read(&course, addresses[0])?;
+        }
         Command::Site(arguments) => {
             let SiteArguments { folder, source } = arguments;
             let (folder, pages) = site::make(&course, folder.as_deref(), source.as_deref())?;
             say!("Made {pages} pages in {}", folder.display());
         }
         Command::HandIn(arguments) => {
-            hand_in::hand_in(&course, &arguments.name, arguments.folder.as_deref())?;
+            let options = hand_in::Options {
+                chapter: arguments.chapter,
+                exercise: arguments.exercise,
+                unchecked: arguments.unchecked,
+            };
+            hand_in::hand_in(
+                &course,
+                &arguments.name,
+                arguments.folder.as_deref(),
+                &options,
+            )?;
         }
         Command::Handout(arguments) => {
-            handout::handout(&course, &arguments.folder, arguments.no_last_hint)?;
+            let options = handout::Options {
+                no_last_hint: arguments.no_last_hint,
+                classroom: arguments.classroom,
+            };
+            handout::handout(&course, &arguments.folder, &options)?;
         }
         Command::Class(arguments) => {
-            let chapter = course.chapter(&arguments.chapter)?;
             let options = class::Options {
                 exercise: arguments.exercise,
                 trust: arguments.trust,
                 jobs: arguments.jobs.map_or_else(default_jobs, usize::from),
                 limit: Duration::from_secs(arguments.limit),
                 start_timeout: Duration::from_secs(arguments.start_timeout),
-                csv: arguments.csv,
-                json: arguments.json,
-                html: arguments.html,
+                roster: arguments.roster,
+                points: arguments.points,
+                outputs: arguments.outputs,
             };
-            class::class(&course, chapter, &arguments.folder, &options)?;
+            class::class(&course, &arguments.chapter, &arguments.folder, &options)?;
         }
         Command::Book(arguments) => {
             let options = book::Options {
@@ -489,13 +533,16 @@ fn cargo() -> String {
     env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
 }
 
-fn resolve(address: &str) -> anyhow::Result<SocketAddr> {
+/// All addresses that a name and a port stand for; one at the least. `localhost` has often
+/// two of them, and a server listens on one.
+fn resolve(address: &str) -> anyhow::Result<Vec<SocketAddr>> {
     let help = "write a host, a colon and a port, such as 127.0.0.1:8080";
-    let mut addresses = address
+    let addresses: Vec<SocketAddr> = address
         .to_socket_addrs()
-        .with_context(|| format!("{address:?} is not an address; {help}"))?;
-    match addresses.next() {
-        Some(address) => Ok(address),
-        None => bail!("{address:?} names no address; {help}"),
+        .with_context(|| format!("{address:?} is not an address; {help}"))?
+        .collect();
+    if addresses.is_empty() {
+        bail!("{address:?} names no address; {help}");
     }
+    Ok(addresses)
 }

@@ -7,6 +7,7 @@ mod demand;
 mod facts;
 mod report;
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -50,18 +51,20 @@ const SHORTEST: usize = 8;
 /// Probes a server, whose address was typed so, and gives whether it breaks no MUST.
 pub fn probe(typed: &str, options: &Options) -> anyhow::Result<bool> {
     let (carrier, host) = Carrier::new(typed, options.trusted.as_deref())?;
-    let address = resolve(host)?;
-    ensure!(
-        address.ip().is_loopback() || options.may_test,
-        "{} is not your own machine. The probe sends malformed requests by the hundred, which \
-         fill logs, set off alarms and may stop a weak server: only do that to a server that \
-         you may test, and say so with --i-may-test-this-server",
-        address.ip()
-    );
+    let addresses: Vec<SocketAddr> = resolve(host)?.into_iter().map(reachable).collect();
+    if let Some(other) = addresses.iter().find(|one| !one.ip().is_loopback()) {
+        ensure!(
+            options.may_test,
+            "{} is not your own machine. The probe sends malformed requests by the hundred, \
+             which fill logs, set off alarms and may stop a weak server: only do that to a \
+             server that you may test, and say so with --i-may-test-this-server",
+            other.ip()
+        );
+    }
     let cases = Cases::load()?;
     let chosen = choose(&cases, options)?;
     let scheme = carrier.scheme();
-    let mut prober = Prober::new(address, carrier, options.patience);
+    let mut prober = Prober::new(addresses, carrier, options.patience);
     let facts = find_out(&mut prober, host, options.path.as_deref())?;
     if !options.json {
         report::heading(scheme, host, &facts);
@@ -96,7 +99,7 @@ pub fn probe(typed: &str, options: &Options) -> anyhow::Result<bool> {
     if !options.json {
         report::table(&cases, &outcomes);
         report::causes(&cases, &outcomes);
-        report::departures(&cases, &outcomes, address, scheme == "https");
+        report::departures(&cases, &outcomes, prober.address(), scheme == "https");
         report::skipped(&outcomes);
         if is_gone {
             say!(
@@ -106,6 +109,17 @@ pub fn probe(typed: &str, options: &Options) -> anyhow::Result<bool> {
         }
     }
     Ok(!is_gone && report::count(&cases, &outcomes, Level::Must) == 0)
+}
+
+/// The address to connect to, where it was typed as servers write where they listen: one
+/// that listens everywhere is on this machine too.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip().to_canonical() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 /// The cases that the command line asks for.
@@ -165,11 +179,14 @@ fn find_death(prober: &mut Prober, facts: &Facts) -> Option<Departure> {
     let problem = match prober.ask(facts.get("last").unwrap_or_default()) {
         Ok(heard) if heard.status / 100 == facts.page.status / 100 => return None,
         Ok(heard) => format!("a plain request got {}", heard.status),
+        // It lives, and says what it always said.
+        Err(departure) if departure.is_malformed && facts.page.problem.is_some() => return None,
         Err(departure) => departure.problem,
     };
     Some(Departure {
         problem: format!("after this the server does not answer any more: {problem}"),
         position: None,
+        is_malformed: false,
     })
 }
 
@@ -178,10 +195,7 @@ fn find_out(prober: &mut Prober, host: &str, path: Option<&str>) -> anyhow::Resu
     let (path, page) = match path {
         Some(path) => {
             let facts = Facts::new(prober.carrier.scheme(), host, path);
-            let heard = prober.ask(facts.get("last").unwrap_or_default());
-            let page = heard
-                .map(Page::from)
-                .map_err(|departure| no_page(host, &departure))?;
+            let page = ask_for_page(prober, &facts, host)?;
             if page.status != 200 {
                 let words = format!("GET {path} gets {}, and not 200", page.status);
                 return Err(CannotCheck(words).into());
@@ -243,6 +257,16 @@ fn find_out(prober: &mut Prober, host: &str, path: Option<&str>) -> anyhow::Resu
     Ok(facts)
 }
 
+/// Asks for the page. An answer that is malformed is none, and what it would have been is
+/// taken for a plain 200: whatever else the server does can be found out all the same.
+fn ask_for_page(prober: &mut Prober, facts: &Facts, host: &str) -> Result<Page, CannotCheck> {
+    match prober.ask(facts.get("last").unwrap_or_default()) {
+        Ok(heard) => Ok(Page::from(heard)),
+        Err(departure) if departure.is_malformed => Ok(Page::malformed(departure.problem)),
+        Err(departure) => Err(no_page(host, &departure)),
+    }
+}
+
 /// Looks for a path that answers 200.
 fn find_page(prober: &mut Prober, host: &str) -> anyhow::Result<(String, Page)> {
     let mut seen = Vec::new();
@@ -250,10 +274,7 @@ fn find_page(prober: &mut Prober, host: &str) -> anyhow::Result<(String, Page)> 
         let mut path = path.to_owned();
         for _ in 0..=REDIRECTIONS {
             let facts = Facts::new(prober.carrier.scheme(), host, &path);
-            let heard = prober
-                .ask(facts.get("last").unwrap_or_default())
-                .map_err(|departure| no_page(host, &departure))?;
-            let page = Page::from(heard);
+            let page = ask_for_page(prober, &facts, host)?;
             if page.status == 200 {
                 return Ok((path, page));
             }

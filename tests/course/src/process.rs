@@ -1,9 +1,12 @@
 //! What was started here, and is stopped again whatever ends the course.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::mem;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio, exit};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +16,7 @@ use harness::Signal;
 use process_wrap::std::{ChildWrapper, CommandWrap};
 
 use crate::CannotCheck;
+use crate::left_behind::Mark;
 
 /// How long a server that has closed a connection without an answer may take to
 /// die of it.
@@ -25,6 +29,9 @@ const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often is looked whether it has ended.
 const TICK: Duration = Duration::from_millis(10);
 
+/// How long the rest of a number may take that is printed without a line end.
+const REST_OF_A_NUMBER: Duration = Duration::from_millis(100);
+
 /// How much is kept of what a command prints, in bytes. A server that never stops
 /// printing must not take all memory.
 const MOST_KEPT: usize = 16 * 1024 * 1024;
@@ -35,8 +42,29 @@ static PLACES: Mutex<Vec<Weak<Mutex<Option<Process>>>>> = Mutex::new(Vec::new())
 /// Whether everything is being stopped, so that nothing new may start.
 static STOPPING: AtomicBool = AtomicBool::new(false);
 
+/// How many commands run.
+static RUNNING: AtomicUsize = AtomicUsize::new(0);
+
 /// Programs that were started beside it, with no children of their own.
 static PROGRAMS: Mutex<Vec<Child>> = Mutex::new(Vec::new());
+
+/// How often it is tried to remove a folder.
+const REMOVALS: usize = 200;
+
+/// Folders that go when the course ends, whatever ends it.
+static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes a folder also where Ctrl-C ends the course, and who made it cannot.
+pub fn remove_at_the_end(folder: &Path) {
+    let mut folders = lock(&FOLDERS);
+    folders.retain(|folder| folder.exists());
+    folders.push(folder.to_owned());
+}
+
+/// Whether everything is being stopped.
+pub fn is_stopping() -> bool {
+    STOPPING.load(Ordering::SeqCst)
+}
 
 /// Keeps a program that was started, so that it is stopped whatever ends the
 /// course.
@@ -66,7 +94,23 @@ pub fn stop_all(code: i32) -> ! {
         drop(lock(&place).take());
     }
     stop_programs();
+    for folder in lock(&FOLDERS).drain(..) {
+        // Another thread may have been about to put something into it.
+        let mut tries = 0;
+        while fs::remove_dir_all(&folder).is_err() && folder.exists() && tries < REMOVALS {
+            thread::sleep(TICK);
+            tries += 1;
+        }
+    }
     exit(code)
+}
+
+/// Waits for the end, where everything is being stopped: what has gone wrong since is what
+/// the stopping did, and the exit code is for the thread that stops.
+pub fn wait_if_all_is_stopped() {
+    while STOPPING.load(Ordering::SeqCst) {
+        thread::park();
+    }
 }
 
 /// Makes Ctrl-C stop what was started. A command gets a process group of its own,
@@ -101,16 +145,18 @@ impl Place {
         let mut process = self.process();
         // The old one is stopped before the new one wants its port.
         drop(process.take());
-        if STOPPING.load(Ordering::SeqCst) {
+        if is_stopping() {
             return Err(CannotCheck("everything is being stopped".to_owned()));
         }
         *process = Some(Process::start(command)?);
         Ok(())
     }
 
-    /// Stops what stands there.
-    pub fn stop(&self) {
-        drop(self.process().take());
+    /// Stops what stands there, and gives how those processes were called that it had
+    /// left behind, and that were ended with it.
+    pub fn stop(&self) -> BTreeSet<String> {
+        let process = self.process().take();
+        process.map_or_else(BTreeSet::new, |mut process| process.stop())
     }
 }
 
@@ -126,6 +172,8 @@ pub struct Process {
     pub output: Collected,
     pub errors: Collected,
     is_told_to_stop: bool,
+    mark: Mark,
+    is_over: bool,
 }
 
 impl Process {
@@ -139,6 +187,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        let mark = Mark::put_on(&mut command);
         let mut command = CommandWrap::from(command);
         #[cfg(unix)]
         command.wrap(process_wrap::std::ProcessGroup::leader());
@@ -147,6 +196,7 @@ impl Process {
         let mut child = command
             .spawn()
             .map_err(|error| CannotCheck(format!("cannot start `{program}`: {error}")))?;
+        RUNNING.fetch_add(1, Ordering::SeqCst);
         let output = Collected::new(child.stdout().take());
         let errors = Collected::new(child.stderr().take());
         Ok(Self {
@@ -154,16 +204,36 @@ impl Process {
             output,
             errors,
             is_told_to_stop: false,
+            mark,
+            is_over: false,
         })
     }
 
+    /// The port that it says it listens on, to whichever of its outputs.
+    pub fn port(&self) -> Option<u16> {
+        self.output.port().or_else(|| self.errors.port())
+    }
+
+    /// Whether a process of that number is this one, or was started by it.
+    pub fn owns(&self, process: u32) -> bool {
+        self.child.id() == process || self.mark.is_on(process)
+    }
+
     pub fn has_ended(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
+        !matches!(self.try_wait(), Ok(None))
     }
 
     /// How it ended, where that is known.
     pub fn status(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
+        self.try_wait().ok().flatten()
+    }
+
+    /// How the command itself ended, whatever of its group has not.
+    fn try_wait(&mut self) -> io::Result<Option<ExitStatus>> {
+        #[cfg(unix)]
+        return self.child.inner_mut().try_wait();
+        #[cfg(not(unix))]
+        return self.child.try_wait();
     }
 
     /// Asks it to stop, or, where there are no signals, ends it. To ask twice could end
@@ -198,10 +268,17 @@ impl Process {
         Ok(())
     }
 
-    pub fn stop(&mut self) {
+    /// Stops it with its children, and gives how those processes were called that had
+    /// left its group and were ended too.
+    pub fn stop(&mut self) -> BTreeSet<String> {
+        if mem::replace(&mut self.is_over, true) {
+            return BTreeSet::new();
+        }
         // A group whose leader has ended may have members that have not.
         let _ = self.child.start_kill();
         let _ = self.child.wait();
+        let is_last = RUNNING.fetch_sub(1, Ordering::SeqCst) == 1;
+        self.mark.end_all(is_last)
     }
 }
 
@@ -221,6 +298,8 @@ pub struct Collected {
 #[derive(Default)]
 struct Printed {
     bytes: Vec<u8>,
+    /// When the last of them came.
+    last: Option<Instant>,
     at_its_end: bool,
 }
 
@@ -239,6 +318,7 @@ impl Collected {
                     let mut printed = lock(printed);
                     let room = MOST_KEPT.saturating_sub(printed.bytes.len());
                     printed.bytes.extend(&chunk[..length.min(room)]);
+                    printed.last = Some(Instant::now());
                     drop(printed);
                     reader.consume(length);
                 }
@@ -249,14 +329,20 @@ impl Collected {
         collected
     }
 
-    /// The port in the first line that names one.
-    pub fn port(&self) -> Option<u16> {
-        let bytes = &lock(&self.shared.0).bytes;
-        let text = String::from_utf8_lossy(bytes);
+    /// The port behind the first words that name one. Where nothing stands behind its
+    /// digits, more of them may come: they have come when nothing more came for a moment.
+    fn port(&self) -> Option<u16> {
+        let printed = lock(&self.shared.0);
+        let text = String::from_utf8_lossy(&printed.bytes);
         let (_, rest) = text.split_once("Listening on port ")?;
-        let (line, _) = rest.split_once('\n')?;
-        let (port, _) = line.split_once(|character: char| !character.is_ascii_digit())?;
-        port.parse().ok()
+        let length = rest.find(|character: char| !character.is_ascii_digit());
+        let is_whole = length.is_some()
+            || printed.at_its_end
+            || printed
+                .last
+                .is_some_and(|last| last.elapsed() > REST_OF_A_NUMBER);
+        let digits = &rest[..length.unwrap_or(rest.len())];
+        digits.parse().ok().filter(|_| is_whole)
     }
 
     /// All that was printed by a command that has ended.

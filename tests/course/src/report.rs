@@ -2,7 +2,7 @@
 //! helps to mend it.
 
 use anstyle::{AnsiColor, Style};
-use harness::checks::{Check, is_of_part_two};
+use harness::checks::{Check, Kind, is_of_part_two};
 use harness::judge::Failure;
 use harness::transcript::{Again, Step};
 use harness::wire;
@@ -82,15 +82,38 @@ impl<'a> Report<'a> {
             .as_ref()
             .map(|failure| failure.problem.clone());
         let note: Vec<String> = problem.into_iter().chain(notes).collect();
+        self.json_of(outcome.check, Some(outcome.passed()), &note.join("; "))
+    }
+
+    /// Whether a check has passed is not known where it was not played.
+    fn json_of(&self, check: &Check, passed: Option<bool>, note: &str) -> serde_json::Value {
         json!({
             "chapter": self.chapter.name,
-            "name": outcome.check.name,
-            "group": if outcome.check.transcript.group == "core" { "core" }
-                else if outcome.check.transcript.group == "exercise" { "exercise" }
-                else { "robust" },
-            "passed": outcome.passed(),
-            "note": note.join("; "),
+            "name": check.name,
+            "group": check.kind.name(),
+            "passed": passed,
+            "note": note,
         })
+    }
+
+    /// Prints as JSON what was not played.
+    fn left_out(&self, left_out: &LeftOut) {
+        for (checks, why) in [
+            (left_out.skipped, "the server does not answer"),
+            (
+                left_out.unseen,
+                "it is about what the server prints, and that was not started here",
+            ),
+            (
+                left_out.anew,
+                "it takes a server that has just started, and that was not started here",
+            ),
+        ] {
+            for check in checks {
+                let note = format!("not played: {why}");
+                say!("{}", self.json_of(check, None, &note));
+            }
+        }
     }
 
     /// Prints the failures and the numbers, and gives whether all that counts
@@ -100,6 +123,7 @@ impl<'a> Report<'a> {
         let passed = counted().filter(|outcome| outcome.passed()).count();
         let failed = counted().count() - passed;
         if self.options.json {
+            self.left_out(left_out);
             return failed == 0;
         }
         let failures = outcomes.iter().filter(|outcome| !outcome.passed());
@@ -122,23 +146,29 @@ impl<'a> Report<'a> {
                 missed.len()
             );
         }
-        if left_out.skipped > 0 {
+        if !left_out.skipped.is_empty() {
             say!(
                 "There was no answer in time more than once: {} checks were skipped, which --all plays.",
-                left_out.skipped
+                left_out.skipped.len()
             );
         }
-        if left_out.unseen > 0 {
+        if !left_out.unseen.is_empty() {
             say!(
                 "Left out, as they are about what the server prints: {}; give its command after --.",
-                left_out.unseen
+                left_out.unseen.len()
             );
         }
-        if left_out.anew > 0 {
+        if !left_out.anew.is_empty() {
             say!(
                 "Left out, as they take a server that has just started: {}; give its command after --.",
-                left_out.anew
+                left_out.anew.len()
             );
+        }
+        if !target.left_behind().is_empty() {
+            say!("When the server was stopped, these still ran, and were ended:");
+            for name in target.left_behind() {
+                say!("    {name}");
+            }
         }
         let robust = outcomes.iter().filter(|outcome| !outcome.counts);
         let robust: Vec<bool> = robust.map(Outcome::passed).collect();
@@ -158,16 +188,14 @@ impl<'a> Report<'a> {
 const ROBUST: &str = "robust: what this workspace adds";
 
 fn group_name(outcome: &Outcome) -> &'static str {
-    let Check {
-        chapter,
-        transcript,
-        ..
-    } = outcome.check;
-    match &*transcript.group {
-        "core" if is_of_part_two(chapter) => "core: what RFC 9110 and RFC 9112 demand",
-        "core" => "core: what the tutorial's listing does too",
-        "exercise" => "exercise: what its text asks for",
-        _ => ROBUST,
+    match outcome.check.kind {
+        Kind::Core if is_of_part_two(&outcome.check.chapter) => {
+            "core: the site, what RFC 9110 and RFC 9112 demand, and what protects others"
+        }
+        Kind::Core => "core: what the tutorial's listing does too, and what protects others",
+        Kind::Lesson => "lesson: what this chapter teaches",
+        Kind::Exercise => "exercise: what its text asks for",
+        Kind::Robust => ROBUST,
     }
 }
 
@@ -211,7 +239,9 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
             Step::Again(Again::Stopped) => say!("    (after the server was stopped and started)"),
             Step::Again(Again::Killed) => say!("    (after the server was killed and started)"),
             Step::Waits => say!("    (and nothing for a moment)"),
+            Step::IsSilent => say!("    (and nothing for half a second)"),
             Step::Gone(count) => say!("    (after {count} clients that were gone at once)"),
+            Step::Beside(beside) => say!("    ({})", beside.words()),
             Step::Another => say!("    (and over another connection)"),
             Step::Repeats => say!("    (again and again, for five seconds)"),
             _ => {}

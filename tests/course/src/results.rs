@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use harness::checks::Check;
+use harness::checks::{Check, Kind};
 use serde_json::{Map, Value, json};
 
 use crate::chapters::{Chapter, Course};
@@ -26,23 +26,34 @@ impl Count {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Score {
     pub core: Count,
+    pub lesson: Count,
     pub robust: Count,
+    /// Whether no client has ended the server.
+    pub survived: bool,
 }
 
 impl Score {
     /// What these checks gave, of which some have passed.
-    pub fn of(checks: &[Check], has_passed: impl Fn(&Check) -> bool) -> Self {
-        let count = |decides: bool| {
-            let of_this_kind = || checks.iter().filter(|check| check.decides() == decides);
+    pub fn of(checks: &[Check], survived: bool, has_passed: impl Fn(&Check) -> bool) -> Self {
+        let count = |kinds: &[Kind]| {
+            let of_these_kinds = || checks.iter().filter(|check| kinds.contains(&check.kind));
             Count {
-                passed: of_this_kind().filter(|check| has_passed(check)).count(),
-                of: of_this_kind().count(),
+                passed: of_these_kinds().filter(|check| has_passed(check)).count(),
+                of: of_these_kinds().count(),
             }
         };
         Self {
-            core: count(true),
-            robust: count(false),
+            core: count(&[Kind::Core, Kind::Exercise]),
+            lesson: count(&[Kind::Lesson]),
+            robust: count(&[Kind::Robust]),
+            survived,
         }
+    }
+
+    /// Whether the chapter, or its exercise, has passed. Not every chapter has checks of
+    /// its own lesson.
+    pub fn has_passed(&self) -> bool {
+        self.core.is_full() && self.lesson.passed == self.lesson.of && self.survived
     }
 }
 
@@ -91,7 +102,9 @@ impl Results {
         };
         Some(Score {
             core: count("core")?,
+            lesson: count("lesson")?,
             robust: count("robust")?,
+            survived: score.get("survived")?.as_bool()?,
         })
     }
 
@@ -111,7 +124,9 @@ impl Results {
         };
         let value = json!({
             "core": best(score.core, before.core),
+            "lesson": best(score.lesson, before.lesson),
             "robust": best(score.robust, before.robust),
+            "survived": score.survived || before.survived,
         });
         self.scores.insert(key(chapter, exercise, whose), value);
         let text = Value::Object(self.scores.clone()).to_string();
@@ -124,7 +139,7 @@ impl Results {
         let of_kind = |chapter: &Chapter, exercise: bool| {
             let (score, whose) = self.get(chapter, exercise)?;
             let words = list::show(Some((score, whose)));
-            Some(json!({ "passed": score.core.is_full(), "words": words }))
+            Some(json!({ "passed": score.has_passed(), "words": words }))
         };
         let mut chapters = Map::new();
         for chapter in &course.chapters {

@@ -2,24 +2,26 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::company::{Cost, connect_narrowly, cost_of};
 use harness::judge::Death;
 use harness::play::{Connection, Host, PATIENCE, wait_until_closed};
-use harness::tls::sealed;
+use harness::tls::{sealed, try_handshake};
 use harness::transcript::Transcript;
 use harness::{Again, without_own_package};
 use indicatif::{ProgressBar, ProgressStyle};
+use listeners::{Listener, Protocol, SocketState};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use crate::chapters::Chapter;
-use crate::process::{DEATH_TIMEOUT, Place};
+use crate::process::{self, DEATH_TIMEOUT, Place, Process};
 use crate::{CannotCheck, cargo};
 
 /// How many times its limit a command may take until it listens, as long as it
@@ -47,13 +49,15 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_millis(10);
 /// What names the file that a server keeps its guestbook in.
 const GUESTBOOK: &str = "GUESTBOOK";
+/// No address at all.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 /// The port of a server that does not say where it listens.
 const DEFAULT_PORT: u16 = 8080;
 
 /// What is to be checked.
 pub enum Kind {
-    /// A server that runs already.
-    Running(SocketAddr),
+    /// A server that runs already, on one of these addresses.
+    Running(Vec<SocketAddr>),
     /// A command that starts a server, and the port where it does not print it.
     Command {
         words: Vec<String>,
@@ -137,6 +141,10 @@ pub struct Target {
     place: Place,
     /// Whether it speaks TLS.
     is_sealed: bool,
+    /// What was found of the processes that it left behind, and was ended.
+    left_behind: BTreeSet<String>,
+    /// Where a hand-in was seen to listen that neither does as it is told nor says where.
+    usual: Option<SocketAddr>,
     /// What it may keep in files, and finds there when it is started again.
     kept: Option<TempDir>,
     /// Whether it is told where to keep its guestbook, as it will be started again.
@@ -153,7 +161,7 @@ impl Target {
     /// [`Target::ensure_running`].
     pub fn new(kind: Kind, start_timeout: Duration) -> Self {
         let address = match &kind {
-            Kind::Running(address) => *address,
+            Kind::Running(addresses) => *addresses.first().unwrap_or(&NOWHERE),
             Kind::Command { port, .. } => {
                 (Ipv4Addr::LOCALHOST, port.unwrap_or(DEFAULT_PORT)).into()
             }
@@ -165,6 +173,8 @@ impl Target {
             address,
             first: None,
             place: Place::new(),
+            left_behind: BTreeSet::new(),
+            usual: None,
             kept: None,
             keeps: false,
             limits: None,
@@ -176,6 +186,29 @@ impl Target {
     /// The same, and whether it speaks TLS.
     pub fn sealed(self, is_sealed: bool) -> Self {
         Self { is_sealed, ..self }
+    }
+
+    /// Tries one handshake with a server that is to speak TLS: without that, each check
+    /// would wait for it in vain, and say something else.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn shake_hands(&mut self) -> Result<(), CannotCheck> {
+        if !self.is_sealed {
+            return Ok(());
+        }
+        // That it cannot be connected to is for a check to say.
+        let Ok(stream) = self.connect_ready() else {
+            return Ok(());
+        };
+        try_handshake(stream, PATIENCE).map_err(|no_tls| {
+            CannotCheck(format!(
+                "the server speaks no TLS that a client of today speaks: {no_tls}. This chapter \
+                 is HTTPS: the server needs a certificate and its key, and TLS 1.2 or 1.3, before \
+                 a byte of HTTP; `curl -v --insecure https://{}/` shows the same by hand",
+                self.address
+            ))
+        })
     }
 
     /// Whether it speaks TLS.
@@ -210,6 +243,11 @@ impl Target {
             }
             None => (Some(command), self.address),
         }
+    }
+
+    /// How the processes were called that outlived the server, and were ended, so far.
+    pub fn left_behind(&self) -> &BTreeSet<String> {
+        &self.left_behind
     }
 
     /// Whether a command is checked, which can be started again.
@@ -298,7 +336,7 @@ impl Target {
     /// Stops the command, so that it can be started again with what it has kept.
     fn end(&mut self) {
         self.first = None;
-        self.place.stop();
+        self.left_behind.extend(self.place.stop());
     }
 
     /// Waits until the command says where it listens, or, unless that is for
@@ -330,7 +368,7 @@ impl Target {
             let Some(process) = guard.as_mut() else {
                 return Err(CannotCheck("the command was stopped".to_owned()));
             };
-            if let (None, Some(port)) = (port, process.output.port()) {
+            if let (None, Some(port)) = (port, process.port()) {
                 self.address = (Ipv4Addr::LOCALHOST, port).into();
                 return Ok(());
             }
@@ -388,6 +426,9 @@ impl Target {
         if is_alone && !is_free(default) {
             wait_for_port_quietly(default);
         }
+        if let Some(own) = self.usual.filter(|_| is_alone) {
+            wait_for_port_quietly(own);
+        }
         // Who has it now is somebody else.
         let by_itself = Some(default).filter(|_| is_alone && is_free(default));
         let before: BTreeSet<u16> = match is_alone {
@@ -401,6 +442,7 @@ impl Target {
         let command = keeping(guestbook.as_deref(), command);
         self.place.start(command).map_err(NeverListened::Ended)?;
         let started = Instant::now();
+        let mut looked = started;
         loop {
             let mut guard = self.place.process();
             let Some(process) = guard.as_mut() else {
@@ -408,18 +450,29 @@ impl Target {
                     "the command was stopped".to_owned(),
                 )));
             };
-            let said = process.output.port();
+            let said = process.port();
             if process.has_ended() {
                 let last_words = process.errors.last_lines(4);
                 return Err(NeverListened::Ended(CannotCheck(format!(
                     "it ended before it listened{last_words}"
                 ))));
             }
+            // To find out takes a look at every process. Most say it, or do as told, before.
+            let is_seen = looked.elapsed() > GRACE;
+            let seen = is_seen.then(|| port_of(process)).flatten();
+            if is_seen {
+                looked = Instant::now();
+            }
             drop(guard);
             // What it says may be wrong, but not that something new answers there.
             let elsewhere = said.filter(|port| *port != own.port() && !before.contains(port));
             let elsewhere = elsewhere.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-            let others = elsewhere.into_iter().chain(by_itself);
+            let seen = seen.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+            if is_alone && seen.is_some() {
+                self.usual = seen;
+            }
+            let elsewhere = elsewhere.or(seen.filter(|address| *address != own));
+            let others = elsewhere.into_iter().chain(self.usual).chain(by_itself);
             let mut expected = [own].into_iter().chain(others.filter(|_| is_alone));
             if let Some(stream) = expected.find_map(|address| connect_to_either(address).ok()) {
                 self.address = stream.peer_addr().unwrap_or(own);
@@ -439,9 +492,9 @@ impl Target {
             }
             if started.elapsed() > self.start_timeout {
                 let where_else = match by_itself {
-                    Some(_) => format!(", nor on {DEFAULT_PORT}"),
-                    None if is_alone => format!("; another program has port {DEFAULT_PORT}"),
-                    None => String::new(),
+                    Some(_) => ", nor on any other",
+                    None if is_alone => "; another program has port 8080",
+                    None => "",
                 };
                 return Err(NeverListened::Silent(CannotCheck(format!(
                     "it did not listen on the port it was given within {} s{where_else}",
@@ -459,8 +512,29 @@ impl Target {
         Ok(stream)
     }
 
+    /// What carries HTTP over a connection.
+    fn carried(&self, stream: TcpStream) -> Box<dyn Connection> {
+        match self.is_sealed {
+            true => sealed(stream),
+            false => Box::new(stream),
+        }
+    }
+
     fn connect_tcp(&mut self) -> io::Result<TcpStream> {
         if let Some(stream) = self.first.take() {
+            return Ok(stream);
+        }
+        if let Kind::Running(addresses) = &self.kind {
+            // The one that somebody was at is the first to be tried the next time.
+            let others = addresses.iter().filter(|other| **other != self.address);
+            let mut connected = connect_to_either(self.address);
+            for other in others {
+                connected = connected.or_else(|error| {
+                    TcpStream::connect_timeout(other, CONNECT_TIMEOUT).map_err(|_| error)
+                });
+            }
+            let stream = connected?;
+            self.address = stream.peer_addr().unwrap_or(self.address);
             return Ok(stream);
         }
         let deadline = Instant::now() + REFUSAL_TIMEOUT;
@@ -490,7 +564,7 @@ impl Target {
         let Some(mut process) = self.place.process().take() else {
             return String::new();
         };
-        process.stop();
+        self.left_behind.extend(process.stop());
         process.output.all()
     }
 
@@ -528,14 +602,38 @@ impl Target {
 
 impl Host for Target {
     fn connect(&mut self) -> io::Result<Box<dyn Connection>> {
-        match self.is_sealed {
-            true => Ok(sealed(self.connect_ready()?)),
-            false => self.connect_plainly(),
-        }
+        let stream = self.connect_ready()?;
+        Ok(self.carried(stream))
     }
 
     fn connect_plainly(&mut self) -> io::Result<Box<dyn Connection>> {
         Ok(Box::new(self.connect_ready()?))
+    }
+
+    fn connect_narrowly(&mut self) -> io::Result<Box<dyn Connection>> {
+        Ok(self.carried(connect_narrowly(self.address)?))
+    }
+
+    fn knock(&mut self) -> io::Result<Box<dyn Connection>> {
+        let stream = TcpStream::connect_timeout(&self.address, CONNECT_TIMEOUT)?;
+        Ok(self.carried(stream))
+    }
+
+    fn cost(&self) -> Option<Cost> {
+        // A server that is not on this machine may share its port with one that is.
+        let listeners = listeners::get_all().into_iter().flatten();
+        let its = listeners.filter(|listener| {
+            self.address.ip().is_loopback() && listener.socket.port() == self.address.port()
+        });
+        let processes: BTreeSet<u32> = its.map(|listener| listener.process.pid).collect();
+        cost_of(processes)
+    }
+
+    fn ended(&mut self) -> Option<Option<i32>> {
+        let mut process = self.place.process();
+        let process = process.as_mut()?;
+        process.ask_to_stop(STOP_TIMEOUT).ok()?;
+        Some(process.status().and_then(|status| status.code()))
     }
 
     fn tell_to_stop(&mut self) -> io::Result<()> {
@@ -587,8 +685,20 @@ fn connect_to_either(address: SocketAddr) -> io::Result<TcpStream> {
 
 /// The addresses that anything listens on here.
 fn listening() -> BTreeSet<SocketAddr> {
-    let listeners = listeners::get_all().into_iter().flatten();
-    listeners.map(|listener| listener.socket).collect()
+    listeners().map(|listener| listener.socket).collect()
+}
+
+/// The sockets that wait for connections here.
+fn listeners() -> impl Iterator<Item = Listener> {
+    let sockets = listeners::get_all().into_iter().flatten();
+    sockets.filter(|socket| socket.protocol == Protocol::TCP && socket.state == SocketState::Listen)
+}
+
+/// The port that a command, or what it has started, listens on.
+fn port_of(process: &Process) -> Option<u16> {
+    let mut all = listeners();
+    let own = all.find(|listener| process.owns(listener.process.pid));
+    own.map(|listener| listener.socket.port())
 }
 
 /// What has begun to listen since, as the end of a sentence.
@@ -739,8 +849,33 @@ fn guestbook(kept: &mut Option<TempDir>, keeps: bool) -> Result<Option<PathBuf>,
     }
     let folder = match kept.take() {
         Some(folder) => folder,
-        None => tempfile::tempdir()
-            .map_err(|error| CannotCheck(format!("cannot make a folder: {error}")))?,
+        None => {
+            let folder = tempfile::tempdir()
+                .map_err(|error| CannotCheck(format!("cannot make a folder: {error}")))?;
+            process::remove_at_the_end(folder.path());
+            folder
+        }
     };
     Ok(Some(kept.insert(folder).path().join("guestbook")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As `localhost` often is `::1` first, and then `127.0.0.1`.
+    #[test]
+    fn each_address_of_a_name_is_tried() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let there = listener.local_addr().unwrap();
+        let nobody = SocketAddr::from((Ipv6Addr::LOCALHOST, there.port()));
+        let mut target = Target::new(Kind::Running(vec![nobody, there]), CONNECT_TIMEOUT);
+        for _ in 0..2 {
+            target.connect_tcp().unwrap();
+            assert_eq!(target.address(), there);
+        }
+        let mut target = Target::new(Kind::Running(vec![nobody]), CONNECT_TIMEOUT);
+        let error = target.connect_tcp().unwrap_err();
+        assert_ne!(error.kind(), ErrorKind::TimedOut);
+    }
 }

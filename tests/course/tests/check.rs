@@ -8,6 +8,7 @@ use std::net::TcpListener;
 use std::thread;
 
 use assert_cmd::Command;
+use harness::transcript::without_date_of_log;
 use insta::assert_snapshot;
 use programs::program;
 use tempfile::TempDir;
@@ -251,6 +252,100 @@ fn reads_one_segment() {
     assert_snapshot!(check_broken("6", "reads-one-segment", options));
 }
 
+/// What is wrong and what to try, of a check of a right server of which something comes
+/// out wrong, or of one of another chapter.
+fn words_on(chapter: &str, fault: &str, only: &str, server: &str) -> String {
+    let server = program(server);
+    let mut arguments = vec!["check", chapter, "--only", only, "--"];
+    let mode = format!("relay-{fault}");
+    match fault {
+        "itself" => arguments.extend([&*server, "127.0.0.1:0"]),
+        _ => arguments.extend([BROKEN, &mode, "127.0.0.1:0", &server]),
+    }
+    let said = Course::new().run(&arguments).replace(&server, "server");
+    let (_, words) = said.split_once("  what is wrong\n").unwrap_or(("", &said));
+    let (words, _) = words.split_once("\n\n").unwrap_or((words, ""));
+    let words: Vec<String> = words.lines().map(without_date_of_log).collect();
+    format!("{chapter}, {fault}, {only}\n{}\n", words.join("\n"))
+}
+
+/// Each of these was told something else than what happened.
+#[test]
+fn what_was_seen_is_said() {
+    let cases = [
+        ("10", "itself", "one_request_after_another", "ch09-site"),
+        (
+            "10",
+            "closes-a-moment-later",
+            "http_1_0_keep_alive",
+            "ch10-keepalive",
+        ),
+        (
+            "12",
+            "closes-a-moment-later",
+            "the_last_place",
+            "ch12-limits",
+        ),
+        ("11", "no-last-chunk", "numbers", "ch11-chunked"),
+        (
+            "14",
+            "content-behind-304",
+            "asked_once_more",
+            "ch14-caching",
+        ),
+        (
+            "14",
+            "tag-without-quotation-marks",
+            "asked_once_more",
+            "ch14-caching",
+        ),
+        ("9", "unescaped", "guestbook_escaped", "ch09-site"),
+        ("9", "escaped-twice", "guestbook_escaped", "ch09-site"),
+        ("9", "in-latin-1", "guestbook_escaped", "ch09-site"),
+        ("9", "read-as-latin-1", "guestbook_escaped", "ch09-site"),
+        ("9", "keeps-plus", "query", "ch09-site"),
+        (
+            "12",
+            "another-status-in-the-log",
+            "access_log",
+            "ch12-limits",
+        ),
+        ("9", "itself", "query", "ch08-query"),
+        ("3", "itself", "d1_lines_end_in_crlf", "ch02-logging"),
+    ];
+    program("ch09-site");
+    let said: Vec<String> = thread::scope(|scope| {
+        let checks = cases.map(|(chapter, fault, only, server)| {
+            scope.spawn(move || words_on(chapter, fault, only, server))
+        });
+        let said = checks.map(|check| check.join().expect("it ends"));
+        said.into()
+    });
+    assert_snapshot!(said.join("\n"));
+}
+
+/// One handshake shows it, and nobody waits for each check.
+#[test]
+fn there_is_no_tls() {
+    let modes = [
+        "never-answers",
+        "right",
+        "reads-once",
+        "hangs-up",
+        "speaks-an-old-tls",
+    ];
+    // At once, as most of what they do is to wait.
+    let said: Vec<String> = thread::scope(|scope| {
+        let checks = modes.map(|mode| scope.spawn(move || check_broken("17", mode, &[])));
+        checks
+            .into_iter()
+            .zip(modes)
+            .map(|(check, mode)| format!("{mode}: {}", check.join().expect("it ends")))
+            .collect()
+    });
+    assert_snapshot!(said.join("\n"));
+}
+
 /// Each of these was taken for right once.
 #[test]
 fn what_only_looks_right_is_refused() {
@@ -271,7 +366,7 @@ fn what_only_looks_right_is_refused() {
             "3",
             "reads-once",
             "d2_a_head_is_read_to_its_blank_line",
-            "before the request had come whole",
+            "the server answered when 1 of the",
         ),
         (
             "3",
@@ -283,7 +378,7 @@ fn what_only_looks_right_is_refused() {
             "3",
             "garbage-behind-the-body",
             "page",
-            "after the answer 7 bytes more came",
+            "7 bytes more came behind the 48 bytes that Content-Length announces",
         ),
         (
             "3",
@@ -333,6 +428,25 @@ fn ends_at_the_signal() {
         said.contains("On SIGTERM, let nobody in any more"),
         "{said}"
     );
+}
+
+/// A program that reads the results sees what it does not know of.
+#[test]
+fn what_was_not_played_has_a_mark_of_its_own() {
+    let said = check_broken("3", "never-answers", &["--json"]);
+    let lines: Vec<serde_json::Value> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(serde_json::Value::is_object)
+        .collect();
+    let count = |passed: serde_json::Value| {
+        let is_so = |line: &&serde_json::Value| line["passed"] == passed;
+        lines.iter().filter(is_so).count()
+    };
+    assert_eq!((count(false.into()), count(true.into())), (2, 0), "{said}");
+    assert_eq!(count(serde_json::Value::Null), 6, "{said}");
+    let note = "not played: the server does not answer";
+    assert!(lines[2..].iter().all(|line| line["note"] == note), "{said}");
 }
 
 #[test]
@@ -493,6 +607,46 @@ fn never_listens_where_it_is_expected() {
     );
 }
 
+/// Its port is one that nobody would guess, so it is found by what it says.
+#[test]
+fn a_port_is_named_in_other_ways() {
+    for mode in [
+        "names-its-port-without-dots",
+        "names-its-port-without-an-end",
+        "names-its-port-as-an-error",
+    ] {
+        let options = &["--only", "page", "--start-timeout", "5"];
+        let said = check_broken("3", mode, options);
+        assert!(said.starts_with("exit code 0\n"), "{mode}: {said}");
+    }
+}
+
+/// The clock has an end, and nobody waits for it.
+#[test]
+fn a_time_beyond_all_clocks_is_wrong_usage() {
+    let most = u64::MAX.to_string();
+    for arguments in [
+        &[
+            "check",
+            "3",
+            "--start-timeout",
+            &most,
+            "--",
+            BROKEN,
+            "right",
+            "127.0.0.1:0",
+        ][..],
+        &["probe", "--patience", &most, "127.0.0.1:1"],
+        &["probe", "--pause", &most, "127.0.0.1:1"],
+        &["class", "3", ".", "--limit", &most],
+        &["class", "3", ".", "--start-timeout", &most],
+    ] {
+        let said = Course::new().run(arguments);
+        assert!(said.starts_with("exit code 2\n"), "{said}");
+        assert!(said.contains("is not in "), "{said}");
+    }
+}
+
 #[test]
 fn listens_on_ipv6_alone() {
     let Ok(listener) = TcpListener::bind("[::1]:0") else {
@@ -592,4 +746,36 @@ fn ctrl_c_stops_the_server() {
     assert!(interrupted.expect("kill runs").success());
     assert_eq!(course.wait().expect("the course ends").code(), Some(130));
     wait_until("it is gone", || TcpStream::connect(&address).is_err());
+}
+
+/// Nor does what it started in a session of its own, whether it has kept its environment
+/// or not.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_daemon_that_the_server_leaves_behind_is_ended() {
+    use std::io::Read;
+
+    for mode in ["leaves-a-daemon", "leaves-a-daemon-without-a-name"] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let told = listener.local_addr().expect("a bound port").to_string();
+        let said = Course::new().run(&[
+            "check",
+            "3",
+            "--only",
+            "page",
+            "--",
+            BROKEN,
+            mode,
+            "127.0.0.1:0",
+            &told,
+        ]);
+        assert!(said.starts_with("exit code 0\n"), "{said}");
+        let named = "these still ran, and were ended:\n    broken daemon 127.0.0.1:[port]\n";
+        assert!(said.contains(named), "{said}");
+        let (mut daemon, _) = listener.accept().expect("it has lived");
+        daemon
+            .set_read_timeout(Some(harness::play::PATIENCE))
+            .expect("a limit");
+        daemon.read_to_end(&mut Vec::new()).expect("it is gone");
+    }
 }

@@ -5,6 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+#[cfg(target_os = "linux")]
+use base64::prelude::{BASE64_STANDARD, Engine};
+#[cfg(target_os = "linux")]
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// The command, as it runs in a workspace.
@@ -121,6 +125,69 @@ fn the_last_hint_stays_with_the_teacher() {
     let hint = handout.says(&["hint", "4", "3"]);
     assert!(hint.contains("has no hint 3"), "{hint}");
     assert!(!handout.read("BOOK.md").contains("Hint 3"));
+}
+
+/// The step of the workflow, run as it stands there, gives the reporter what it reads.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_workflow_for_the_classroom() {
+    use std::env;
+    use std::os::unix::fs::PermissionsExt;
+
+    let handout = Handout::new(&["--classroom", "3"]);
+    let ignored = handout.read(".gitignore");
+    assert!(
+        !ignored.lines().any(|line| line == "/chapters/my-server"),
+        "{ignored}"
+    );
+    let workflow = handout.read(".github/workflows/classroom.yml");
+    for line in [
+        "name: Autograding Tests",
+        "  run-autograding-tests:",
+        "          runners: chapter",
+    ] {
+        assert!(workflow.lines().any(|other| other == line), "{workflow}");
+    }
+    let (_, script) = workflow.split_once("        run: |\n").expect("a script");
+    let script: Vec<&str> = script
+        .lines()
+        .map_while(|line| line.strip_prefix("          "))
+        .collect();
+
+    // In place of cargo, as this is built already.
+    let bin = handout.folder.path().join("bin");
+    let cargo = bin.join("cargo");
+    fs::create_dir(&bin).expect("a folder is made");
+    let course = env!("CARGO_BIN_EXE_course");
+    fs::write(&cargo, format!("#!/bin/sh\nshift\nexec {course} \"$@\"\n"))
+        .expect("a file is written");
+    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).expect("it may be run");
+    let server = handout.path().join("chapters/my-server");
+    fs::create_dir(&server).expect("a folder is made");
+    let command = concat!(env!("CARGO_BIN_EXE_broken"), " right ADDRESS");
+    fs::write(server.join("command"), command).expect("a file is written");
+    let path = env::var("PATH").expect("a path");
+    let outputs = handout.folder.path().join("outputs");
+    Command::new("bash")
+        .args(["-e", "-c", &script.join("\n")])
+        .current_dir(handout.path())
+        .env("PATH", format!("{}:{path}", bin.display()))
+        .env("CARGO_MANIFEST_DIR", handout.path().join("tests/course"))
+        .env("CARGO_TARGET_DIR", handout.path().join("target"))
+        .env("GITHUB_OUTPUT", &outputs)
+        .assert()
+        .success();
+    let outputs = fs::read_to_string(outputs).expect("a file is read");
+    let result = outputs
+        .trim_end()
+        .strip_prefix("result=")
+        .expect("an output");
+    let result = BASE64_STANDARD.decode(result).expect("base64");
+    let result: Value = serde_json::from_slice(&result).expect("JSON");
+    assert_eq!(
+        (&result["status"], &result["max_score"]),
+        (&"pass".into(), &100.0.into())
+    );
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn a_right_server_departs_from_nothing_and_nothing_is_skipped() {
 }
 
 /// Each fault, and the cases that are meant for it, in the order of the probe.
-const FAULTS: [(&str, &[&str]); 47] = [
+const FAULTS: [(&str, &[&str]); 48] = [
     (
         "no-absolute-form",
         &[
@@ -292,6 +292,10 @@ const FAULTS: [(&str, &[&str]); 47] = [
     ("date-in-another-form", &["date-is-a-date"]),
     ("version-as-asked", &["version-of-answers-to-1-0"]),
     ("length-with-204", &["no-length-with-204"]),
+    (
+        "no-second-space",
+        &["status-line-of-a-page", "status-line-of-a-refusal"],
+    ),
 ];
 
 /// Each is found by the cases meant for it, and by no others.
@@ -424,6 +428,46 @@ fn who_is_not_trusted() {
         said.starts_with("exit code 2\nError: /no/such cannot be read"),
         "{said}"
     );
+}
+
+/// Whatever is wrong with each of its answers, the cases are played.
+#[test]
+fn a_server_whose_answers_are_malformed_is_probed() {
+    let server = Server::start("malformed");
+    let report = server.report(&["--group", "host"]);
+    assert!(report.starts_with("exit code 1\n"), "{report}");
+    let said = "GET / gets an answer that is malformed: a space is missing behind the status code";
+    assert!(report.contains(said), "{report}");
+    assert!(report.contains("a space is missing behind"), "{report}");
+    assert!(!report.contains("The server is gone"), "{report}");
+    let (departs, _) = server.found(&["--only", "plain-get"]);
+    assert_eq!(departs, ["plain-get"]);
+}
+
+/// It takes longer to give up than a client that only sends in pieces is silent.
+#[test]
+fn a_server_that_gives_up_a_client_at_once() {
+    let server = Server::start("gives-up-the-silent");
+    for name in ["silent-first", "silent-in-the-middle"] {
+        let (departs, _) = server.found(&["--only", name]);
+        assert_eq!(departs, [name]);
+    }
+}
+
+/// As servers write where they listen, and as people write a scheme.
+#[test]
+fn an_address_may_be_written_in_other_ways() {
+    let server = Server::start("right");
+    let port = server.address.split(':').next_back().expect("a port");
+    for address in [
+        format!("0.0.0.0:{port}"),
+        format!("[::ffff:127.0.0.1]:{port}"),
+        format!("HTTP://127.0.0.1:{port}/"),
+        format!("localhost:{port}"),
+    ] {
+        let said = text(&course(&["probe", &address, "--only", "plain-get"]));
+        assert!(said.starts_with("exit code 0\n"), "{address}: {said}");
+    }
 }
 
 /// What departs from no MUST is shown, and the command succeeds.

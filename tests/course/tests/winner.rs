@@ -78,7 +78,12 @@ fn it_does_what_a_benchmark_looks_at() {
 #[test]
 fn the_check_finds_it() {
     let winner = Winner::start();
-    for name in ["a_body_in_pieces", "a_length_with_a_sign", "a_drawing"] {
+    for name in [
+        "a_body_in_pieces",
+        "a_head_in_pieces",
+        "a_length_with_a_sign",
+        "a_drawing",
+    ] {
         assert!(winner.fails(name), "{name}");
     }
 }

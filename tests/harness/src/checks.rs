@@ -18,12 +18,43 @@ pub struct Check {
     pub chapter: String,
     /// The snapshot's name, without the chapter's.
     pub name: String,
+    /// What it says of the chapter that is checked.
+    pub kind: Kind,
     /// The exchange.
     pub transcript: Transcript,
 }
 
+/// What a check says of the chapter that is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// What the tutorial's listing does too, or the RFCs demand, or protects others.
+    Core,
+    /// What this very chapter teaches.
+    Lesson,
+    /// What the chapter's exercise asks for.
+    Exercise,
+    /// What a careful server does besides. What an earlier chapter taught is that too.
+    Robust,
+}
+
+impl Kind {
+    /// Whether passing such a check decides about the chapter or the exercise.
+    pub fn decides(self) -> bool {
+        self != Self::Robust
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Core => "core",
+            Self::Lesson => "lesson",
+            Self::Exercise => "exercise",
+            Self::Robust => "robust",
+        }
+    }
+}
+
 /// The number of the first chapter of part two.
-const PART_TWO: u32 = 9;
+pub(crate) const PART_TWO: u32 = 9;
 
 /// The number of the chapter that speaks TLS.
 const SEALED: u32 = 17;
@@ -32,14 +63,13 @@ const SEALED: u32 = 17;
 const AT_ONCE: usize = 8;
 
 impl Check {
-    /// Whether passing it decides about the chapter or the exercise; the others are
-    /// what a careful server does besides.
+    /// Whether passing it decides about the chapter or the exercise.
     pub fn decides(&self) -> bool {
-        matches!(&*self.transcript.group, "core" | "exercise")
+        self.kind.decides()
     }
 }
 
-/// The exchanges of a chapter, those of `core` first, in the snapshots of a folder.
+/// The exchanges of a chapter, those that decide first, in the snapshots of a folder.
 ///
 /// A chapter of part one has its own. In part two a chapter still does what those
 /// before it did, so it has theirs too, but for their exercises, and but for those of
@@ -68,23 +98,31 @@ pub fn checks_of(chapter: &str, snapshots: &Path) -> io::Result<Vec<Check>> {
         }
         let text = fs::read_to_string(snapshots.join(&file))?;
         // A snapshot of a log is no exchange.
-        let Some(transcript) = transcript_in(&text) else {
+        let Some(mut transcript) = transcript_in(&text) else {
             continue;
         };
+        transcript.chapter = number(pinned_by).unwrap_or_default();
         if transcript.stops_the_server() && cfg!(windows) {
             // There is no signal to tell it with.
             continue;
         }
-        if is_own || transcript.group != "exercise" {
+        let kind = match transcript.word() {
+            "core" => Kind::Core,
+            "exercise" => Kind::Exercise,
+            "lesson" if is_own => Kind::Lesson,
+            _ => Kind::Robust,
+        };
+        if is_own || kind != Kind::Exercise {
             checks.retain(|check| check.name != name);
             checks.push(Check {
                 chapter: pinned_by.to_owned(),
                 name: name.to_owned(),
+                kind,
                 transcript,
             });
         }
     }
-    checks.sort_by_key(|check| check.transcript.group != "core");
+    checks.sort_by_key(|check| check.kind);
     Ok(checks)
 }
 
@@ -142,8 +180,8 @@ pub fn still_does_what_came_before(chapter: &str, program: &str) {
 fn still_does(program: &str, check: &Check) {
     // On a busy machine a client may be slow to send what the server lingers for.
     let limits = check.transcript.limits().unwrap_or("linger=30");
-    let mut server = Server::start_with_limits(program, limits);
-    let played = play(&check.transcript, &mut server);
+    let server = Server::start_with_limits(program, limits);
+    let played = play(&check.transcript, &mut &server);
     let verdict = judge(&check.transcript, &played);
     let Check { chapter, name, .. } = &check;
     if let Some(failure) = verdict.failure {
@@ -184,8 +222,11 @@ mod tests {
             ("ch09_site__page", "core: a page"),
             ("ch09_site__kept", "core: the same page"),
             ("ch09_site__cookie", "exercise: a cookie"),
+            ("ch09_site__taught", "lesson: what chapter 9 teaches"),
             ("ch10_keepalive__page", "core: the page as it is now"),
             ("ch10_keepalive__twice", "exercise: twice"),
+            ("ch10_keepalive__limited", "lesson: what chapter 10 teaches"),
+            ("ch10_keepalive__safe", "core, D6: what protects others"),
             ("ch11_chunked__later", "core: a later page"),
         ] {
             let text = format!("---\nsource: a\n---\n* {heading}\n> GET\n");
@@ -200,10 +241,17 @@ mod tests {
             [
                 "ch09_site: kept",
                 "ch10_keepalive: page",
-                "ch09_site: a_limit",
+                "ch10_keepalive: safe",
+                "ch10_keepalive: limited",
                 "ch10_keepalive: twice",
+                "ch09_site: a_limit",
+                "ch09_site: taught",
             ]
         );
+        let checks = checks_of("ch10-keepalive", &folder).unwrap();
+        let decide = checks.iter().filter(|check| check.decides()).count();
+        assert_eq!(decide, 5);
+        assert!(checks.iter().all(|check| check.transcript.chapter >= 9));
         assert!(is_of_part_two("ch10-keepalive"));
         assert!(!is_of_part_two("ch05a-status"));
         fs::remove_dir_all(&folder).unwrap();

@@ -3,21 +3,20 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::play::{Connection, REST, bytes_received, bytes_sent};
+use crate::company::{Beside, Company};
+use crate::play::{Connection, End, REST, ask_once_more, bytes_received, bytes_sent};
 use crate::response::{answers, methods};
 use crate::transcript::{Again, Placeholders, Step, Transcript};
 use crate::{PATIENCE, Server, hostile};
-
-/// How long is waited for what should not come.
-const MOMENT: Duration = Duration::from_millis(100);
 
 /// A connection to a server, and what has happened so far.
 pub struct Exchange<'a> {
     server: &'a Server,
     stream: Box<dyn Connection>,
     older: Vec<TcpStream>,
+    company: Company,
     placeholders: Placeholders,
     transcript: Transcript,
 }
@@ -32,12 +31,14 @@ impl<'a> Exchange<'a> {
         if older > 0 {
             transcript.steps.push(Step::Older(older));
         }
+        let company = Company::new(Some(&server), older);
         let older = (0..older).map(|_| server.connect()).collect();
         let stream = server.open();
         let mut exchange = Self {
             server,
             stream,
             older,
+            company,
             placeholders: Placeholders::default(),
             transcript,
         };
@@ -135,6 +136,24 @@ impl<'a> Exchange<'a> {
         self.note(Step::Waits)
     }
 
+    /// Lets other clients do that, or the process.
+    pub fn beside(mut self, beside: Beside) -> Self {
+        let acted = self.company.act(&beside, &mut self.server);
+        acted.expect("a connection").expect("nothing is wrong");
+        self.note(Step::Beside(beside))
+    }
+
+    /// Reads to the end of the connection, waits until the server has ended well that was
+    /// told to stop, and gives the whole transcript.
+    pub fn finish_with_the_end(mut self) -> String {
+        self.read_to_end();
+        drop((self.older, self.stream));
+        let ended = self.company.act(&Beside::Ends, &mut self.server);
+        ended.expect("an end").expect("a good end");
+        self.transcript.steps.push(Step::Beside(Beside::Ends));
+        self.transcript.to_string()
+    }
+
     /// Says that the client will send nothing more.
     pub fn half_close(mut self) -> Self {
         self.stream.half_close().expect("cannot half-close");
@@ -155,7 +174,17 @@ impl<'a> Exchange<'a> {
         self.note(Step::Another)
     }
 
-    /// Does the same, and asks over other connections until an answer ends in this.
+    /// Does the same, after so many other clients that say nothing.
+    pub fn another_behind(mut self, older: usize) -> Self {
+        self.read_to_end();
+        self.company = Company::new(Some(&self.server), older);
+        self.older = (0..older).map(|_| self.server.connect()).collect();
+        self.stream = self.server.open();
+        self.remember_address();
+        self.note(Step::Another).note(Step::Older(older))
+    }
+
+    /// Does the same as [`Self::another`], and asks over other connections until an answer ends in this.
     pub fn another_until(mut self, request: &str, end: &str) -> Self {
         self.read_to_end();
         let deadline = Instant::now() + PATIENCE;
@@ -191,17 +220,16 @@ impl<'a> Exchange<'a> {
         self.transcript.to_string()
     }
 
-    /// Looks whether the connection is still open and nothing more comes over it, and
-    /// gives the whole transcript.
+    /// Looks whether the connection is still open and nothing more comes over it, by a
+    /// further request, and gives the whole transcript.
     pub fn stays_open(mut self) -> String {
-        self.stream
-            .limit_reads(MOMENT)
-            .expect("cannot limit the wait");
-        let read = self.stream.read(&mut [0]);
-        let error = read.expect_err("the server has closed, or sent more");
-        assert!(
-            matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
-            "{error}"
+        let mut more = Vec::new();
+        let end = ask_once_more(&mut *self.stream, &mut more);
+        assert_eq!(end.expect("a further answer"), End::Open);
+        assert_eq!(
+            String::from_utf8_lossy(&more),
+            "",
+            "the server has sent more"
         );
         self.transcript.steps.push(Step::StaysOpen);
         self.transcript.to_string()

@@ -6,8 +6,11 @@
 mod agent;
 mod cargo;
 pub mod checks;
+mod choices;
 pub mod clients;
 mod command_line;
+pub mod company;
+mod diagnosis;
 mod exchange;
 pub mod files;
 pub mod hostile;
@@ -24,6 +27,7 @@ pub mod stop;
 pub mod tls;
 pub mod transcript;
 pub mod turns;
+mod unread;
 pub mod wire;
 
 pub use agent::agent;

@@ -25,6 +25,8 @@ pub struct Response<'a> {
     /// Whether all of it has come.
     pub is_whole: bool,
     pub has_line_feeds: bool,
+    /// Whether a space stands behind the status code, as it has to, with or without words.
+    pub has_second_space: bool,
     says_http_1_0: bool,
 }
 
@@ -79,12 +81,21 @@ pub fn answers<'a>(
     methods: &[String],
     is_closed: bool,
 ) -> Result<Vec<Answer<'a>>, Malformed> {
-    let mut answers = Vec::new();
+    let mut answers: Vec<Answer> = Vec::new();
     let mut at = 0;
-    for method in methods {
+    for (number, method) in methods.iter().enumerate() {
         let mut answer = Answer::default();
         while at < received.len() && answer.last.is_none() {
-            let Some(response) = response(received, at, method, is_closed)? else {
+            let next = response(received, at, method, is_closed).map_err(|malformed| {
+                let before = answers.last().and_then(|answer| answer.last.as_ref());
+                match before {
+                    Some(before) if malformed == no_status_line(at) => {
+                        before.is_followed_by(&received[at..], &methods[number - 1])
+                    }
+                    _ => malformed,
+                }
+            });
+            let Some(response) = next? else {
                 break;
             };
             at = response.end;
@@ -184,6 +195,7 @@ fn response<'a>(
         has_line_feeds: head
             .split_inclusive(|&byte| byte == b'\n')
             .any(|line| !line.ends_with(b"\r\n")),
+        has_second_space: head.get(b"HTTP/1.1 200".len()) == Some(&b' '),
         says_http_1_0: minor == b'0',
     };
     response.framing = response.find_framing(method)?;
@@ -248,6 +260,49 @@ impl<'a> Response<'a> {
         (length as u64 <= MOST_DECODED).then_some(decoded)
     }
 
+    /// What is wrong where this comes behind it, in place of another response.
+    pub fn is_followed_by(&self, more: &[u8], method: &str) -> Malformed {
+        const SHOWN: usize = 24;
+        // What the next answer begins with is not among it.
+        let next = (1..more.len()).find(|&at| more[at..].starts_with(b"HTTP/1."));
+        let more = &more[..next.unwrap_or(more.len())];
+        let came = shown(&more[..more.len().min(SHOWN)]);
+        let dots = if more.len() > SHOWN { "..." } else { "" };
+        let length = more.len();
+        let (end, advice) = match self.framing {
+            Framing::NoBody if method == "HEAD" => (
+                "after the head, and the answer to HEAD has no body".to_owned(),
+                "Send the head that GET would get, and nothing behind it (RFC 9110 section 9.3.2).",
+            ),
+            Framing::NoBody => (
+                format!(
+                    "behind the head of an answer with status {}, which has no content",
+                    self.status
+                ),
+                "Write nothing behind that head: a client takes it for the next answer (RFC 9112 \
+                 section 6.3).",
+            ),
+            Framing::Length(announced) => (
+                format!("behind the {announced} bytes that Content-Length announces"),
+                "Announce all of the body, and write nothing behind it: count its bytes for \
+                 Content-Length (RFC 9110 section 8.6).",
+            ),
+            Framing::Chunked => (
+                "behind the last chunk and its blank line".to_owned(),
+                "The chunk of size 0 ends the body: write nothing behind it (RFC 9112 section 7.1).",
+            ),
+            Framing::Close => (
+                "behind the answer".to_owned(),
+                "Write nothing behind the answer.",
+            ),
+        };
+        Malformed {
+            problem: format!("{length} bytes more came {end}: {came}{dots}"),
+            advice,
+            at: self.end,
+        }
+    }
+
     /// Whether the connection has to end with this response (RFC 9112 §9.3).
     pub fn announces_close(&self) -> bool {
         self.framing == Framing::Close
@@ -272,10 +327,39 @@ impl<'a> Response<'a> {
                 at: other.value_at,
             });
         }
+        let coding = self.values(b"Transfer-Encoding").next();
+        if let (Some(length), Some(_)) = (first, coding) {
+            return Err(Malformed {
+                problem: "Content-Length stands beside Transfer-Encoding".to_owned(),
+                advice: "Say once where the body ends: a reader that believes the other one \
+                         takes the rest for the next answer (RFC 9112 section 6.2).",
+                at: length.value_at,
+            });
+        }
+        if let (Some(field), true) = (first.or(coding), self.status < 200 || self.status == 204) {
+            return Err(Malformed {
+                problem: format!(
+                    "{} stands in an answer with status {}, which has no content",
+                    String::from_utf8_lossy(field.name),
+                    self.status
+                ),
+                advice: "Leave it out: nothing may follow that head, so there is nothing to \
+                         count (RFC 9110 section 8.6, RFC 9112 section 6.1).",
+                at: field.value_at,
+            });
+        }
+        if let Some(length) = first.filter(|length| self.status == 304 && length.value == b"0") {
+            return Err(Malformed {
+                problem: "Content-Length is \"0\" in an answer with status 304".to_owned(),
+                advice: "It would be the length of the file that the client has already: leave \
+                         it out (RFC 9110 section 8.6).",
+                at: length.value_at,
+            });
+        }
         if method == "HEAD" || self.status < 200 || matches!(self.status, 204 | 304) {
             return Ok(Framing::NoBody);
         }
-        if self.values(b"Transfer-Encoding").next().is_some() {
+        if coding.is_some() {
             return Ok(if self.has_element(b"Transfer-Encoding", b"chunked") {
                 Framing::Chunked
             } else {
@@ -467,7 +551,7 @@ impl<'a> Chunks<'a> {
 /// The methods of the requests in what a client sends, in their order. What is no
 /// request counts as one that no response treats differently.
 pub fn methods(sent: &[u8]) -> Vec<String> {
-    let mut methods: Vec<String> = requests(sent).into_iter().map(|one| one.method).collect();
+    let mut methods: Vec<String> = asked(sent).into_iter().map(|one| one.method).collect();
     if methods.is_empty() {
         methods.push(String::new());
     }
@@ -477,15 +561,24 @@ pub fn methods(sent: &[u8]) -> Vec<String> {
 /// Whether the client wants the connection to end with the last of its answers (RFC
 /// 9112 §9.3). A server that closes it then need not say so.
 pub fn asks_to_close(sent: &[u8]) -> bool {
-    requests(sent).last().is_some_and(|last| last.asks_to_close)
+    asked(sent).last().is_some_and(|last| last.asks_to_close)
 }
 
-struct Request {
-    method: String,
-    asks_to_close: bool,
+/// What of a request decides how it may be answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    pub method: String,
+    pub host: String,
+    pub asks_to_close: bool,
+    pub is_of_http_1_0: bool,
+    /// Whether the client waits to be told to continue, and may send no body.
+    pub waits: bool,
+    /// Whether it asks for several parts of a file at once.
+    pub wants_parts: bool,
 }
 
-fn requests(sent: &[u8]) -> Vec<Request> {
+/// The requests in what a client sends.
+pub fn asked(sent: &[u8]) -> Vec<Asked> {
     let mut requests = Vec::new();
     let mut rest = sent;
     while let Some(head_length) = head_length(rest) {
@@ -501,16 +594,23 @@ fn requests(sent: &[u8]) -> Vec<Request> {
             .collect();
         let value = |wanted: &str| fields.iter().find(|(name, _)| name == wanted);
         let says = |option: &str| {
-            value("connection").is_some_and(|(_, value)| value.eq_ignore_ascii_case(option))
+            let list = value("connection").map_or("", |(_, value)| value);
+            list.split(',')
+                .any(|one| one.trim().eq_ignore_ascii_case(option))
         };
         let is_old = request_line.ends_with(" HTTP/1.0");
-        requests.push(Request {
+        requests.push(Asked {
             method: request_line
                 .split(' ')
                 .next()
                 .unwrap_or_default()
                 .to_owned(),
+            host: value("host").map_or("", |(_, value)| value).to_owned(),
             asks_to_close: says("close") || is_old && !says("keep-alive"),
+            is_of_http_1_0: is_old,
+            waits: value("expect").is_some(),
+            wants_parts: request_line.starts_with("GET ")
+                && value("range").is_some_and(|(_, ranges)| ranges.contains(',')),
         });
         if value("transfer-encoding").is_some() {
             let mut chunks = Chunks::new(rest);
@@ -546,7 +646,7 @@ mod tests {
     fn each_body_ends_where_the_rules_say() {
         let ok = "HTTP/1.1 200 OK\r\n";
         let length = format!("{ok}Content-Length: 3\r\n\r\n");
-        let chunked = format!("{ok}Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n");
+        let chunked = format!("{ok}Transfer-Encoding: chunked\r\n\r\n");
         for (received, method, is_closed, body, is_whole) in [
             (format!("{ok}\r\nabc"), "GET", false, "abc", false),
             (format!("{ok}\r\nabc"), "GET", true, "abc", true),
@@ -555,7 +655,13 @@ mod tests {
             (format!("{length}abcd"), "GET", false, "abc", true),
             (length.clone(), "HEAD", false, "", true),
             (length.replace("200", "304"), "GET", false, "", true),
-            (length.replace("200", "204"), "GET", false, "", true),
+            (
+                "HTTP/1.1 204 No Content\r\n\r\n".to_owned(),
+                "GET",
+                false,
+                "",
+                true,
+            ),
             (format!("{chunked}2\r\nab\r\n"), "GET", true, "ab", false),
             (
                 format!("{chunked}2;x=y\r\nab\r\nA\r\n0123456789\r\n0\r\n\r\n"),
@@ -687,6 +793,26 @@ mod tests {
             ),
             (format!("{ok}Content-Length: +1\r\n\r\na"), "no number", 33),
             (
+                format!("{ok}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+                "beside Transfer-Encoding",
+                33,
+            ),
+            (
+                "HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n".to_owned(),
+                "status 204, which has no content",
+                33,
+            ),
+            (
+                "HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned(),
+                "Transfer-Encoding stands in an answer with status 204",
+                36,
+            ),
+            (
+                "HTTP/1.1 304 No\r\nContent-Length: 0\r\n\r\n".to_owned(),
+                "in an answer with status 304",
+                33,
+            ),
+            (
                 format!("{ok}Transfer-Encoding: chunked\r\n\r\nx\r\n"),
                 "hexadecimal",
                 47,
@@ -763,6 +889,7 @@ mod tests {
         for (sent, asks) in [
             ("GET / HTTP/1.1\r\n\r\n", false),
             ("GET / HTTP/1.1\r\nconnection: Close\r\n\r\n", true),
+            ("GET / HTTP/1.1\r\nConnection: a, close\r\n\r\n", true),
             ("GET / HTTP/1.0\r\n\r\n", true),
             ("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", false),
             ("GET / HTTP/1.0\r\n\r\nGET / HTTP/1.1\r\n\r\n", false),

@@ -17,6 +17,7 @@ use nix::{
 };
 use wait_timeout::ChildExt;
 
+use crate::company::{Cost, connect_narrowly, cost_of};
 use crate::play::{Connection, Host, wait_until_closed};
 use crate::transcript::{Again, Step, Transcript, without_date_of_log};
 use crate::{Exchange, PATIENCE, wire};
@@ -479,9 +480,27 @@ pub fn example(chapter: &str, name: &str) -> PathBuf {
     program
 }
 
-impl Host for Server {
+impl Host for &Server {
     fn connect(&mut self) -> io::Result<Box<dyn Connection>> {
         Ok(self.open())
+    }
+
+    fn connect_narrowly(&mut self) -> io::Result<Box<dyn Connection>> {
+        Ok((self.carrier)(connect_narrowly(self.address())?))
+    }
+
+    fn knock(&mut self) -> io::Result<Box<dyn Connection>> {
+        Ok((self.carrier)(TcpStream::connect(self.address())?))
+    }
+
+    fn cost(&self) -> Option<Cost> {
+        cost_of([self.process()])
+    }
+
+    fn ended(&mut self) -> Option<Option<i32>> {
+        let ended = self.running().child.wait_timeout(PATIENCE);
+        let status = ended.expect("a process can be waited for");
+        status.map(|status| status.code())
     }
 
     fn connect_plainly(&mut self) -> io::Result<Box<dyn Connection>> {

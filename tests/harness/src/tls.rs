@@ -1,10 +1,12 @@
 //! A client of TLS, for the chapter that speaks it. It trusts any certificate: what is
 //! tried is what the server says, and not who it is.
 
-use std::io::{self, Read, Write};
+use std::cell::Cell;
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use rustls;
 use rustls::client::Resumption;
@@ -17,13 +19,14 @@ use rustls::{
 };
 
 use crate::play::Connection;
+use crate::response::shown;
 
 /// The first bytes of the records that a server may send.
 const RECORDS: std::ops::RangeInclusive<u8> = 20..=23;
 
 /// A connection with TLS in it. As long as nothing was sent, it has not begun.
 pub struct Sealed {
-    tcp: TcpStream,
+    tcp: Limited,
     tls: ClientConnection,
     has_begun: bool,
     /// Whether the server has answered in plain HTTP, as one does that has no place for
@@ -33,8 +36,69 @@ pub struct Sealed {
 
 /// TLS as most clients speak it, over a connection.
 pub fn sealed(tcp: TcpStream) -> Box<dyn Connection> {
-    static USUAL: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| Arc::new(config(ALL_VERSIONS)));
     Box::new(Sealed::over(tcp, Arc::clone(&USUAL)))
+}
+
+static USUAL: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| Arc::new(config(ALL_VERSIONS)));
+
+/// Why there is no TLS with a server.
+#[derive(Debug, PartialEq, Eq)]
+pub enum NoTls {
+    /// It did not say anything for so long.
+    Silent(Duration),
+    /// It closed the connection.
+    Closed,
+    /// It answered, and that was no TLS.
+    Plain(String),
+    /// The two sides could not agree.
+    Failed(String),
+}
+
+impl fmt::Display for NoTls {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the client sent the hello that begins a TLS handshake, and ")?;
+        match self {
+            Self::Silent(time) => write!(
+                formatter,
+                "nothing came back within {} s. A server of plain HTTP waits like that, for \
+                 the end of what it takes for a request",
+                time.as_secs_f32()
+            ),
+            Self::Closed => formatter.write_str("the server closed the connection"),
+            Self::Plain(line) => {
+                write!(formatter, "{line} came back, which is no TLS")
+            }
+            Self::Failed(error) => write!(formatter, "the handshake failed: {error}"),
+        }
+    }
+}
+
+/// Tries one handshake over a connection, and says farewell.
+///
+/// # Errors
+/// What came in place of it.
+pub fn try_handshake(tcp: TcpStream, longest: Duration) -> Result<(), NoTls> {
+    let mut sealed = Sealed::over(tcp, Arc::clone(&USUAL));
+    let failed = |error: io::Error| match error.kind() {
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => NoTls::Silent(longest),
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+            NoTls::Closed
+        }
+        _ => NoTls::Failed(error.to_string()),
+    };
+    sealed.limit_reads(longest).map_err(failed)?;
+    sealed.begin().map_err(failed)?;
+    if sealed.is_plain {
+        let mut answer = [0; 512];
+        let length = sealed.tcp.read(&mut answer).map_err(failed)?;
+        let line = answer[..length]
+            .split_inclusive(|&byte| byte == b'\n')
+            .next();
+        return Err(NoTls::Plain(shown(line.unwrap_or_default())));
+    }
+    sealed.shake_hands().map_err(failed)?;
+    let _ = sealed.half_close();
+    Ok(())
 }
 
 /// What a client needs to speak one of these versions.
@@ -77,7 +141,10 @@ impl Sealed {
     /// TLS over a connection, with a server of that name.
     pub fn to(name: ServerName<'static>, tcp: TcpStream, config: Arc<ClientConfig>) -> Self {
         Self {
-            tcp,
+            tcp: Limited {
+                stream: tcp,
+                deadline: Cell::new(None),
+            },
             tls: ClientConnection::new(config, name).expect("a client of TLS"),
             has_begun: false,
             is_plain: false,
@@ -96,10 +163,21 @@ impl Sealed {
         Ok(())
     }
 
+    /// Sends the hello, and waits for what comes back, but not for ever.
+    fn begin(&mut self) -> io::Result<()> {
+        self.has_begun = true;
+        self.send()?;
+        match self.look()? {
+            true => Ok(()),
+            false => Err(ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
     /// Waits for the first byte, and looks what it begins; `false` where none comes.
     fn look(&mut self) -> io::Result<bool> {
         let mut first = [0];
-        let length = self.tcp.peek(&mut first)?;
+        self.tcp.limit()?;
+        let length = self.tcp.stream.peek(&mut first)?;
         self.is_plain = length > 0 && !RECORDS.contains(&first[0]);
         Ok(length > 0)
     }
@@ -125,7 +203,45 @@ impl Sealed {
 
     /// What carries it.
     pub fn tcp(&mut self) -> &mut TcpStream {
-        &mut self.tcp
+        &mut self.tcp.stream
+    }
+}
+
+/// TCP that can be waited for no more than so long, in however many pieces it comes: a
+/// handshake takes several, and a server could let wait for each of them.
+struct Limited {
+    stream: TcpStream,
+    deadline: Cell<Option<Instant>>,
+}
+
+impl Limited {
+    /// Lets the next read end in time.
+    fn limit(&self) -> io::Result<()> {
+        let Some(deadline) = self.deadline.get() else {
+            return Ok(());
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        match left.is_zero() {
+            true => Err(ErrorKind::TimedOut.into()),
+            false => self.stream.limit_reads(left),
+        }
+    }
+}
+
+impl Read for Limited {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.limit()?;
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
     }
 }
 
@@ -144,9 +260,7 @@ impl Read for Sealed {
 impl Write for Sealed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !self.has_begun {
-            self.has_begun = true;
-            self.send()?;
-            self.look()?;
+            self.begin()?;
         }
         if self.is_plain {
             // It has answered already, and reads off what comes.
@@ -162,21 +276,26 @@ impl Write for Sealed {
 
 impl Connection for Sealed {
     fn limit_reads(&self, time: Duration) -> io::Result<()> {
-        self.tcp.limit_reads(time)
+        self.tcp.deadline.set(Some(Instant::now() + time));
+        Ok(())
     }
 
     fn half_close(&mut self) -> io::Result<()> {
         self.tls.send_close_notify();
         self.send()?;
-        self.tcp.shutdown(Shutdown::Write)
+        self.tcp.stream.shutdown(Shutdown::Write)
     }
 
     fn own_address(&self) -> io::Result<SocketAddr> {
-        self.tcp.local_addr()
+        self.tcp.stream.local_addr()
+    }
+
+    fn peer_address(&self) -> io::Result<SocketAddr> {
+        self.tcp.stream.peer_addr()
     }
 
     fn abandon(&self) {
-        self.tcp.abandon();
+        self.tcp.stream.abandon();
     }
 }
 

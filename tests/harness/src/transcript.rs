@@ -15,14 +15,20 @@
 
 use std::fmt;
 
+use crate::checks::PART_TWO;
+use crate::company::Beside;
 use crate::{response, wire};
 
 /// One exchange, or several that belong together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transcript {
-    /// `core` for what the tutorial's listing does too, `exercise` for what an
-    /// exercise asks for, else the difference that it shows, such as `D4`.
+    /// `core` for what the tutorial's listing does too, and from chapter 9 on for what
+    /// the RFCs demand, `lesson` for what a chapter of part two teaches, `exercise` for
+    /// what an exercise asks for, `robust` for what is advised. The difference that it
+    /// shows, such as `D4`, stands behind that, as in `core, D4`, or alone.
     pub group: String,
+    /// The number of the chapter that pins it; 0 where that is not known.
+    pub chapter: u32,
     /// What the exchange shows.
     pub title: String,
     /// What happens, in this order.
@@ -57,10 +63,14 @@ pub enum Step {
     HalfClose,
     /// The server sends these bytes.
     Receive(Vec<u8>),
-    /// The client sends nothing for a moment.
+    /// The client sends nothing for a moment, until what it has sent was read.
     Waits,
+    /// The client sends nothing for as long as a client may that is slow.
+    IsSilent,
     /// So many clients connect and reset their connections at once.
     Gone(usize),
+    /// Other clients do something, or the process does.
+    Beside(Beside),
     /// The server closes the connection.
     Closes,
     /// The server keeps the connection open.
@@ -86,6 +96,7 @@ const PLAIN: &str = "over TCP, without TLS";
 const ONE_BY_ONE: &str = "one byte at a time";
 const HALF_CLOSE: &str = "the client half-closes";
 const WAITS: &str = "the client waits";
+const IS_SILENT: &str = "the client is silent for half a second";
 const NEXT_WRITE: &str = "the next write";
 const CLOSES: &str = "the server closes";
 const STAYS_OPEN: &str = "the connection stays open";
@@ -110,6 +121,7 @@ impl Step {
             Self::Plain => PLAIN.to_owned(),
             Self::HalfClose => HALF_CLOSE.to_owned(),
             Self::Waits => WAITS.to_owned(),
+            Self::IsSilent => IS_SILENT.to_owned(),
             Self::Closes => CLOSES.to_owned(),
             Self::StaysOpen => STAYS_OPEN.to_owned(),
             Self::Resets => RESETS.to_owned(),
@@ -118,6 +130,7 @@ impl Step {
             Self::Again(Again::Killed) => KILLED.to_owned(),
             Self::Another => ANOTHER.to_owned(),
             Self::Repeats => REPEATS.to_owned(),
+            Self::Beside(beside) => beside.words(),
             Self::Send(_) | Self::Receive(_) | Self::Prints(_) => return None,
         })
     }
@@ -130,9 +143,42 @@ impl Transcript {
         let (group, title) = heading.split_once(": ").unwrap_or(("", heading));
         Self {
             group: group.to_owned(),
+            chapter: 0,
             title: title.to_owned(),
             steps: Vec::new(),
         }
+    }
+
+    /// The first word of its group.
+    pub fn word(&self) -> &str {
+        self.group.split(", ").next().unwrap_or_default()
+    }
+
+    /// The difference that it shows, where it shows one.
+    pub fn difference(&self) -> Option<&str> {
+        self.group.split(", ").find(|word| word.starts_with('D'))
+    }
+
+    /// Whether a chapter of part two pins it.
+    pub fn is_of_part_two(&self) -> bool {
+        self.chapter >= PART_TWO
+    }
+
+    /// Whether an answer may be another than the one that stands here, and as good. Part
+    /// one is the tutorial's, and an exercise says what it asks for.
+    pub fn leaves_choices(&self) -> bool {
+        match self.word() {
+            "exercise" => false,
+            "core" | "lesson" => self.is_of_part_two(),
+            _ => true,
+        }
+    }
+
+    /// Whether a connection that ends here has to. Chapter 9 closes each of them, as a
+    /// server may that has not learnt better; from the next one on there is a reason, and
+    /// where a limit was set that is one.
+    pub fn ends_for_a_reason(&self) -> bool {
+        self.chapter > PART_TWO || self.limits().is_some()
     }
 
     /// What the server is to print, where that is a part of it.
@@ -153,7 +199,10 @@ impl Transcript {
     /// Whether it takes a server that has served nobody yet, as its answers depend on
     /// what was sent before, or one that can be started again.
     pub fn begins_anew(&self) -> bool {
-        let takes_one = |step: &Step| matches!(step, Step::Anew | Step::Again(_) | Step::Limits(_));
+        let takes_one = |step: &Step| {
+            let counts_entries = matches!(step, Step::Beside(Beside::Entries { .. }));
+            counts_entries || matches!(step, Step::Anew | Step::Again(_) | Step::Limits(_))
+        };
         self.steps.iter().any(takes_one) || self.stops_the_server()
     }
 
@@ -191,6 +240,7 @@ impl Transcript {
                     PLAIN => transcript.steps.push(Step::Plain),
                     HALF_CLOSE => transcript.steps.push(Step::HalfClose),
                     WAITS => transcript.steps.push(Step::Waits),
+                    IS_SILENT => transcript.steps.push(Step::IsSilent),
                     STAYS_OPEN => transcript.steps.push(Step::StaysOpen),
                     CLOSES => transcript.steps.push(Step::Closes),
                     RESETS => transcript.steps.push(Step::Resets),
@@ -203,6 +253,9 @@ impl Transcript {
                         let limits = rest[LIMITS.len()..].strip_prefix('\'')?;
                         let limits = limits.strip_suffix('\'')?.to_owned();
                         transcript.steps.push(Step::Limits(limits));
+                    }
+                    _ if let Some(beside) = Beside::parse(rest) => {
+                        transcript.steps.push(Step::Beside(beside));
                     }
                     _ => {
                         let (count, words) = rest.split_at_checked(rest.find(' ')?)?;
@@ -397,6 +450,11 @@ fn has_shape(value: &[u8], shape: &[u8]) -> bool {
         })
 }
 
+/// Whether this is the date of a line of an access log.
+pub fn is_date_of_log(text: &str) -> bool {
+    has_shape(text.as_bytes(), SHAPE_OF_A_DATE_OF_LOG)
+}
+
 /// A line of an access log with `[date]` in place of the date, which stands in brackets
 /// there too.
 pub fn without_date_of_log(line: &str) -> String {
@@ -435,6 +493,7 @@ mod tests {
     fn a_transcript_is_read_back() {
         let transcript = Transcript {
             group: "D5".to_owned(),
+            chapter: 0,
             title: "all there is: at once".to_owned(),
             steps: vec![
                 Step::Anew,
@@ -447,6 +506,7 @@ mod tests {
                 Step::Send(b"and all at once again".to_vec()),
                 Step::SendOneByOne(b"c".to_vec()),
                 Step::Waits,
+                Step::IsSilent,
                 Step::StaysOpen,
                 Step::HalfClose,
                 Step::Plain,
@@ -458,6 +518,7 @@ mod tests {
                 Step::Again(Again::Killed),
                 Step::Gone(20),
                 Step::Repeats,
+                Step::Beside(Beside::HalfForms(3)),
                 Step::Resets,
                 Step::Prints(b"1: GET /\n".to_vec()),
             ],

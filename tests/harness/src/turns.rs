@@ -10,6 +10,7 @@ use crate::clients::{
     ENDLESS, HALF_A_FORM, NO_HURRY, answered_clients, are_served, ask, clients,
     clients_who_read_no_further, get, last, rest, send,
 };
+use crate::company::Beside;
 
 /// Asks for more at once than a turn may read, answer or send, and checks that what does
 /// not fit is taken up where it stopped. It goes over TCP alone, as one sends while
@@ -37,6 +38,28 @@ pub fn a_pipeline_of_many_turns(program: &str) {
         }
         assert!(received.ends_with("<h1>Hello, User!</h1>"));
     });
+}
+
+/// A client that is served while many others are silent, slow to send and slow to read,
+/// and what these cost then. The server has been asked before, so that what it takes for
+/// its first answer does not count.
+pub fn slow_crowd(server: &Server) -> String {
+    let heading = "lesson: clients that are silent or slow cost no thread each, little memory, \
+                   and nobody's time";
+    server
+        .begin(heading)
+        .send(last("/hello"))
+        .another_behind(100)
+        .beside(Beside::HalfForms(40))
+        .beside(Beside::Unread {
+            count: 10,
+            target: "/numbers?to=1500000".to_owned(),
+        })
+        .send(get("/hello"))
+        .receive()
+        .beside(Beside::CostLittle)
+        .send(last("/query?name=Ada"))
+        .finish()
 }
 
 /// Checks that an idle client costs no thread, whether it has asked before or not.

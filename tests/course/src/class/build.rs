@@ -47,6 +47,9 @@ pub fn build(
         text: line.clone(),
         line,
     };
+    if let Some(line) = what_leads_out(course, folder) {
+        return Err(in_a_line(line));
+    }
     let place = Place::new();
     let started = place.start(command);
     started.map_err(|error| in_a_line(error.to_string()))?;
@@ -84,6 +87,46 @@ pub fn build(
         .or_else(|_| fs::copy(&program, &own).map(|_| ()))
         .map_err(|error| in_a_line(format!("its program cannot be kept: {error}")))?;
     Ok(own)
+}
+
+/// What is said of a crate that depends on another one by a path to where it lay once.
+fn what_leads_out(course: &Course, folder: &Path) -> Option<String> {
+    let manifest = |folder: &Path| -> Option<DocumentMut> {
+        let text = fs::read_to_string(folder.join("Cargo.toml")).ok()?;
+        text.parse().ok()
+    };
+    let own = manifest(folder)?;
+    let is_ours = |name: &str| {
+        let workspace = manifest(&course.root);
+        workspace.is_some_and(|workspace| {
+            let ours = &workspace["workspace"]["dependencies"];
+            ours.get(name).is_some()
+        })
+    };
+    let kinds = ["dependencies", "dev-dependencies", "build-dependencies"];
+    let tables = kinds
+        .into_iter()
+        .filter_map(|kind| own.get(kind)?.as_table_like());
+    let (name, path, features) =
+        tables
+            .flat_map(|table| table.iter())
+            .find_map(|(name, item)| {
+                let path = item.get("path")?.as_str()?;
+                let features = item.get("features").map(|features| features.to_string());
+                let is_there = folder.join(path).join("Cargo.toml").is_file();
+                (!is_there).then(|| (name.to_owned(), path.to_owned(), features))
+            })?;
+    let advice = match (is_ours(&name), features) {
+        (true, None) => format!("write {name}.workspace = true in its place"),
+        (true, Some(features)) => format!(
+            "write {name} = {{ workspace = true, features = {} }} in its place",
+            features.trim()
+        ),
+        (false, _) => "put that crate into the folder of this one".to_owned(),
+    };
+    Some(format!(
+        "Cargo.toml: {name} is at path = \"{path}\", which was not handed in; {advice}"
+    ))
 }
 
 /// The first error of the compiler.

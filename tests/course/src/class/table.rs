@@ -2,19 +2,20 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anstyle::Style;
 use anyhow::Context;
+use harness::checks::Kind;
 use maud::{DOCTYPE, html};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{Options, Row, Verdict};
-use crate::chapters::Chapter;
+use super::roster::Roster;
+use super::score::{KINDS, Points, State, number, rounded};
+use super::{Files, Options, Row, Sheet, Verdict, gradebook, reports, summary};
 use crate::diff::columns;
 use crate::report::{BOLD, DIM, GREEN, RED};
-use crate::results::{Count, Score};
 
 /// How little of a note is worth a column; a narrower terminal wraps its lines.
 const SHORTEST_NOTE: usize = 20;
@@ -24,6 +25,10 @@ pub struct Outputs {
     csv: Option<Output>,
     json: Option<Output>,
     html: Option<Output>,
+    junit: Option<Output>,
+    autograding: Option<Output>,
+    moodle: Option<Output>,
+    canvas: Option<Output>,
     /// Whether it does not go to the terminal, as something else goes there.
     is_piped: bool,
 }
@@ -54,252 +59,342 @@ impl Output {
 }
 
 impl Outputs {
-    pub fn open(options: &Options) -> anyhow::Result<Self> {
-        let paths = [&options.csv, &options.json, &options.html];
-        let is_piped = paths
-            .iter()
-            .any(|path| path.as_deref() == Some(Path::new("-")));
-        let open = |path: &Option<_>| -> anyhow::Result<_> {
-            path.as_deref().map(Output::open).transpose()
-        };
+    pub fn open(files: &Files) -> anyhow::Result<Self> {
+        let Files {
+            csv,
+            json,
+            html,
+            junit,
+            autograding,
+            moodle,
+            canvas,
+        } = files;
+        let mut paths = [csv, json, html, junit, autograding, moodle, canvas].into_iter();
+        let is_piped = paths.any(|path| path.as_deref() == Some(Path::new("-")));
+        let open = |path: &Option<PathBuf>| path.as_deref().map(Output::open).transpose();
         Ok(Self {
-            csv: open(&options.csv)?,
-            json: open(&options.json)?,
-            html: open(&options.html)?,
+            csv: open(csv)?,
+            json: open(json)?,
+            html: open(html)?,
+            junit: open(junit)?,
+            autograding: open(autograding)?,
+            moodle: open(moodle)?,
+            canvas: open(canvas)?,
             is_piped,
         })
     }
 
     pub fn write(
         self,
-        chapter: &Chapter,
+        sheets: &[Sheet],
+        roster: Option<&Roster>,
         options: &Options,
-        rows: &[Row],
         time: Duration,
     ) -> anyhow::Result<()> {
-        let table = Table {
-            chapter,
-            exercise: options.exercise,
-            rows,
-            time,
+        let tables: Vec<Table> = sheets
+            .iter()
+            .map(|sheet| Table {
+                sheet,
+                roster,
+                exercise: options.exercise,
+                points: options.points,
+            })
+            .collect();
+        // Several chapters are a table of their own.
+        let all = match &tables[..] {
+            [_] => None,
+            _ => Some(summary::Summary::new(sheets, options.points)),
         };
         if let Some(output) = self.csv {
-            output.write(&table.csv()?)?;
+            output.write(&match (&all, &tables[..]) {
+                (None, [table]) => table.csv()?,
+                (Some(all), _) => all.csv(roster)?,
+                (None, _) => String::new(),
+            })?;
         }
         if let Some(output) = self.json {
-            output.write(&table.json())?;
+            output.write(&tables.iter().map(Table::json).collect::<String>())?;
         }
         if let Some(output) = self.html {
-            output.write(&table.html())?;
+            output.write(&page(&tables, all.as_ref(), time))?;
+        }
+        if let Some(output) = self.junit {
+            output.write(&reports::junit(sheets)?)?;
+        }
+        if let Some(points) = options.points {
+            let first = sheets.iter().flat_map(|sheet| &sheet.rows).next();
+            if let (Some(output), Some(row)) = (self.autograding, first) {
+                output.write(&reports::autograding(row, points))?;
+            }
+            if let (Some(output), Some(roster)) = (self.moodle, roster) {
+                output.write(&gradebook::moodle(sheets, roster, points)?)?;
+            }
+            if let (Some(output), Some(roster)) = (self.canvas, roster) {
+                output.write(&gradebook::canvas(sheets, roster, points)?)?;
+            }
         }
         if !self.is_piped {
-            table.print();
+            match (&all, &tables[..]) {
+                (Some(all), _) => all.print(),
+                (None, tables) => tables.iter().for_each(Table::print),
+            }
+            say!("\n{}", said_of(&tables, time));
         }
         Ok(())
     }
 }
 
+/// How many hand-ins there were, and what became of them.
+fn said_of(tables: &[Table], time: Duration) -> String {
+    let rows = || tables.iter().flat_map(|table| &table.sheet.rows);
+    let count = |verdict| rows().filter(|row| row.verdict == verdict).count();
+    let counts: Vec<String> = Verdict::ALL
+        .into_iter()
+        .map(|verdict| (verdict, count(verdict)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(verdict, count)| format!("{} {count}", verdict.words()))
+        .collect();
+    let all = rows().count() - count(Verdict::NotHandedIn);
+    format!(
+        "{all} {} in {} s: {}",
+        if all == 1 { "hand-in" } else { "hand-ins" },
+        time.as_secs(),
+        counts.join(", ")
+    )
+}
+
+/// The table of one chapter.
 struct Table<'a> {
-    chapter: &'a Chapter,
+    sheet: &'a Sheet<'a>,
+    roster: Option<&'a Roster>,
     exercise: bool,
-    rows: &'a [Row],
-    time: Duration,
+    points: Option<Points>,
 }
 
 impl Table<'_> {
     /// What was checked.
     fn title(&self) -> String {
+        let chapter = self.sheet.chapter;
         match self.exercise {
-            true => format!("{}, its exercise", self.chapter.name),
-            false => format!("{}: {}", self.chapter.name, self.chapter.lesson),
+            true => format!("{}, its exercise", chapter.name),
+            false => format!("{}: {}", chapter.name, chapter.lesson),
         }
     }
 
-    /// What the checks that decide are called.
-    fn deciding(&self) -> &'static str {
-        if self.exercise { "exercise" } else { "core" }
+    /// The groups of checks that there are.
+    fn kinds(&self) -> Vec<Kind> {
+        let is_there = |kind: &Kind| self.sheet.rows.iter().any(|row| row.count(*kind).of() > 0);
+        KINDS.into_iter().filter(is_there).collect()
     }
 
-    /// An exercise has none of these.
-    fn has_robust(&self) -> bool {
-        let of = |row: &Row| row.score.map_or(0, |score| score.robust.of);
-        self.rows.iter().any(|row| of(row) > 0)
+    /// The headings between the verdict and the note.
+    fn headings(&self) -> Vec<&'static str> {
+        let groups = self.kinds().into_iter().map(Kind::name);
+        let points = self.points.map(|_| "points");
+        groups.chain(points).chain(["s"]).collect()
     }
 
-    fn summary(&self) -> String {
-        let counts: Vec<String> = Verdict::ALL
-            .into_iter()
-            .filter_map(|verdict| {
-                let is_so = |row: &&Row| row.verdict == verdict;
-                let count = self.rows.iter().filter(is_so).count();
-                (count > 0).then(|| format!("{} {count}", verdict.words()))
-            })
-            .collect();
-        format!(
-            "{} {} in {} s: {}",
-            self.rows.len(),
-            if self.rows.len() == 1 {
-                "hand-in"
-            } else {
-                "hand-ins"
-            },
-            self.time.as_secs(),
-            counts.join(", ")
-        )
+    /// What stands below them. Where there is no number, a word says why.
+    fn cells(&self, row: &Row) -> Vec<String> {
+        let why = row.verdict.why_empty();
+        let count = |kind| why.map_or_else(|| row.count(kind).words(), str::to_owned);
+        let counts = self.kinds().into_iter().map(count);
+        let points = self.points.map(|points| points_of(row, points));
+        let cells = counts.chain(points);
+        cells.chain([seconds(row)]).collect()
     }
 
     fn print(&self) {
-        let width = |text: &str| text.chars().count();
-        let learners = self.rows.iter().map(|row| width(&row.learner));
-        let learners = learners.max().unwrap_or(0).max("learner".len());
-        let verdicts = self.rows.iter().map(|row| width(row.verdict.words()));
-        let verdicts = verdicts.max().unwrap_or(0).max("verdict".len());
-        let robust = |text: &str| match self.has_robust() {
-            true => format!("  {text:>8}"),
-            false => String::new(),
-        };
+        let mut lines = vec![self.headings().into_iter().map(str::to_owned).collect()];
+        lines.extend(self.sheet.rows.iter().map(|row| self.cells(row)));
+        let lines: Vec<String> = aligned(&lines);
+        let rows = &self.sheet.rows;
+        let learners = widest("learner", rows.iter().map(|row| &*row.learner));
+        let verdicts = widest("verdict", rows.iter().map(|row| row.verdict.words()));
         say!("{BOLD}{}{BOLD:#}\n", self.title());
         let heading = format!(
-            "{:learners$}  {:verdicts$}  {:>8}{}  {:>5}  ",
-            "learner",
-            "verdict",
-            self.deciding(),
-            robust("robust"),
-            "s"
+            "{:learners$}  {:verdicts$}  {}  ",
+            "learner", "verdict", lines[0]
         );
         let room = columns().saturating_sub(width(&heading)).max(SHORTEST_NOTE);
         say!("{DIM}{heading}what to mend first{DIM:#}");
-        for row in self.rows {
-            let style = match row.verdict {
-                Verdict::Passed => GREEN,
-                Verdict::Failed => Style::new(),
-                _ => RED,
-            };
+        for (row, line) in rows.iter().zip(&lines[1..]) {
+            let style = style_of(row.verdict);
             say!(
-                "{:learners$}  {style}{:verdicts$}{style:#}  {:>8}{}  {:>5}  {}",
+                "{:learners$}  {style}{:verdicts$}{style:#}  {line}  {}",
                 row.learner,
                 row.verdict.words(),
-                shown(row.score, |score| score.core),
-                robust(&shown(row.score, |score| score.robust)),
-                seconds(row),
                 cut(&row.note, room)
             );
         }
-        say!("\n{}", self.summary());
     }
 
     fn csv(&self) -> anyhow::Result<String> {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record([
-            "learner",
-            "verdict",
-            self.deciding(),
-            "of",
-            "robust",
-            "of robust",
-            "seconds",
-            "note",
-        ])?;
-        for row in self.rows {
-            let number = |number: fn(Score) -> usize| {
-                let number = row.score.map(number);
-                number.map_or(String::new(), |number| number.to_string())
-            };
-            writer.write_record([
-                harmless(&row.learner),
-                row.verdict.words().to_owned(),
-                number(|score| score.core.passed),
-                number(|score| score.core.of),
-                number(|score| score.robust.passed),
-                number(|score| score.robust.of),
-                seconds(row),
-                harmless(&row.note),
-            ])?;
+        let mut heading = vec!["learner".to_owned()];
+        if self.roster.is_some() {
+            heading.extend(["identifier", "e-mail"].map(str::to_owned));
+        }
+        heading.push("verdict".to_owned());
+        for name in self.kinds().into_iter().map(Kind::name) {
+            heading.push(name.to_owned());
+            heading.push(format!("of {name}"));
+            heading.push(format!("{name} not played"));
+        }
+        if self.points.is_some() {
+            heading.push("points".to_owned());
+        }
+        heading.extend(["seconds", "left behind", "note"].map(str::to_owned));
+        writer.write_record(&heading)?;
+        for row in &self.sheet.rows {
+            let mut record = vec![harmless(&row.learner)];
+            if let Some(roster) = self.roster {
+                let person = row.person.and_then(|number| roster.people.get(number));
+                let unknown = "not in the roster";
+                let cell = person.map_or(unknown, |person| &*person.identifier);
+                record.push(harmless(cell));
+                let cell = person.map_or(unknown, |person| &*person.email);
+                record.push(harmless(cell));
+            }
+            record.push(row.verdict.words().to_owned());
+            for kind in self.kinds() {
+                let count = row.count(kind);
+                let why = row.verdict.why_empty().map(str::to_owned);
+                let or_why = |number: usize| why.clone().unwrap_or_else(|| number.to_string());
+                record.extend([
+                    or_why(count.passed),
+                    count.of().to_string(),
+                    or_why(count.not_played),
+                ]);
+            }
+            if let Some(points) = self.points {
+                record.push(points_of(row, points));
+            }
+            record.push(seconds(row));
+            record.push(harmless(&row.left_behind.join(" and ")));
+            record.push(harmless(&row.note));
+            writer.write_record(&record)?;
         }
         Ok(String::from_utf8(writer.into_inner()?)?)
     }
 
     fn json(&self) -> String {
-        let count = |count: Count| json!({ "passed": count.passed, "of": count.of });
-        let line = |row: &Row| {
-            let failures: Vec<_> = row
-                .failures
-                .iter()
-                .map(|(name, problem)| json!({ "name": name, "problem": problem }))
-                .collect();
-            let value = json!({
-                "chapter": self.chapter.name,
-                "exercise": self.exercise,
-                "learner": row.learner,
-                "verdict": row.verdict.words(),
-                "core": row.score.map(|score| count(score.core)),
-                "robust": row.score.map(|score| count(score.robust)),
-                "seconds": row.score.map(|_| (row.seconds * 10.0).round() / 10.0),
-                "note": row.note,
-                "error": row.error,
-                "failures": failures,
-            });
-            format!("{value}\n")
-        };
-        self.rows.iter().map(line).collect()
+        let line = |row: &Row| format!("{}\n", self.json_of(row));
+        self.sheet.rows.iter().map(line).collect()
     }
 
-    fn html(&self) -> String {
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    title { (self.title()) }
-                    style { (STYLE) }
+    fn json_of(&self, row: &Row) -> Value {
+        let why = row.verdict.why_empty();
+        let count = |kind| {
+            let count = row.count(kind);
+            why.is_none().then(|| {
+                json!({
+                    "passed": count.passed,
+                    "failed": count.failed,
+                    "not_played": count.not_played,
+                    "of": count.of(),
+                })
+            })
+        };
+        let failures: Vec<_> = row
+            .failures()
+            .into_iter()
+            .map(|(name, problem)| json!({ "name": name, "problem": problem }))
+            .collect();
+        let unplayed = row
+            .checks
+            .iter()
+            .filter(|check| check.state == State::NotPlayed);
+        let person = row.person.zip(self.roster);
+        let person = person.and_then(|(number, roster)| roster.people.get(number));
+        json!({
+            "chapter": self.sheet.chapter.name,
+            "exercise": self.exercise,
+            "learner": row.learner,
+            "identifier": person.map(|person| &person.identifier),
+            "email": person.map(|person| &person.email),
+            "verdict": row.verdict.words(),
+            "core": count(if self.exercise { Kind::Exercise } else { Kind::Core }),
+            "lesson": count(Kind::Lesson),
+            "robust": count(Kind::Robust),
+            "points": self.points.and_then(|points| row.points(points)).map(rounded),
+            "seconds": why.is_none().then(|| (row.seconds * 10.0).round() / 10.0),
+            "note": row.note,
+            "error": row.error,
+            "failures": failures,
+            "not_played": unplayed.map(|check| &check.name).collect::<Vec<_>>(),
+            "left_behind": row.left_behind,
+        })
+    }
+}
+
+/// The page, with a table for each chapter below that of all.
+fn page(tables: &[Table], all: Option<&summary::Summary>, time: Duration) -> String {
+    let title = match tables {
+        [table] => table.title(),
+        _ => "All chapters".to_owned(),
+    };
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (STYLE) }
+            }
+            body {
+                h1 { (title) }
+                p { (said_of(tables, time)) "." }
+                @if let Some(all) = all { (all.html()) }
+                @for table in tables {
+                    @if all.is_some() { h1 { (table.title()) } }
+                    (table.html())
                 }
-                body {
-                    h1 { (self.title()) }
-                    p { (self.summary()) "." }
-                    table {
-                        thead {
-                            tr {
-                                th { "learner" }
-                                th { "verdict" }
-                                th { (self.deciding()) }
-                                @if self.has_robust() { th { "robust" } }
-                                th { "seconds" }
-                                th { "what to mend first" }
-                            }
-                        }
-                        tbody {
-                            @for row in self.rows {
-                                tr class=(row.verdict.words().replace(' ', "-")) {
-                                    th scope="row" { (row.learner) }
-                                    td { (row.verdict.words()) }
-                                    td { (shown(row.score, |score| score.core)) }
-                                    @if self.has_robust() {
-                                        td { (shown(row.score, |score| score.robust)) }
-                                    }
-                                    td { (seconds(row)) }
-                                    td { (row.note) }
-                                }
-                            }
-                        }
+            }
+        }
+    };
+    page.into_string() + "\n"
+}
+
+impl Table<'_> {
+    fn html(&self) -> maud::Markup {
+        html! {
+            table {
+                thead {
+                    tr {
+                        th { "learner" }
+                        th { "verdict" }
+                        @for heading in self.headings() { th { (heading) } }
+                        th { "what to mend first" }
                     }
-                    @for row in self.rows {
-                        @if row.error.is_some() || !row.failures.is_empty() {
-                            section {
-                                h2 { (row.learner) ": " (row.verdict.words()) }
-                                @if let Some(error) = &row.error {
-                                    pre { (error.trim()) }
-                                }
-                                @for (name, problem) in &row.failures {
-                                    p { code { (name) } ": " (problem) }
-                                }
-                            }
+                }
+                tbody {
+                    @for row in &self.sheet.rows {
+                        tr class=(row.verdict.words().replace(' ', "-")) {
+                            th scope="row" { (row.learner) }
+                            td { (row.verdict.words()) }
+                            @for cell in self.cells(row) { td { (cell) } }
+                            td { (row.note) }
                         }
                     }
                 }
             }
-        };
-        page.into_string() + "\n"
+            @for row in &self.sheet.rows {
+                @let failures = row.failures();
+                @if row.error.is_some() || !failures.is_empty() {
+                    section {
+                        h2 { (row.learner) ": " (row.verdict.words()) }
+                        @if let Some(error) = &row.error {
+                            pre { (error.trim()) }
+                        }
+                        @for (name, problem) in failures {
+                            p { code { (name) } ": " (problem) }
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -326,17 +421,49 @@ pre { font-size: 13px; margin: 0; overflow-wrap: anywhere; white-space: pre-wrap
 }
 ";
 
-fn shown(score: Option<Score>, of_kind: fn(Score) -> Count) -> String {
-    let count = score.map(of_kind);
-    count.map_or(String::new(), |Count { passed, of }| {
-        format!("{passed} of {of}")
-    })
+pub fn style_of(verdict: Verdict) -> Style {
+    match verdict {
+        Verdict::Passed => GREEN,
+        Verdict::Failed => Style::new(),
+        _ => RED,
+    }
+}
+
+pub fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// How wide a column is.
+pub fn widest<'a>(heading: &str, cells: impl Iterator<Item = &'a str>) -> usize {
+    cells.map(width).max().unwrap_or(0).max(width(heading))
+}
+
+/// Lines of cells of which each is as wide as the widest below the same heading.
+pub fn aligned(lines: &[Vec<String>]) -> Vec<String> {
+    let columns = lines.first().map_or(0, Vec::len);
+    let widths: Vec<usize> = (0..columns)
+        .map(|column| widest("", lines.iter().map(|line| &*line[column])))
+        .collect();
+    let line = |cells: &Vec<String>| {
+        let cells = cells.iter().zip(&widths);
+        let cells: Vec<String> = cells
+            .map(|(cell, &width)| format!("{cell:>width$}"))
+            .collect();
+        cells.join("  ")
+    };
+    lines.iter().map(line).collect()
+}
+
+/// The points, or why there are none.
+pub fn points_of(row: &Row, points: Points) -> String {
+    let why = row.verdict.why_empty().unwrap_or_default();
+    row.points(points).map_or(why.to_owned(), number)
 }
 
 /// How long the checks took, where there were any.
 fn seconds(row: &Row) -> String {
-    row.score
-        .map_or(String::new(), |_| format!("{:.1}", row.seconds))
+    let why = row.verdict.why_empty();
+    why.map_or_else(|| format!("{:.1}", row.seconds), str::to_owned)
 }
 
 /// The beginning of a text that is too long.
@@ -349,7 +476,7 @@ fn cut(text: &str, room: usize) -> String {
 }
 
 /// A cell that no spreadsheet takes for a formula: what stands in it is others'.
-fn harmless(cell: &str) -> String {
+pub fn harmless(cell: &str) -> String {
     match cell.starts_with(['=', '+', '-', '@']) {
         true => format!("'{cell}"),
         false => cell.to_owned(),

@@ -1,5 +1,7 @@
 //! A page for each chapter, to lie beside the keyboard.
 
+use harness::checks::Kind;
+
 use crate::book;
 use crate::chapters::{Chapter, Course, read};
 use crate::exercise::Exercise;
@@ -11,15 +13,14 @@ pub const FOLDER: &str = "sheets";
 pub fn of(course: &Course, chapter: &Chapter) -> anyhow::Result<String> {
     let number = &chapter.number;
     let checks = course.checks_of(chapter)?;
-    let titles = |is_of_group: fn(&str) -> bool| -> String {
-        let of_group = checks.iter().map(|check| &check.transcript);
-        let of_group = of_group.filter(|transcript| is_of_group(&transcript.group));
-        of_group
-            .map(|transcript| format!("- {}\n", transcript.title))
+    let titles = |is_of_kind: fn(Kind) -> bool| -> String {
+        let of_kind = checks.iter().filter(|check| is_of_kind(check.kind));
+        of_kind
+            .map(|check| format!("- {}\n", check.transcript.title))
             .collect()
     };
-    let core = titles(|group| group == "core");
-    let robust = titles(|group| group != "core" && group != "exercise");
+    let deciding = titles(|kind| matches!(kind, Kind::Core | Kind::Lesson));
+    let robust = titles(|kind| kind == Kind::Robust);
     let (title, link) = heading(course, chapter)?;
     let diff = match course.base_of(chapter) {
         Some(_) => format!("cargo course diff {number}  # what it changes\n"),
@@ -36,7 +37,7 @@ pub fn of(course: &Course, chapter: &Chapter) -> anyhow::Result<String> {
          cargo course check {number} -- cargo run -p my-server\n\
          cargo course diff {number} my-server\n\
          ```\n\n\
-         What decides is:\n\n{core}",
+         What decides is:\n\n{deciding}",
         lesson = chapter.lesson,
         name = chapter.name,
     );
@@ -53,8 +54,11 @@ pub fn of(course: &Course, chapter: &Chapter) -> anyhow::Result<String> {
              ```\n"
         );
     }
-    page += "\n## Hand it in\n\n\
-             `cargo course hand-in NAME` makes one file of it, `NAME.tar.gz`.\n";
+    page += &format!(
+        "\n## Hand it in\n\n\
+         `cargo course hand-in NAME --chapter {number}` checks it and makes one file of it, \
+         `NAME.tar.gz`.\n"
+    );
     Ok(page)
 }
 

@@ -1,7 +1,7 @@
 //! What carries the bytes of a case: TCP, or TLS over it.
 
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,13 +27,13 @@ impl Carrier {
     /// # Errors
     /// The file holds no certificate, or there is nothing that it could be for.
     pub fn new<'a>(typed: &'a str, trusted: Option<&Path>) -> anyhow::Result<(Self, &'a str)> {
-        let Some(rest) = typed.strip_prefix("https://") else {
+        let Some(rest) = without_scheme(typed, "https://") else {
             if trusted.is_some() {
                 bail!(
                     "--cacert is for a server that speaks TLS: write https:// before its address"
                 );
             }
-            let rest = typed.strip_prefix("http://").unwrap_or(typed);
+            let rest = without_scheme(typed, "http://").unwrap_or(typed);
             return Ok((Self { tls: None }, rest.trim_end_matches('/')));
         };
         let authority = rest.trim_end_matches('/');
@@ -58,19 +58,24 @@ impl Carrier {
         }
     }
 
-    /// Opens a connection; where TLS is spoken, hands are shaken already.
-    pub fn connect(&self, address: SocketAddr) -> io::Result<Box<dyn Connection>> {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    /// Makes a connection ready; where TLS is spoken, hands are shaken then.
+    pub fn carry(&self, stream: TcpStream) -> io::Result<Box<dyn Connection>> {
         stream.set_nodelay(true)?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let Some((config, name)) = &self.tls else {
             return Ok(Box::new(stream));
         };
-        stream.set_read_timeout(Some(PATIENCE))?;
         let mut sealed = Sealed::to(name.clone(), stream, Arc::clone(config));
+        sealed.limit_reads(PATIENCE)?;
         sealed.shake_hands()?;
         Ok(Box::new(sealed))
     }
+}
+
+/// What stands behind a scheme, in which case does not matter (RFC 3986 section 3.1).
+fn without_scheme<'a>(typed: &'a str, scheme: &str) -> Option<&'a str> {
+    let (first, rest) = typed.split_at_checked(scheme.len())?;
+    first.eq_ignore_ascii_case(scheme).then_some(rest)
 }
 
 /// The certificates of a file in PEM.

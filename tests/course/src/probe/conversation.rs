@@ -1,11 +1,11 @@
 //! Plays one case over one connection, and judges the answers as they come.
 
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::play::{self, Connection, REST};
+use harness::play::{self, Connection, REST, SILENCE};
 use harness::response::{self, Framing, Malformed, Response};
 use harness::transcript::Step;
 
@@ -21,6 +21,8 @@ pub struct Departure {
     pub problem: String,
     /// The byte of what came, counted from 1.
     pub position: Option<usize>,
+    /// Whether something came that is no HTTP, or is no right one.
+    pub is_malformed: bool,
 }
 
 impl Departure {
@@ -28,6 +30,7 @@ impl Departure {
         Self {
             problem: problem.into(),
             position: None,
+            is_malformed: false,
         }
     }
 
@@ -41,7 +44,10 @@ impl Departure {
 
 impl From<Malformed> for Departure {
     fn from(malformed: Malformed) -> Self {
-        Self::new(malformed.problem).at(malformed.at)
+        Self {
+            is_malformed: true,
+            ..Self::new(malformed.problem).at(malformed.at)
+        }
     }
 }
 
@@ -66,6 +72,7 @@ pub struct Heard {
     pub body: Vec<u8>,
     pub framing: Framing,
     pub has_line_feeds: bool,
+    pub has_second_space: bool,
     pub announces_close: bool,
     /// The status of an interim response before it, that was not asked for.
     pub interim: Option<u16>,
@@ -88,6 +95,7 @@ impl Heard {
             body: response.body.clone(),
             framing: response.framing,
             has_line_feeds: response.has_line_feeds,
+            has_second_space: response.has_second_space,
             announces_close: response.announces_close(),
             interim: None,
             at,
@@ -116,7 +124,8 @@ impl Heard {
 
 /// Who asks a server, one connection after the other.
 pub struct Prober {
-    address: SocketAddr,
+    /// Where it may listen; the one that it was found at comes first.
+    addresses: Vec<SocketAddr>,
     pub carrier: Carrier,
     /// How long it waits for an answer, and for the end of a connection. It is
     /// shortened for a server that lets it wait in vain.
@@ -132,17 +141,33 @@ enum Next {
 }
 
 impl Prober {
-    pub fn new(address: SocketAddr, carrier: Carrier, patience: Duration) -> Self {
+    pub fn new(addresses: Vec<SocketAddr>, carrier: Carrier, patience: Duration) -> Self {
         Self {
-            address,
+            addresses,
             carrier,
             patience,
             close_patience: patience,
         }
     }
 
-    fn connect(&self) -> io::Result<Box<dyn Connection>> {
-        self.carrier.connect(self.address)
+    /// Opens a connection to the first of the addresses that somebody is at.
+    fn connect(&mut self) -> io::Result<Box<dyn Connection>> {
+        let mut failed = ErrorKind::NotFound.into();
+        for number in 0..self.addresses.len() {
+            match TcpStream::connect_timeout(&self.addresses[number], play::PATIENCE) {
+                Ok(stream) => {
+                    self.addresses.swap(0, number);
+                    return self.carrier.carry(stream);
+                }
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+
+    /// Where the server was found, or is looked for first.
+    pub fn address(&self) -> SocketAddr {
+        self.addresses[0]
     }
 
     /// Sends a request over a connection of its own, and gives the final answer.
@@ -311,7 +336,11 @@ impl<'a> Talk<'a> {
                     self.has_ended_sending = true;
                     let _ = self.stream.half_close();
                 }
-                Some(Step::Waits) => thread::sleep(REST),
+                Some(Step::Waits) => {
+                    play::has_been_read(&*self.stream);
+                    thread::sleep(REST);
+                }
+                Some(Step::IsSilent) => thread::sleep(SILENCE),
                 Some(step @ (Step::Closes | Step::StaysOpen)) => end = Some(step),
                 _ => {}
             }
@@ -330,12 +359,13 @@ impl<'a> Talk<'a> {
         Ok(())
     }
 
-    /// Sends bytes, each in a write of its own, and rests behind the first and in the
-    /// middle: without that they may arrive together.
+    /// Sends bytes, each in a write of its own, and rests where the player of the snapshots
+    /// does: without that they may arrive together.
     fn send_one_by_one(&mut self, bytes: &[u8]) {
         for (position, byte) in bytes.iter().enumerate() {
             self.send(&[*byte]);
-            if position == 0 || position == bytes.len() / 2 {
+            if play::rests_behind(position + 1, bytes.len()) {
+                play::has_been_read(&*self.stream);
                 thread::sleep(REST);
             }
         }

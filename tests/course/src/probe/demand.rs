@@ -27,6 +27,7 @@ enum What {
     AllowLists(String),
     ConnectionSays(String),
     SaysHttp11,
+    SecondSpace,
     CrlfAlone,
     WellFormedFields,
     WellFormedEtag,
@@ -55,8 +56,9 @@ enum When {
 }
 
 /// The demands in fixed words.
-const FIXED: [(&str, What); 12] = [
+const FIXED: [(&str, What); 13] = [
     ("says HTTP/1.1", What::SaysHttp11),
+    ("a space behind the status code", What::SecondSpace),
     ("lines that end in CRLF", What::CrlfAlone),
     ("fields that are well formed", What::WellFormedFields),
     ("ETag that is well formed", What::WellFormedEtag),
@@ -241,6 +243,10 @@ impl What {
                     "the answer is in version {}",
                     String::from_utf8_lossy(&heard.version)
                 ),
+            ),
+            Self::SecondSpace => problem(
+                !heard.has_second_space,
+                "the status line ends with the code, and no space stands behind it".to_owned(),
             ),
             Self::CrlfAlone => problem(
                 heard.has_line_feeds,

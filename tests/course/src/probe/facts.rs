@@ -14,9 +14,21 @@ pub struct Page {
     pub status: u16,
     fields: Vec<(Vec<u8>, Vec<u8>)>,
     pub body: Vec<u8>,
+    /// What is wrong with its answer, where that is malformed, so that nothing is known of
+    /// the page.
+    pub problem: Option<String>,
 }
 
 impl Page {
+    /// One whose answer is malformed.
+    pub fn malformed(problem: String) -> Self {
+        Self {
+            status: 200,
+            problem: Some(problem),
+            ..Self::default()
+        }
+    }
+
     pub fn field(&self, name: &str) -> Option<&[u8]> {
         let mut fields = self.fields.iter();
         let field = fields.find(|(known, _)| known.eq_ignore_ascii_case(name.as_bytes()))?;
@@ -30,6 +42,7 @@ impl From<Heard> for Page {
             status: heard.status,
             fields: heard.fields,
             body: heard.body,
+            problem: None,
         }
     }
 }
@@ -216,7 +229,11 @@ impl Facts {
             let value = self.get(name).unwrap_or_default();
             wire::show(value).concat()
         };
-        let mut lines = vec![format!("GET {} gets {}", shown("path"), self.page.status)];
+        let gets = match &self.page.problem {
+            None => self.page.status.to_string(),
+            Some(problem) => format!("an answer that is malformed: {problem}"),
+        };
+        let mut lines = vec![format!("GET {} gets {gets}", shown("path"))];
         for (name, sentence) in [
             ("upload", "a body goes with"),
             ("missing", "404 goes to"),

@@ -223,6 +223,7 @@ fn explain(cases: &Cases, case: &Case, played: &Played) {
             }
             Step::HalfClose => say!("    (and the end of what the client sends)"),
             Step::Waits => say!("    (and nothing for a moment)"),
+            Step::IsSilent => say!("    (and nothing for half a second)"),
             _ => {}
         }
     }

@@ -1,95 +1,21 @@
 //! What `cargo course class` says of a handful of hand-ins, and what
 //! `cargo course hand-in` makes.
 
+mod classroom;
+mod gradebook;
+mod hand_ins;
+
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use assert_cmd::Command;
+use classroom::{BROKEN, Class, OURS, right};
 use serde_json::Value;
-use tempfile::TempDir;
-
-const BROKEN: &str = env!("CARGO_BIN_EXE_broken");
-
-/// The command, run in a folder, with a target folder of its own below it.
-fn course(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_course"));
-    command
-        .current_dir(folder)
-        .env("CARGO_TARGET_DIR", folder.join("target"))
-        .env("COLUMNS", "200");
-    command
-}
-
-/// A folder for hand-ins, and around it one for the rest.
-struct Class {
-    folder: TempDir,
-}
-
-impl Class {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        fs::create_dir(folder.path().join("in")).expect("a folder is made");
-        Self { folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.path(path);
-        let folder = path.parent().expect("a file has a folder");
-        fs::create_dir_all(folder).expect("a folder is made");
-        fs::write(path, text).expect("a file is written");
-    }
-
-    fn read(&self, path: &str) -> String {
-        fs::read_to_string(self.path(path)).expect("a file is read")
-    }
-
-    /// Hands in one of the broken servers.
-    fn broken(&self, learner: &str, arguments: &str) {
-        let command = format!("{BROKEN} {arguments}\n");
-        self.write(&format!("in/{learner}/command"), &command);
-    }
-
-    /// Makes a crate called my-server, as they all are.
-    fn my_server(&self, folder: &str, dependencies: &str, main: &str) {
-        let manifest = format!(
-            "[package]\nname = \"my-server\"\nversion.workspace = true\n\
-             edition.workspace = true\n\n[dependencies]\n{dependencies}"
-        );
-        self.write(&format!("{folder}/Cargo.toml"), &manifest);
-        self.write(&format!("{folder}/src/main.rs"), main);
-    }
-
-    fn run(&self, arguments: &[&str]) -> String {
-        let mut command = course(self.folder.path());
-        let output = command.args(arguments).output().expect("the course runs");
-        format!(
-            "exit code {}\n{}{}",
-            output.status.code().expect("an exit code"),
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        )
-    }
-}
-
-/// What chapter 3 is.
-fn right() -> String {
-    let chapters = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../chapters");
-    fs::read_to_string(chapters.join("ch03-response/src/main.rs")).expect("the chapter is read")
-}
-
-const OURS: &str = "anyhow.workspace = true\n\
-                    common = { workspace = true, features = [\"ch08\"] }\n";
 
 /// Each kind of hand-in, and each way in which one can fail.
 #[test]
 fn a_class() {
     let class = Class::new();
     class.my_server("in/ada-crate", OURS, &right());
-    class.write("in/ben-file.rs", &right());
+    class.write("in/ben-file/my first.rs", &right());
     class.my_server("cleo", OURS, &right());
     let archive = class.run(&["hand-in", "cleo-archive", "cleo"]);
     assert!(archive.starts_with("exit code 0\n"), "{archive}");
@@ -137,18 +63,14 @@ fn a_class() {
         "{said}"
     );
     assert!(said.contains("add --trust"), "{said}");
-    assert!(!class.path("target").exists(), "nothing was built");
+    assert!(said.lines().count() == 2, "nothing was built: {said}");
 
     let files = [
         "--trust", "--csv", "out.csv", "--json", "out.json", "--html", "out.html",
     ];
     let said = class.run(&[&arguments[..], &files].concat());
     assert!(said.starts_with("exit code 0\n"), "{said}");
-    let json = class.read("out.json");
-    let json: Vec<Value> = json
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("a line is JSON"))
-        .collect();
+    let json: Vec<Value> = class.rows("out.json");
     let csv = class.read("out.csv");
     let html = class.read("out.html");
     let expected = [
@@ -194,7 +116,7 @@ fn a_class() {
             "mia-nothing",
             "nothing to start",
             None,
-            "it wants a crate, main.rs",
+            "it wants a crate, main.rs, server.py, server.js, one .py",
         ),
         ("noa", "does not compile", None, "<script>"),
         (
@@ -243,6 +165,30 @@ fn a_class() {
         html.contains("&lt;script&gt;") && !html.contains("<script>"),
         "{html}"
     );
+    // What was never played is neither passed nor failed.
+    let hangs = &json[7];
+    assert_eq!(hangs["core"]["failed"], 2, "{hangs}");
+    assert_eq!(hangs["robust"]["not_played"], hangs["robust"]["of"]);
+    let unplayed = hangs["not_played"].as_array().expect("a list").len();
+    assert_eq!(hangs["robust"]["of"], unplayed, "{hangs}");
+    assert!(
+        said.contains(&format!("0 of {unplayed}, {unplayed} not played")),
+        "{said}"
+    );
+    assert!(
+        csv.contains(&format!("gus-hangs,hangs,0,2,0,0,{unplayed},{unplayed},")),
+        "{csv}"
+    );
+    // Where there is no number, there is a word.
+    assert!(
+        csv.contains("noa,does not compile,not built,2,not built,"),
+        "{csv}"
+    );
+    assert!(
+        csv.contains("ida-ends,never listened,not started,2,"),
+        "{csv}"
+    );
+    assert!(!csv.contains(",,,"), "{csv}");
     // Copies of what was handed in do not stay.
     let kept = fs::read_dir(class.path("target/course-class")).expect("a folder is read");
     let kept: Vec<_> = kept.flatten().map(|entry| entry.file_name()).collect();
@@ -261,13 +207,13 @@ fn a_class_and_an_exercise() {
         lines[..2],
         [
             "exit code 0",
-            "learner,verdict,exercise,of,robust,of robust,seconds,note"
+            "learner,verdict,exercise,of exercise,exercise not played,seconds,left behind,note"
         ],
         "{said}"
     );
     assert_eq!(lines.len(), 4, "{said}");
     assert!(lines[2].starts_with("ada,failed,"), "{said}");
-    assert!(lines[3].starts_with("ben,failed,0,4,0,0,"), "{said}");
+    assert!(lines[3].starts_with("ben,failed,0,4,0,"), "{said}");
 }
 
 #[test]
@@ -333,6 +279,8 @@ fn ctrl_c_stops_all_servers() {
     };
     assert!(kill("-INT", &course.id().to_string()));
     assert_eq!(course.wait().expect("the course ends").code(), Some(130));
+    let kept = fs::read_dir(class.path("target/course-class")).expect("a folder is read");
+    assert_eq!(kept.count(), 0, "no copy stays");
     for learner in learners {
         let process = class.read(learner);
         wait_until("it is gone", || !kill("-0", process.trim()));
