@@ -147,3 +147,27 @@ fn exercise_control_characters() {
     );
     assert_snapshot!(server.add_what_it_printed(&exchange));
 }
+
+#[test]
+fn exercise_white_space() {
+    let server = solution();
+    let exchange = server
+        .begin("exercise: white space between the words may be more than one space")
+        .send("GET  /two HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .another()
+        .send("GET\t/tab\tHTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .another()
+        .send(" \r\nHost: localhost\r\n\r\n")
+        .finish();
+    assert_snapshot!(server.add_what_it_printed(&exchange));
+}
+
+#[test]
+fn exercise_not_ascii() {
+    let server = solution();
+    let exchange = server.exchange(
+        "exercise: letters that are not ASCII do no harm",
+        "GET /Zoë HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    );
+    assert_snapshot!(server.add_what_it_printed(&exchange));
+}

@@ -187,3 +187,12 @@ fn exercise_length_of_the_answer() {
     );
     assert_snapshot!(exchange);
 }
+
+#[test]
+fn exercise_length_in_bytes() {
+    let exchange = solution().exchange(
+        "exercise: the head of the request is counted in bytes too",
+        "GET / HTTP/1.1\r\nHost: localhost\r\nX: öö\r\n\r\n",
+    );
+    assert_snapshot!(exchange);
+}

@@ -226,3 +226,42 @@ fn exercise_hello() {
     let exchange = solution().exchange("exercise: /hello stays as it was", get("/hello"));
     assert_snapshot!(exchange);
 }
+
+#[test]
+fn exercise_digit() {
+    let exchange = solution().exchange("exercise: a digit is no letter", get("/hello/Ada2"));
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_slash() {
+    let exchange = solution().exchange("exercise: a slash is no letter", get("/hello/Ada/Bob"));
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_query() {
+    let exchange = solution().exchange(
+        "exercise: a query is no part of a name",
+        get("/hello/Ada?times=3"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_encoded_letter() {
+    let exchange = solution().exchange(
+        "exercise: a letter that is percent-encoded is none here",
+        get("/hello/%41da"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_no_slash() {
+    let exchange = solution().exchange(
+        "exercise: a name stands below /hello/, and not right behind /hello",
+        get("/helloAda"),
+    );
+    assert_snapshot!(exchange);
+}

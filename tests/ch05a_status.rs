@@ -266,3 +266,12 @@ fn exercise_head_not_found() {
     );
     assert_snapshot!(exchange);
 }
+
+#[test]
+fn exercise_no_request() {
+    let exchange = solution().exchange(
+        "exercise: what cannot be parsed gets the same answer as before",
+        "DELETE /hello\r\nHost: localhost\r\n\r\n",
+    );
+    assert_snapshot!(exchange);
+}

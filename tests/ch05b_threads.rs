@@ -189,3 +189,26 @@ fn exercise_one_after_another() {
     }
     assert_snapshot!(exchange.send(REQUEST).finish());
 }
+
+#[test]
+fn exercise_left_without_a_request() {
+    let server = solution();
+    let mut exchange =
+        server.begin("exercise: a client that has left without a request does not count");
+    for _ in 0..9 {
+        exchange = exchange.half_close().another();
+    }
+    assert_snapshot!(exchange.send(REQUEST).finish());
+}
+
+#[test]
+fn exercise_many_refused() {
+    let exchange = solution()
+        .begin_behind(
+            24,
+            "exercise: clients that were refused and are silent hold nobody up",
+        )
+        .send(REQUEST)
+        .finish();
+    assert_snapshot!(exchange);
+}

@@ -496,3 +496,60 @@ fn exercise_another_type() {
     );
     assert_snapshot!(exchange);
 }
+
+#[test]
+fn exercise_any_other_percent() {
+    let exchange = solution().exchange(
+        "exercise: a % without two digits behind it stays",
+        form("name=100%+%zz+%c3%b6+%+1+%4"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_first_with_a_value() {
+    let exchange = solution().exchange(
+        "exercise: the first name that has a value counts",
+        form("name=&name=Ada&name=Bob"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_encoded_name() {
+    let exchange = solution().exchange(
+        "exercise: what a parameter is called is decoded too",
+        form("n%61me=Ada"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_equals() {
+    let exchange = solution().exchange(
+        "exercise: the first = separates, and no other",
+        form("name=a=b"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_a_longer_type() {
+    let exchange = solution().exchange(
+        "exercise: a body of a type that begins like that of a form is no form",
+        post(
+            "Content-Type: application/x-www-form-urlencoded-not\r\nContent-Length: 8\r\n",
+            "name=Ada",
+        ),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_another_method() {
+    let exchange = solution().exchange(
+        "exercise: a form with another method than POST greets nobody",
+        form("name=Ada").replacen("POST", "PUT", 1),
+    );
+    assert_snapshot!(exchange);
+}

@@ -415,3 +415,64 @@ fn exercise_if_none_match() {
     );
     assert_snapshot!(exchange);
 }
+
+#[test]
+fn exercise_twice() {
+    let exchange = solution().exchange(
+        "exercise: two dates are as good as none",
+        conditional(
+            "GET",
+            "If-Modified-Since: Fri, 31 Dec 9999 23:59:59 GMT\r\n\
+             If-Modified-Since: Fri, 31 Dec 9999 23:59:59 GMT",
+        ),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_no_such_day() {
+    let exchange = solution().exchange(
+        "exercise: a day that no month has is no date",
+        conditional("GET", "If-Modified-Since: Fri, 99 Dec 9999 23:59:59 GMT"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_another_zone() {
+    let exchange = solution().exchange(
+        "exercise: a time of another zone is no date",
+        conditional("GET", "If-Modified-Since: Fri, 31 Dec 9999 23:59:59 CET"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_not_found() {
+    let exchange = solution().exchange(
+        "exercise: the 404 page has no date, and has always changed",
+        conditional("GET", "If-Modified-Since: Fri, 31 Dec 9999 23:59:59 GMT").replacen(
+            FILE,
+            "/pages/none.svg",
+            1,
+        ),
+    );
+    assert_snapshot!(exchange);
+}
+
+/// The date of a file is another than the time of the day, for which a second has to pass.
+#[test]
+fn exercise_a_second_later() {
+    let server = solution();
+    let mut exchange = server
+        .begin("exercise: a file that has not changed has the same date a second later")
+        .send(get(FILE))
+        .another();
+    for _ in 0..21 {
+        exchange = exchange.waits();
+    }
+    let exchange = exchange
+        .send(conditional("GET", "If-Modified-Since: [Last-Modified]"))
+        .finish();
+    assert_snapshot!(exchange);
+}

@@ -254,3 +254,39 @@ fn exercise_other_paths() {
     );
     assert_snapshot!(exchange);
 }
+
+#[test]
+fn exercise_without_a_value() {
+    let exchange = solution().exchange(
+        "exercise: a parameter without a value is as good as missing",
+        get("/greet?times=&name="),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_no_whole_number() {
+    let exchange = solution().exchange(
+        "exercise: times that is no whole number is a bad request",
+        get("/greet?times=2.5"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_very_often() {
+    let exchange = solution().exchange(
+        "exercise: times may not be 257 either",
+        get("/greet?times=257"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_less_than_never() {
+    let exchange = solution().exchange(
+        "exercise: times may not be negative",
+        get("/greet?times=-1"),
+    );
+    assert_snapshot!(exchange);
+}

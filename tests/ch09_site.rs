@@ -1223,3 +1223,50 @@ fn exercise_head() {
         .finish();
     assert_snapshot!(exchange);
 }
+
+#[test]
+fn exercise_white_space() {
+    let exchange = solution().exchange(
+        "exercise: white space around the name does not get into the cookie",
+        sign("name=+%09Ada%09Lovelace+&message=Hello"),
+    );
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_refused() {
+    let exchange = solution()
+        .begin("exercise: a form that is refused gets no cookie")
+        .send(sign("name=Ada&message="))
+        .another()
+        .send(sign("name=Ada&message=Hello").replacen("x-www-form-urlencoded", "json", 1))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_first() {
+    let exchange = solution()
+        .begin_anew("exercise: the first cookie called name counts, and NAME is another one")
+        .send(come_back("NAME=Cy; name=Ada; name=Bob"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_decoded_once() {
+    let exchange = solution()
+        .begin_anew("exercise: the cookie is decoded once")
+        .send(come_back("name=100%2525"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_reading() {
+    let exchange = solution()
+        .begin_anew("exercise: who only reads gets no cookie")
+        .send(request("HEAD /guestbook", "Cookie: name=Ada\r\n"))
+        .finish();
+    assert_snapshot!(exchange);
+}

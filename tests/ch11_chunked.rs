@@ -873,3 +873,22 @@ fn exercise_all_numbers() {
     client.read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with("\r\n0\r\nSum: 5000050000\r\n\r\n"));
 }
+
+/// More than fit into a chunk of most sizes.
+#[test]
+fn exercise_sum_of_many() {
+    assert_snapshot!(numbers_with(
+        "exercise: the numbers of all chunks are in the sum",
+        "/numbers?to=2500",
+        "TE: trailers\r\n",
+    ));
+}
+
+#[test]
+fn exercise_list() {
+    assert_snapshot!(numbers_with(
+        "exercise: trailers may stand behind another coding",
+        "/numbers?to=3",
+        "TE: gzip;q=0.5, Trailers\r\n",
+    ));
+}

@@ -662,6 +662,8 @@ fn exercise_what_was_refused_counts() {
     }
     let exchange = exchange
         .send(sign_and_close(FORM, "name=Ada&message=Hello"))
+        .another()
+        .send(sign_and_close("Content-Type: text/plain\r\n", "Hello"))
         .finish();
     assert_snapshot!(exchange);
 }

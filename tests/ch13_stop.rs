@@ -421,6 +421,8 @@ fn exercise_nobody_yet() {
     let exchange = server
         .begin_anew("exercise: where there is no file yet, nobody has signed")
         .send(LOOK)
+        .another_after(harness::Again::Stopped)
+        .send(LOOK)
         .finish();
     insta::assert_snapshot!(exchange);
 }
@@ -489,4 +491,37 @@ fn exercise_refused() {
         .send(LOOK)
         .finish();
     insta::assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_no_variable() {
+    let server = Server::start_solution(CHAPTER, "ch13-solution");
+    let exchange = server
+        .begin_anew("exercise: where the variable is not set, the guestbook is as before")
+        .send(sign("name=Ada&message=Hello"))
+        .another()
+        .send(LOOK)
+        .finish();
+    insta::assert_snapshot!(exchange);
+}
+
+/// Each of them is brought to the disk, which takes its time on some, so not too many are
+/// sent over one connection.
+#[test]
+fn exercise_a_hundred_entries() {
+    let (_folder, server) = solution();
+    let mut exchange =
+        server.begin_anew("exercise: the last hundred entries stay, and not one more");
+    for last in [20, 40, 60, 80, 101] {
+        let entry = |number| format!("name=A&message={number}");
+        let stays = |number| sign(&entry(number)).replace("Connection: close\r\n", "");
+        let first = if last == 101 { 81 } else { last - 19 };
+        let forms: String = (first..last).map(stays).collect();
+        exchange = exchange.send(forms + &sign(&entry(last)));
+        exchange = match last {
+            101 => exchange.another_after(harness::Again::Killed),
+            _ => exchange.another(),
+        };
+    }
+    insta::assert_snapshot!(exchange.send(LOOK).finish());
 }

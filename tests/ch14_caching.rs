@@ -984,6 +984,7 @@ fn exercise_refused() {
         "HEAD",
         &[
             "Accept-Encoding: gzip;q=0",
+            "Accept-Encoding: gzip;q=0.0",
             "Accept-Encoding: gzip; q=0.000, *",
             "Accept-Encoding: br, *;q=0",
         ],
@@ -1069,5 +1070,21 @@ fn exercise_made_pages() {
     assert_snapshot!(solution().exchange(
         "exercise: what is no file stays as it is",
         ask_last("GET /hello", "Accept-Encoding: gzip"),
+    ));
+}
+
+#[test]
+fn exercise_pictures() {
+    assert_snapshot!(solution().exchange(
+        "exercise: a picture is packed already, and stays as it is",
+        ask_last("HEAD /pages/icon.png", "Accept-Encoding: gzip"),
+    ));
+}
+
+#[test]
+fn exercise_text() {
+    assert_snapshot!(solution().exchange(
+        "exercise: a text is sent in gzip, with its own type",
+        ask_last("HEAD /pages/style.css", "Accept-Encoding: gzip"),
     ));
 }

@@ -317,3 +317,33 @@ fn exercise_what_stays() {
         .finish();
     assert_snapshot!(exchange);
 }
+
+#[test]
+fn exercise_large_numbers() {
+    let exchange = solution()
+        .begin("exercise: all numbers of 64 bits are divided, to the last digit")
+        .send(get("/divide?a=-7&b=2"))
+        .receive()
+        .send(get("/divide?a=9223372036854775807&b=-1"))
+        .receive()
+        .send(get("/divide?a=-9223372036854775808&b=1"))
+        .receive()
+        .stays_open();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_refusals_count() {
+    let exchange = solution()
+        .begin_anew("exercise: an answer that refuses something counts, and has not failed")
+        .send(get("/divide?a=7"))
+        .receive()
+        .send("DELETE /divide HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .receive()
+        .send("HEAD /status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .receive()
+        .send(get("/status"))
+        .receive()
+        .stays_open();
+    assert_snapshot!(exchange);
+}

@@ -277,8 +277,7 @@ fn exercise_many() {
 fn exercise_one_at_a_time() {
     let exchange = solution()
         .begin_anew("exercise: one count at a time is enough, but for the small ones")
-        .send(primes(NEVER))
-        .receive()
+        .send(primes(NEVER).replace("Host", "Connection: close\r\nHost"))
         .another()
         .send(primes("to=1001"))
         .receive()
@@ -429,4 +428,31 @@ mod stop {
     fn who_asks_twice_is_obeyed_at_once() {
         stop::who_asks_twice_is_obeyed_at_once(CHAPTER, MANY);
     }
+}
+
+#[test]
+fn exercise_to_the_end() {
+    let close = |form| primes(form).replace("Host", "Connection: close\r\nHost");
+    let exchange = solution()
+        .begin_anew(
+            "exercise: in the end it is known how many there are, and others may be counted",
+        )
+        .send(close("to=1009"))
+        .another_until(&last("/primes"), "<h1>169 primes up to 1009</h1>")
+        .another()
+        .send(close("to=2000"))
+        .another_until(&last("/primes"), "<h1>303 primes up to 2000</h1>")
+        .another()
+        .send(last("/primes").replacen("GET", "HEAD", 1))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_methods() {
+    let exchange = solution().exchange(
+        "exercise: the page has four methods",
+        last("/primes").replacen("GET", "DELETE", 1),
+    );
+    assert_snapshot!(exchange);
 }

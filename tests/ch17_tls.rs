@@ -753,10 +753,30 @@ fn exercise_a_page() {
 }
 
 #[test]
+fn exercise_a_file() {
+    let server = solution();
+    let exchange = server.begin("exercise: a file comes with the promise, and so does 304");
+    let file = "HEAD /pages/favicon.svg HTTP/1.1\r\nHost: localhost\r\n";
+    let exchange = exchange
+        .send(format!("{file}\r\n"))
+        .receive()
+        .send(format!("{file}If-None-Match: [ETag]\r\n\r\n"))
+        .receive();
+    assert_snapshot!(exchange.stays_open());
+}
+
+#[test]
 fn exercise_over_plain_http() {
     let server = solution();
     let exchange = server.begin("exercise: over plain HTTP, nothing is promised");
     assert_snapshot!(exchange.plainly().send(GET).finish());
+}
+
+#[test]
+fn exercise_no_password_over_plain_http() {
+    let server = solution();
+    let exchange = server.begin("exercise: over plain HTTP nobody is asked for a password");
+    assert_snapshot!(exchange.plainly().send(private("GET", "")).finish());
 }
 
 #[test]
@@ -772,4 +792,112 @@ fn exercise_refusals() {
     let [other, unknown] = ["DELETE", "BREW"].map(|method| GET.replace("GET", method));
     let head = LAST.replace("GET", "HEAD");
     assert_snapshot!(exchange.send([other, unknown, head].concat()).finish());
+}
+
+/// A request for the private page with more field lines.
+fn private(method: &str, fields: &str) -> String {
+    format!("{method} /private HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n")
+}
+
+/// The same with what a client says of itself.
+fn as_whom(credentials: &str) -> String {
+    private("GET", &format!("Authorization: {credentials}\r\n"))
+}
+
+/// Plays several requests over one connection.
+fn one_by_one(heading: &str, requests: &[String]) -> String {
+    let server = solution();
+    let mut exchange = server.begin(heading);
+    for request in requests {
+        exchange = exchange.send(request).receive();
+    }
+    exchange.stays_open()
+}
+
+#[test]
+fn exercise_nobody() {
+    let requests = ["GET", "HEAD", "OPTIONS", "DELETE"].map(|method| private(method, ""));
+    assert_snapshot!(one_by_one(
+        "exercise: who does not say who it is gets no private page",
+        &requests
+    ));
+}
+
+#[test]
+fn exercise_ada_and_bob() {
+    let requests = [
+        as_whom("Basic YWRhOlpvw6s6IDEwMCAl"),
+        as_whom("Basic Ym9iOmNvcnJlY3QgaG9yc2U="),
+        as_whom("Basic YWRhOlpvw6s6IDEwMCAl").replacen("GET", "HEAD", 1),
+    ];
+    assert_snapshot!(one_by_one(
+        "exercise: two users know their passwords, and nobody keeps what they are shown",
+        &requests
+    ));
+}
+
+#[test]
+fn exercise_the_scheme() {
+    assert_snapshot!(one_by_one(
+        "exercise: case does not matter in Basic, and another scheme is none",
+        &[
+            as_whom("bASIC Ym9iOmNvcnJlY3QgaG9yc2U="),
+            as_whom("Bearer Ym9iOmNvcnJlY3QgaG9yc2U="),
+            as_whom("Basically Ym9iOmNvcnJlY3QgaG9yc2U="),
+            as_whom("Ym9iOmNvcnJlY3QgaG9yc2U="),
+        ],
+    ));
+}
+
+#[test]
+fn exercise_wrong_passwords() {
+    let credentials = [
+        // ada:correct horse, bob:Zoë: 100 %, cy:correct horse
+        "YWRhOmNvcnJlY3QgaG9yc2U=",
+        "Ym9iOlpvw6s6IDEwMCAl",
+        "Y3k6Y29ycmVjdCBob3JzZQ==",
+        // bob:correct hors, bob:correct horses, bob:Correct horse, BOB:correct horse
+        "Ym9iOmNvcnJlY3QgaG9ycw==",
+        "Ym9iOmNvcnJlY3QgaG9yc2Vz",
+        "Ym9iOkNvcnJlY3QgaG9yc2U=",
+        "Qk9COmNvcnJlY3QgaG9yc2U=",
+        // bob:, bob, :, and nothing
+        "Ym9iOg==",
+        "Ym9i",
+        "Og==",
+        "",
+        // ada:Zo: 100 %, with the ë as the one byte of Latin-1
+        "YWRhOlpv6zogMTAwICU=",
+    ];
+    let requests = credentials.map(|credentials| as_whom(&format!("Basic {credentials}")));
+    assert_snapshot!(one_by_one(
+        "exercise: whatever is wrong with a name or its password, the answer is the same",
+        &requests
+    ));
+}
+
+#[test]
+fn exercise_no_base64() {
+    assert_snapshot!(one_by_one(
+        "exercise: what is no base64 is no password, and no reason to fail",
+        &[
+            // The last digit is missing, or one is too many, or some are none.
+            as_whom("Basic Ym9iOmNvcnJlY3QgaG9yc2U"),
+            as_whom("Basic Ym9iOmNvcnJlY3QgaG9yc2U=A"),
+            as_whom("Basic Ym9i!!!!OmNvcnJlY3QgaG9yc2U="),
+            as_whom("Basic bob:correct horse"),
+            as_whom("Basic ="),
+            as_whom("Basic ===="),
+            as_whom("Basic \u{e4}\u{f6}"),
+        ],
+    ));
+}
+
+#[test]
+fn exercise_twice() {
+    let fields = "Authorization: Basic Ym9iOmNvcnJlY3QgaG9yc2U=\r\nAuthorization: Basic Ym9iOmNvcnJlY3QgaG9yc2U=\r\n";
+    assert_snapshot!(one_by_one(
+        "exercise: who says twice who it is has not said it",
+        &[private("GET", fields)]
+    ));
 }

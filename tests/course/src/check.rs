@@ -186,7 +186,15 @@ pub fn play_all<'a>(
         if options.exercise || transcript.names_the_port() || transcript.begins_anew() {
             target.stop();
         }
-        target.ensure_running_with(transcript.limits())?;
+        let started = target.ensure_running_for(transcript);
+        // What is set in its environment may be another for each.
+        started.map_err(|CannotCheck(words)| match options.exercise {
+            true => CannotCheck(format!(
+                "{words}\n\nIt was started for this exchange: {}",
+                transcript.title
+            )),
+            false => CannotCheck(words),
+        })?;
         if position == 0 {
             target.shake_hands()?;
         }

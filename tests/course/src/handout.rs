@@ -38,9 +38,16 @@ const PARTS: [&str; 14] = [
 const SOLUTION: &str = "-solution";
 const SOLUTION_FILE: &str = "-solution.rs";
 
+/// A crate that is made of the solutions.
+const WRONG_ANSWERS: &str = "wrong-answers";
+
 /// Tests of the course itself, which know the solutions and wrong answers, and the
 /// servers that they check.
-const TESTS_OF_THE_COURSE: [&str; 2] = ["tests/course/tests/", "tests/course/servers/"];
+const TESTS_OF_THE_COURSE: [&str; 3] = [
+    "tests/course/tests/",
+    "tests/course/servers/",
+    "tests/wrong-answers/",
+];
 
 /// The part of the book that learners do without.
 const FOR_THE_TEACHER: &str = "For the teacher";
@@ -149,6 +156,7 @@ fn changed(
         _ if book.position(path).is_some() => text_of_book(course, path, &text()?, no_last_hint)?,
         ["README.md"] => readme(&text()?)?,
         ["Cargo.lock"] => lock_file(&text()?)?,
+        ["Cargo.toml"] => workspace(&text()?)?,
         ["chapters", _, "Cargo.toml"] => manifest(&text()?, "example")?,
         ["tests", "course", "Cargo.toml"] => manifest(&text()?, "bin")?,
         ["tests", name] if name.ends_with(".rs") => without_exercises(&text()?),
@@ -244,16 +252,29 @@ fn readme(text: &str) -> anyhow::Result<String> {
     Ok(text.replacen(BOOK, &(sheets + BOOK), 1))
 }
 
-/// Cargo.lock without the crates of who hands out.
+/// Cargo.lock without the crates of who hands out, and without the one that is left out.
 fn lock_file(text: &str) -> anyhow::Result<String> {
     let mut lock: DocumentMut = text.parse().context("Cargo.lock cannot be read")?;
     if let Some(packages) = lock["package"].as_array_of_tables_mut() {
         packages.retain(|package| {
             let name = package.get("name").and_then(|name| name.as_str());
-            !name.is_some_and(|name| name.starts_with(MY_SERVER))
+            !name.is_some_and(|name| name.starts_with(MY_SERVER) || name == WRONG_ANSWERS)
         });
     }
     Ok(lock.to_string())
+}
+
+/// The workspace's Cargo.toml without the crate that is left out.
+fn workspace(text: &str) -> anyhow::Result<String> {
+    let mut manifest: DocumentMut = text.parse().context("Cargo.toml cannot be read")?;
+    if let Some(members) = manifest["workspace"]["members"].as_array_mut() {
+        members.retain(|member| {
+            !member
+                .as_str()
+                .is_some_and(|it| it.ends_with(WRONG_ANSWERS))
+        });
+    }
+    Ok(manifest.to_string())
 }
 
 /// A manifest without the targets of one kind whose files are left out.

@@ -243,6 +243,7 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
             Step::Gone(count) => say!("    (after {count} clients that were gone at once)"),
             Step::Beside(beside) => say!("    ({})", beside.words()),
             Step::Another => say!("    (and over another connection)"),
+            Step::Repeats => say!("    (again and again, for five seconds)"),
             _ => {}
         }
     }
@@ -267,10 +268,9 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
     let (start, address) = target.by_hand();
     say!("  the same by hand, while the server runs");
     if let Some(start) = start {
-        let starts_again = |step: &Step| matches!(step, Step::Again(_));
         match transcript.limits() {
             Some(limits) => say!("    LIMITS='{limits}' {start}"),
-            None if transcript.steps.iter().any(starts_again) => {
+            None if transcript.starts_again() => {
                 say!("    GUESTBOOK=/tmp/guestbook {start}");
             }
             None => say!("    {start}"),

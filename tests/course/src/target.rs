@@ -13,6 +13,7 @@ use harness::company::{Cost, connect_narrowly, cost_of};
 use harness::judge::Death;
 use harness::play::{Connection, Host, PATIENCE, wait_until_closed};
 use harness::tls::{sealed, try_handshake};
+use harness::transcript::Transcript;
 use harness::{Again, without_own_package};
 use indicatif::{ProgressBar, ProgressStyle};
 use listeners::{Listener, Protocol, SocketState};
@@ -146,6 +147,8 @@ pub struct Target {
     usual: Option<SocketAddr>,
     /// What it may keep in files, and finds there when it is started again.
     kept: Option<TempDir>,
+    /// Whether it is told where to keep its guestbook, as it will be started again.
+    keeps: bool,
     /// What the environment variable `LIMITS` says while it runs.
     limits: Option<String>,
     /// Where anything listened before it was first started. To find that out takes a
@@ -173,6 +176,7 @@ impl Target {
             left_behind: BTreeSet::new(),
             usual: None,
             kept: None,
+            keeps: false,
             limits: None,
             listening_before: None,
             is_sealed: false,
@@ -251,11 +255,15 @@ impl Target {
         !matches!(self.kind, Kind::Running(_))
     }
 
-    /// Starts the command where it does not run (any more), or runs with other limits.
-    pub fn ensure_running_with(&mut self, limits: Option<&str>) -> Result<(), CannotCheck> {
-        if self.limits.as_deref() != limits {
+    /// Starts the command where it does not run (any more), or runs with other limits, or
+    /// has been told of a guestbook and should not.
+    pub fn ensure_running_for(&mut self, transcript: &Transcript) -> Result<(), CannotCheck> {
+        let limits = transcript.limits();
+        let keeps = transcript.starts_again();
+        if self.limits.as_deref() != limits || self.keeps != keeps {
             self.stop();
             self.limits = limits.map(str::to_owned);
+            self.keeps = keeps;
         }
         self.ensure_running()
     }
@@ -280,7 +288,7 @@ impl Target {
                 return Ok(self.start_hand_in(&hand_in)?);
             }
         };
-        let guestbook = guestbook(&mut self.kept)?;
+        let guestbook = guestbook(&mut self.kept, self.keeps)?;
         let expected: SocketAddr = (Ipv4Addr::LOCALHOST, port.unwrap_or(DEFAULT_PORT)).into();
         // Binding it tells without a word to whoever has it.
         let taken = TcpListener::bind(expected).is_err();
@@ -297,8 +305,10 @@ impl Target {
         if !is_own && self.listening_before.is_none() {
             self.listening_before = Some(listening());
         }
-        self.place
-            .start(keeping(&guestbook, command(words, self.limits.as_deref())?))?;
+        self.place.start(keeping(
+            guestbook.as_deref(),
+            command(words, self.limits.as_deref())?,
+        ))?;
         let waited = self.wait_until_it_listens(expected, is_own || taken && port.is_none());
         let is_kept = matches!(&waited, Err(CannotCheck(words)) if says_in_use(words))
             && !is_free(expected)
@@ -310,8 +320,10 @@ impl Target {
         let (Kind::Command { words, .. } | Kind::Own { words }) = &self.kind else {
             return waited;
         };
-        self.place
-            .start(keeping(&guestbook, command(words, self.limits.as_deref())?))?;
+        self.place.start(keeping(
+            guestbook.as_deref(),
+            command(words, self.limits.as_deref())?,
+        ))?;
         self.wait_until_it_listens(expected, is_own)
     }
 
@@ -423,11 +435,11 @@ impl Target {
             true => listening().iter().map(SocketAddr::port).collect(),
             false => BTreeSet::new(),
         };
-        let guestbook = guestbook(&mut self.kept).map_err(NeverListened::Ended)?;
+        let guestbook = guestbook(&mut self.kept, self.keeps).map_err(NeverListened::Ended)?;
         let command = hand_in
             .command(own, self.limits.as_deref())
             .map_err(NeverListened::Ended)?;
-        let command = keeping(&guestbook, command);
+        let command = keeping(guestbook.as_deref(), command);
         self.place.start(command).map_err(NeverListened::Ended)?;
         let started = Instant::now();
         let mut looked = started;
@@ -821,14 +833,20 @@ fn command(words: &[String], limits: Option<&str>) -> Result<Command, CannotChec
     Ok(command)
 }
 
-/// The same command, which is told where to keep its guestbook.
-fn keeping(guestbook: &Path, mut command: Command) -> Command {
-    command.env(GUESTBOOK, guestbook);
+/// The same command, which is told where to keep its guestbook, where it is to keep it.
+fn keeping(guestbook: Option<&Path>, mut command: Command) -> Command {
+    match guestbook {
+        Some(guestbook) => command.env(GUESTBOOK, guestbook),
+        None => command.env_remove(GUESTBOOK),
+    };
     command
 }
 
 /// The file for a server's guestbook, in a folder that is made where there is none.
-fn guestbook(kept: &mut Option<TempDir>) -> Result<PathBuf, CannotCheck> {
+fn guestbook(kept: &mut Option<TempDir>, keeps: bool) -> Result<Option<PathBuf>, CannotCheck> {
+    if !keeps {
+        return Ok(None);
+    }
     let folder = match kept.take() {
         Some(folder) => folder,
         None => {
@@ -838,7 +856,7 @@ fn guestbook(kept: &mut Option<TempDir>) -> Result<PathBuf, CannotCheck> {
             folder
         }
     };
-    Ok(kept.insert(folder).path().join("guestbook"))
+    Ok(Some(kept.insert(folder).path().join("guestbook")))
 }
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::thread;
+use std::time::Instant;
 
 use crate::company::{Beside, Company};
-use crate::play::{Connection, End, ask_once_more, bytes_received, bytes_sent};
+use crate::play::{Connection, End, REST, ask_once_more, bytes_received, bytes_sent};
 use crate::response::{answers, methods};
 use crate::transcript::{Again, Placeholders, Step, Transcript};
-use crate::{Server, hostile};
+use crate::{PATIENCE, Server, hostile};
 
 /// A connection to a server, and what has happened so far.
 pub struct Exchange<'a> {
@@ -128,6 +130,12 @@ impl<'a> Exchange<'a> {
         self.note(Step::Gone(count))
     }
 
+    /// Sends nothing for a moment.
+    pub fn waits(self) -> Self {
+        thread::sleep(REST);
+        self.note(Step::Waits)
+    }
+
     /// Lets other clients do that, or the process.
     pub fn beside(mut self, beside: Beside) -> Self {
         let acted = self.company.act(&beside, &mut self.server);
@@ -176,7 +184,27 @@ impl<'a> Exchange<'a> {
         self.note(Step::Another).note(Step::Older(older))
     }
 
-    /// Does the same, but ends the server in between and starts it again.
+    /// Does the same as [`Self::another`], and asks over other connections until an answer ends in this.
+    pub fn another_until(mut self, request: &str, end: &str) -> Self {
+        self.read_to_end();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let mut asked = self.server.open();
+            let mut answer = String::new();
+            asked.write_all(request.as_bytes()).expect("cannot send");
+            asked.read_to_string(&mut answer).expect("no answer");
+            if answer.ends_with(end) {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{answer} never ends in {end}");
+            thread::sleep(REST);
+        }
+        self.stream = self.server.open();
+        self.remember_address();
+        self.note(Step::Another).note(Step::Repeats).send(request)
+    }
+
+    /// Does the same as [`Self::another`], but ends the server in between and starts it again.
     pub fn another_after(mut self, how: Again) -> Self {
         self.read_to_end();
         self.server.start_again(how);

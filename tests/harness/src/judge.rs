@@ -1,6 +1,8 @@
 //! Compares what came back with what was expected, and says in a sentence what
 //! is wrong with it.
 
+mod exercises;
+
 use std::net::SocketAddr;
 
 use crate::play::{CLOSE_PATIENCE, Conversation, End, PATIENCE, Played};
@@ -79,7 +81,8 @@ pub struct Death {
 /// Judges what was played.
 pub fn judge(transcript: &Transcript, played: &Played) -> Verdict {
     let mut notes = Vec::new();
-    let mut failure = find_failure(transcript, played, &mut notes);
+    let mut failure = find_failure(transcript, played, &mut notes)
+        .or_else(|| exercises::too_much(transcript, played));
     if let Some(failure) = &mut failure
         && let Some((_, advice)) = transcript
             .difference()

@@ -243,7 +243,14 @@ pub fn play(transcript: &Transcript, host: &mut dyn Host) -> Played {
     let mut printed = Vec::new();
     let mut placeholders = Placeholders::default();
     for steps in transcript.steps.split(|step| *step == Step::Another) {
-        let conversation = converse(transcript, steps, host, &mut placeholders);
+        let mut conversation = converse(transcript, steps, host, &mut placeholders);
+        if steps.contains(&Step::Repeats) {
+            let deadline = Instant::now() + PATIENCE;
+            while !is_so(&conversation) && Instant::now() < deadline {
+                thread::sleep(REST);
+                conversation = converse(transcript, steps, host, &mut placeholders);
+            }
+        }
         let went_on = matches!(conversation.end, End::Closed | End::Open | End::Reset);
         connections.push(conversation);
         if !went_on {
@@ -257,6 +264,17 @@ pub fn play(transcript: &Transcript, host: &mut dyn Host) -> Played {
         connections,
         printed,
     }
+}
+
+/// Whether the content of the last answer is that which was expected; the judge looks at
+/// the rest.
+fn is_so(conversation: &Conversation) -> bool {
+    let content = |bytes: &[u8]| {
+        let head = bytes.windows(4).rposition(|end| end == b"\r\n\r\n");
+        head.map(|end| bytes[end..].to_vec())
+    };
+    conversation.end != End::Closed
+        || content(&conversation.received) == content(&conversation.expected)
 }
 
 fn converse(
@@ -335,7 +353,9 @@ fn try_connection(
     let measures = steps.contains(&Step::Beside(Beside::CostLittle));
     let mut company = Company::new(measures.then_some(&*host), silent.sum());
     let mut older = Vec::new();
-    for step in steps {
+    let is_before = |step: &&Step| !matches!(step, Step::Send(_) | Step::Receive(_));
+    let before = steps.iter().take_while(is_before).count();
+    for step in &steps[..before] {
         match step {
             Step::Again(how) if host.start_again(*how).is_err() => {
                 return Ok(End::NotAgain(*how));
@@ -345,11 +365,7 @@ fn try_connection(
                     older.push(host.connect()?);
                 }
             }
-            Step::Gone(count) => {
-                for _ in 0..*count {
-                    host.connect()?.abandon();
-                }
-            }
+            Step::Gone(count) => come_and_go(host, *count)?,
             _ => {}
         }
     }
@@ -387,6 +403,7 @@ fn try_connection(
                 thread::sleep(REST);
             }
             Step::IsSilent => thread::sleep(SILENCE),
+            Step::Gone(count) if position >= before => come_and_go(host, *count)?,
             Step::ToldToStop => {
                 if host.tell_to_stop().is_err() {
                     return Ok(End::NotAgain(Again::Stopped));
@@ -423,6 +440,7 @@ fn try_connection(
             | Step::Again(_)
             | Step::Limits(_)
             | Step::Another
+            | Step::Repeats
             | Step::Prints(_) => {}
         }
     }
@@ -437,6 +455,14 @@ fn try_connection(
         }
     }
     Ok(end)
+}
+
+/// Lets so many clients come that are gone before the server can answer.
+fn come_and_go(host: &mut dyn Host, count: usize) -> io::Result<()> {
+    for _ in 0..count {
+        host.connect()?.abandon();
+    }
+    Ok(())
 }
 
 /// Sends bytes, each in a write of its own, and says so where something more came back,
@@ -1049,6 +1075,39 @@ mod tests {
                 "is gone"
             ]
         );
+    }
+
+    /// Those that are gone before the first byte come before the connection, others when
+    /// it is their turn.
+    #[test]
+    fn who_comes_in_the_middle() {
+        let mut host = Scripted::new(&[&[], &[(3, Closes)], &[]]);
+        let steps = [
+            Step::Gone(1),
+            Step::Send(b"GE".to_vec()),
+            Step::Gone(1),
+            Step::Send(b"T".to_vec()),
+            Step::Closes,
+        ];
+        assert_eq!(played(&steps, &mut host), [(End::Closed, String::new())]);
+        assert_eq!(
+            host.log(),
+            [
+                "connects", "is gone", "connects", "> GE", "connects", "is gone", "> T", "is gone"
+            ]
+        );
+    }
+
+    /// The client asks again until the answer is what it should be, and not for ever.
+    #[test]
+    fn until_it_is_so() {
+        const NOT_YET: &str = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb";
+        let says = |answer| [(GET.len(), Says(answer)), (GET.len(), Closes)];
+        let (not_yet, page) = (says(NOT_YET), says(PAGE));
+        let mut host = Scripted::new(&[&not_yet, &not_yet, &page, &page]);
+        let steps = [Step::Repeats, send(GET), receive(PAGE), Step::Closes];
+        assert_eq!(played(&steps, &mut host), [(End::Closed, PAGE.to_owned())]);
+        assert_eq!(host.connections.len(), 1, "it is not asked once more");
     }
 
     #[test]

@@ -83,6 +83,9 @@ pub enum Step {
     Again(Again),
     /// The client opens another connection.
     Another,
+    /// Where the answer is not yet what it should be, the client opens the connection again
+    /// and asks again, for as long as it has patience.
+    Repeats,
     /// The server has printed these bytes since the transcript began.
     Prints(Vec<u8>),
 }
@@ -102,6 +105,7 @@ const TOLD_TO_STOP: &str = "the server is told to stop";
 const STOPPED: &str = "the server is stopped and started again";
 const KILLED: &str = "the server is killed and started again";
 const ANOTHER: &str = "another connection";
+const REPEATS: &str = "the client asks again until it is so";
 const OLDER: &str = " older connections are open and silent";
 const GONE: &str = " clients come and are gone at once";
 
@@ -125,6 +129,7 @@ impl Step {
             Self::Again(Again::Stopped) => STOPPED.to_owned(),
             Self::Again(Again::Killed) => KILLED.to_owned(),
             Self::Another => ANOTHER.to_owned(),
+            Self::Repeats => REPEATS.to_owned(),
             Self::Beside(beside) => beside.words(),
             Self::Send(_) | Self::Receive(_) | Self::Prints(_) => return None,
         })
@@ -201,6 +206,11 @@ impl Transcript {
         self.steps.iter().any(takes_one) || self.stops_the_server()
     }
 
+    /// Whether the server is ended and started again, and is to know then what it knew.
+    pub fn starts_again(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Again(_)))
+    }
+
     /// Whether the server is told to stop in the middle of it, for which it takes a signal.
     pub fn stops_the_server(&self) -> bool {
         self.steps.contains(&Step::ToldToStop)
@@ -238,6 +248,7 @@ impl Transcript {
                     STOPPED => transcript.steps.push(Step::Again(Again::Stopped)),
                     KILLED => transcript.steps.push(Step::Again(Again::Killed)),
                     ANOTHER => transcript.steps.push(Step::Another),
+                    REPEATS => transcript.steps.push(Step::Repeats),
                     _ if rest.starts_with(LIMITS) => {
                         let limits = rest[LIMITS.len()..].strip_prefix('\'')?;
                         let limits = limits.strip_suffix('\'')?.to_owned();
@@ -406,9 +417,28 @@ const SHAPE_OF_A_DATE: &[u8] = b"aaa, 00 aaa 0000 00:00:00 GMT";
 /// The shape of a date in an access log.
 const SHAPE_OF_A_DATE_OF_LOG: &[u8] = b"00/aaa/0000:00:00:00 +0000";
 
-/// Whether this has the shape of an HTTP date.
+/// Whether this is an HTTP date: its shape, and the right weekday.
 pub fn is_date(value: &[u8]) -> bool {
-    has_shape(value, SHAPE_OF_A_DATE)
+    has_shape(value, SHAPE_OF_A_DATE) && weekday_of(value) == Some(&value[..3])
+}
+
+const WEEKDAYS: [&[u8]; 7] = [b"Sun", b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat"];
+const MONTHS: &[u8] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+
+/// How many weekdays later than January each month begins, in a year that begins in March.
+const LATER: [usize; 12] = [0, 3, 2, 5, 0, 3, 5, 1, 4, 6, 2, 4];
+
+/// The weekday that the day of a date is; `None` where there is no such month.
+fn weekday_of(date: &[u8]) -> Option<&'static [u8]> {
+    let number = |range: std::ops::Range<usize>| {
+        let digits = date[range].iter().map(|digit| usize::from(digit - b'0'));
+        digits.fold(0, |number, digit| number * 10 + digit)
+    };
+    let month = MONTHS.chunks(3).position(|month| month == &date[8..11])?;
+    // January and February belong to the year before, which ends with the leap day.
+    let year = (number(12..16) + 4000) - usize::from(month < 2);
+    let days = year + year / 4 - year / 100 + year / 400 + LATER[month] + number(5..7);
+    Some(WEEKDAYS[days % 7])
 }
 
 fn has_shape(value: &[u8], shape: &[u8]) -> bool {
@@ -487,6 +517,7 @@ mod tests {
                 Step::Again(Again::Stopped),
                 Step::Again(Again::Killed),
                 Step::Gone(20),
+                Step::Repeats,
                 Step::Beside(Beside::HalfForms(3)),
                 Step::Resets,
                 Step::Prints(b"1: GET /\n".to_vec()),

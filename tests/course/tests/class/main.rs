@@ -198,9 +198,8 @@ fn a_class() {
 /// The exercise alone counts then, and the table can go to standard output.
 #[test]
 fn a_class_and_an_exercise() {
-    let wrong = env!("CARGO_BIN_EXE_wrong");
     let class = Class::new();
-    class.write("in/ada/command", &format!("{wrong} ch03 ADDRESS"));
+    class.write("in/ada/command", &format!("{BROKEN} wrong-type ADDRESS"));
     class.write("in/ben/command", &format!("{BROKEN} right ADDRESS"));
     let said = class.run(&["class", "3", "in", "--exercise", "--trust", "--csv", "-"]);
     let lines: Vec<&str> = said.lines().collect();
@@ -214,7 +213,7 @@ fn a_class_and_an_exercise() {
     );
     assert_eq!(lines.len(), 4, "{said}");
     assert!(lines[2].starts_with("ada,failed,"), "{said}");
-    assert!(lines[3].starts_with("ben,failed,0,3,0,"), "{said}");
+    assert!(lines[3].starts_with("ben,failed,0,4,0,"), "{said}");
 }
 
 #[test]
