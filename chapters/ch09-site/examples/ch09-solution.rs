@@ -56,7 +56,7 @@ fn respond(request: &Request, guestbook: &Guestbook) -> Result<Response, Request
     Ok(match (&*request.method, request.path()) {
         ("GET" | "HEAD", "/hello") => Response::html("200 OK", "<h1>Hello, User!</h1>"),
         ("GET" | "HEAD", "/query") => common::show_query(request)?,
-        ("GET" | "HEAD", "/guestbook") => Response::html("200 OK", register(request, guestbook)),
+        ("GET" | "HEAD", "/guestbook") => Response::html("200 OK", welcome(request, guestbook)),
         ("POST", "/guestbook") => sign(request, guestbook)?,
         ("GET" | "HEAD", _) => common::send_file(request)?,
         (_, path) => common::other_method(request, allowed(path)),
@@ -82,8 +82,8 @@ fn sign(request: &Request, guestbook: &Guestbook) -> Result<Response, RequestErr
         .with("Set-Cookie", cookie))
 }
 
-/// The guestbook, with a welcome for who has signed it before.
-fn register(request: &Request, guestbook: &Guestbook) -> String {
+/// The page of the guestbook, with a welcome for a visitor who has signed before.
+fn welcome(request: &Request, guestbook: &Guestbook) -> String {
     let page = guestbook.page();
     match name_in_cookie(request) {
         Some(name) => {

@@ -21,7 +21,6 @@ const NOT_YET_WOVEN: &[&str] = &[
     "chapters/ch03-response/README.md",
     "chapters/ch04-routing/README.md",
     "chapters/ch05a-status/README.md",
-    "chapters/ch09-site/README.md",
     "chapters/ch10-keepalive/README.md",
     "chapters/ch11-chunked/README.md",
     "chapters/ch12-limits/README.md",
