@@ -82,7 +82,7 @@ fn sign(request: &Request, guestbook: &Guestbook) -> Result<Response, RequestErr
         .with("Set-Cookie", cookie))
 }
 
-/// The guestbook, with a welcome for who has signed it before.
+/// The page of the guestbook, with a welcome for a visitor who has signed before.
 fn welcome(request: &Request, guestbook: &Guestbook) -> String {
     let page = guestbook.page();
     match name_in_cookie(request) {

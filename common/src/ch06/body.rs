@@ -12,8 +12,8 @@ use crate::ch06::fields::Fields;
 /// The longest body that is read, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
 
-/// How many bytes of body follow the head: what `Content-Length` says, and none
-/// where nothing announces a body (RFC 9112 §6.3).
+/// Gives how many bytes of body follow the head: what `Content-Length` says, and 0
+/// where no field announces a body (RFC 9112 §6.3).
 ///
 /// ```
 /// let head = b"POST / HTTP/1.1\r\nContent-Length: 8\r\n\r\n";
@@ -24,12 +24,12 @@ pub const MAX_BODY: usize = 1024 * 1024;
 ///
 /// # Errors
 /// 400 where the length is no number, is given twice, or stands beside a
-/// `Transfer-Encoding`: whoever forwards such a request may read another length
-/// than we do, and what one takes for the body the other takes for the next
+/// `Transfer-Encoding`: a proxy may read another length from such a request than this
+/// server does, and then the one takes for a body what the other takes for the next
 /// request (request smuggling, RFC 9112 §11.2). 400 too for a transfer coding
-/// that does not end in `chunked`, as nobody can tell where such a body ends
-/// (§6.3), and 501 for one that does, as we know none; 413 for more than
-/// [`MAX_BODY`].
+/// that does not end in `chunked`, since the end of such a body cannot be found
+/// (§6.3), and 501 for one that does, since no coding is decoded here; 413 for more
+/// than [`MAX_BODY`].
 pub fn body_length(fields: &Fields) -> Result<usize, RequestError> {
     let bad = |problem| RequestError::new("400 Bad Request", problem);
 
@@ -51,13 +51,13 @@ pub fn body_length(fields: &Fields) -> Result<usize, RequestError> {
     let Some(length) = length else {
         return Ok(0);
     };
-    // `parse` alone would take a sign too.
+    // `parse` alone would accept a sign too.
     if length.is_empty() || !length.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(bad("Content-Length is no number"));
     }
     match length.parse() {
         Ok(length) if length <= MAX_BODY => Ok(length),
-        // Also where it is too big for a number of the machine.
+        // A number that does not fit into a `usize` ends here too.
         _ => Err(RequestError::new(
             "413 Content Too Large",
             "the body is longer than 1 MiB",
@@ -66,7 +66,7 @@ pub fn body_length(fields: &Fields) -> Result<usize, RequestError> {
 }
 
 /// Whether the client waits for `100 Continue` before it sends its body
-/// (RFC 9110 §10.1.1). From a client of HTTP/1.0 that field means nothing.
+/// (RFC 9110 §10.1.1). From an HTTP/1.0 client the field means nothing.
 pub(crate) fn expects_continue(request_line: &RequestLine, fields: &Fields) -> bool {
     request_line.version != "HTTP/1.0"
         && fields
@@ -74,15 +74,14 @@ pub(crate) fn expects_continue(request_line: &RequestLine, fields: &Fields) -> b
             .any(|expectation| expectation.eq_ignore_ascii_case("100-continue"))
 }
 
-/// Reads the body that belongs to a head, of as many bytes as [`body_length`]
-/// says, and first tells a client to continue that waits for it. From here on the
-/// client has [the time for a body](TimedStream::expect_body). What follows the
-/// body stays in the reader.
+/// Reads the body that belongs to a head: as many bytes as [`body_length`] says. A
+/// client that waits for `100 Continue` gets it first. From here on the client has
+/// [the time for a body](TimedStream::expect_body). What follows the body stays in the
+/// reader.
 ///
 /// # Errors
 /// What [`body_length`] refuses; 400 where the client ends the body early
-/// (RFC 9112 §8), 408 where it runs out of time; else what the connection
-/// reports.
+/// (RFC 9112 §8), 408 where the time is over; else what the connection reports.
 pub fn read_body(
     reader: &mut BufReader<TimedStream>,
     stream: impl Write,
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_told_to_continue() {
+    fn clients_that_are_told_to_continue() {
         for (head, told) in [
             (
                 "POST / HTTP/1.1\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n",
@@ -257,7 +256,7 @@ mod tests {
         }
     }
 
-    /// What a client in silence gives, or one that is gone.
+    /// A connection whose reads fail: the client is silent, or gone.
     struct Failing(ErrorKind);
 
     impl Read for Failing {
@@ -283,17 +282,17 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_too_long_is_refused_without_a_word_before() {
+    fn a_body_that_is_too_long_is_refused_and_not_asked_for() {
         let head = "POST / HTTP/1.1\r\nContent-Length: 1048577\r\nExpect: 100-continue\r\n\r\n";
         assert_eq!(refused(head, io::empty()).status, "413 Content Too Large");
     }
 
     #[test]
-    fn the_longest_body_comes_in_time_over_a_bad_line() {
+    fn the_longest_body_comes_in_time_at_6_kib_a_second() {
         assert!(BODY_TIME.as_secs() * 6 * 1024 >= MAX_BODY as u64);
     }
 
-    /// The time for the head is over, and the client sends on.
+    /// The time for the head is over when the body is read.
     #[test]
     fn a_body_has_a_time_of_its_own() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use crate::ch02::stream::TimedStream;
 
-/// How long a client may take to send a whole body. Going on is not enough: a
-/// byte every nine seconds is going on too. The longest body, 1 MiB, comes in
-/// this time at 6 KiB a second, which is a bad telephone line.
+/// How long a client may take to send a whole body. The limit for each read is not
+/// enough: a client that sends a byte every nine seconds never reaches it. The longest
+/// body, 1 MiB, arrives in this time at 6 KiB a second, which is the speed of a modem.
 pub const BODY_TIME: Duration = Duration::from_secs(3 * 60);
 
 impl TimedStream<'_> {
-    /// Starts the time for a body: [`BODY_TIME`] from now. The limit for each read stays.
+    /// Moves the deadline to [`BODY_TIME`] from now. The limit for each read stays.
     pub fn expect_body(&mut self) {
         self.deadline = Instant::now() + BODY_TIME;
     }

@@ -5,22 +5,22 @@ use std::ops::Range;
 use crate::ch02::error::RequestError;
 use crate::ch04::request_line::is_token;
 
-/// The most fields that are read, as other servers have it. Where each begins and
-/// ends is kept too, so a head full of the shortest ones would take many times its
-/// own length of memory.
+/// How many fields a header section may have; other servers set the same limit. The
+/// positions of each field take memory too, so a head full of the shortest fields would
+/// take many times its own length.
 pub const MAX_FIELDS: usize = 100;
 
-/// The fields of a header section, in the order they came in.
+/// The fields of a header section, in the order in which they came.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields {
     head: String,
-    /// Where in the head each name and its value stand.
+    /// Where in `head` each name and its value stand.
     lines: Vec<(Range<usize>, Range<usize>)>,
 }
 
 impl Fields {
-    /// Fields that came as names and values, and not as lines. What holds for those of
-    /// a head holds for these: see [`parse_fields`].
+    /// Makes fields of names and values, where they did not come as lines. The rules of
+    /// [`parse_fields`] hold for them too.
     ///
     /// ```
     /// let fields = common::Fields::from_pairs([("accept", "*/*"), ("cookie", "a=b")])?;
@@ -44,7 +44,7 @@ impl Fields {
         Ok(Self { head, lines })
     }
 
-    /// The values of all fields of that name, in the order they came in: a
+    /// The values of all fields of that name, in the order in which they came: a
     /// field may be repeated. Case does not matter in a name (RFC 9110 §5.1).
     pub fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         self.lines
@@ -57,9 +57,9 @@ impl Fields {
         &self.head[place.clone()]
     }
 
-    /// The elements of all fields of that name whose value is a list, such as
-    /// `Expect` (RFC 9110 §5.6.1). A comma between quotation marks separates
-    /// nothing (§5.6.4), and an empty element is none.
+    /// The elements of all fields of that name, where the value is a list, as that of
+    /// `Expect` is (RFC 9110 §5.6.1). A comma inside a quoted string separates nothing
+    /// (§5.6.4), and empty elements are left out.
     pub fn elements(&self, name: &str) -> impl Iterator<Item = &str> {
         self.values(name)
             .flat_map(|value| {
@@ -79,15 +79,15 @@ impl Fields {
     }
 }
 
-/// Without the white space around it, which HTTP takes to be spaces and tabs and
-/// nothing else (RFC 9110 §5.6.3); `str::trim` would take much more.
+/// Gives a text without the white space at both ends. In HTTP that is spaces and tabs
+/// (RFC 9110 §5.6.3); `str::trim` would remove whatever Unicode calls white space.
 pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// Reads the lines between a head's request line and its blank line. White
-/// space around a value is not part of it, and bytes in it that are not UTF-8
-/// become `U+FFFD`.
+/// Reads the lines between a head's request line and its blank line. White space
+/// around a value is not part of the value, and bytes that are not UTF-8 become
+/// `U+FFFD`.
 ///
 /// ```
 /// let head = b"GET / HTTP/1.1\r\nHost: localhost\r\naccept:*/*\r\n\r\n";
@@ -101,8 +101,8 @@ pub(crate) fn trim(text: &str) -> &str {
 /// 400 for a line without a colon, for a name that is no token (so also where
 /// white space stands before the colon, RFC 9112 §5.1), for a line that
 /// continues the one before (§5.2), and for control characters in a value
-/// (RFC 9110 §5.5). Two servers that read such lines differently can be played
-/// off against each other. 431 for more than [`MAX_FIELDS`].
+/// (RFC 9110 §5.5): servers read such lines in different ways, and an attacker can use
+/// the difference. 431 for more than [`MAX_FIELDS`].
 pub fn parse_fields(head: &[u8]) -> Result<Fields, RequestError> {
     let bad = |problem| RequestError::new("400 Bad Request", problem);
 
@@ -132,8 +132,8 @@ pub fn parse_fields(head: &[u8]) -> Result<Fields, RequestError> {
     Ok(Fields { head, lines })
 }
 
-/// Notes a field whose name stands there in the text, and its value with the white space
-/// around it.
+/// Checks one field and notes where it stands. The two ranges say where in the text the
+/// name is, and the value with the white space around it.
 fn add(
     lines: &mut Vec<(Range<usize>, Range<usize>)>,
     text: &str,

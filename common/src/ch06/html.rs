@@ -4,8 +4,8 @@
 /// and `>` become references. Without this a body such as `<script>…</script>`
 /// would run as a script of our page (cross-site scripting).
 ///
-/// It is enough for text between tags, not for an attribute's value, where a
-/// quotation mark would have to be escaped too.
+/// This is enough for text between tags. In the value of an attribute a quotation mark
+/// would have to be escaped too.
 ///
 /// ```
 /// assert_eq!(common::escape("<b> & \"c\""), "&lt;b&gt; &amp; \"c\"");

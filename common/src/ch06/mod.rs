@@ -1,5 +1,5 @@
-//! Chapter 6 brings the header section and the body of a request, and what text needs before
-//! it may stand in a page of HTML.
+//! Chapter 6 brings the header section and the body of a request, and the escaping of text
+//! for a page of HTML.
 
 pub mod body;
 pub mod body_time;

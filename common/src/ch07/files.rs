@@ -18,12 +18,12 @@ pub struct Page {
     pub content_type: &'static str,
 }
 
-/// The real path of `pages/`: that of the current directory, or, where it has
-/// none, the one this workspace came with.
+/// The real path of `pages/`: of the one in the current directory, or, where there is
+/// none, of the one in this workspace.
 static ROOT: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
-    let beside_us = Path::new("pages");
-    let root = if beside_us.is_dir() {
-        beside_us
+    let here = Path::new("pages");
+    let root = if here.is_dir() {
+        here
     } else {
         Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../pages"))
     };
@@ -31,15 +31,15 @@ static ROOT: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
 });
 
 /// Opens the file that the target names: `/` is `pages/index.html`, and
-/// `/pages/NAME` is `pages/NAME`. Where `pages/` is, the first call finds out
-/// for all that come after it.
+/// `/pages/NAME` is `pages/NAME`. The first call finds out where `pages/` is, and all
+/// later calls use the same folder.
 ///
-/// Nothing comes of a target that leads out of `pages/` in whatever way, of one
-/// that is not a regular file (a folder, a pipe, a device), and of a file that
-/// the server may not read; that goes to the log, since whoever put the file there
-/// mostly meant it to be read. Who may write below `pages/` is trusted: between the
-/// look at a path and its opening they could put a link there that leads out, or
-/// a pipe, whose opening waits for its other end.
+/// Gives `None` for a target that leads out of `pages/` in whatever way, for one that
+/// is not a regular file (a folder, a pipe, a device), and for a file that the server may
+/// not read. That last case goes to the log, since the file was probably put there to be
+/// read. Everyone who may write below `pages/` is trusted: between the check of a path
+/// and its opening they could put a link there that leads out, or a pipe, whose opening
+/// waits for its other end.
 ///
 /// ```
 /// let page = common::open_page("/pages/style.css")?.unwrap();
@@ -62,9 +62,9 @@ pub fn open_page(target: &str) -> Result<Option<Page>, RequestError> {
     }
 }
 
-/// The path below `pages/` that a target names. Only names come out of it: each
-/// segment is decoded once, and `.` and `..` are resolved as RFC 3986 §5.2.4
-/// says, without a look at the disk.
+/// The path below `pages/` that a target names. It consists of plain names: each
+/// segment is decoded once, and `.` and `..` are resolved as RFC 3986 §5.2.4 says,
+/// without asking the file system.
 fn path_of_target(target: &str) -> Option<PathBuf> {
     let path = target.split('?').next().unwrap_or_default();
     let mut names = Vec::new();
@@ -75,7 +75,7 @@ fn path_of_target(target: &str) -> Option<PathBuf> {
         match name.as_str() {
             "" | "." => {}
             ".." => drop(names.pop()),
-            // To some system each of these ends a name or starts another path.
+            // On some system each of these separates names or starts another path.
             _ if name.contains(['/', '\\', ':', '\0']) => return None,
             _ => names.push(name),
         }
@@ -89,10 +89,10 @@ fn path_of_target(target: &str) -> Option<PathBuf> {
     }
 }
 
-/// The real path of a regular file below `root`, which is a real path too. The
-/// disk is asked of each name on the way what it is: a link may lead out. What
-/// the last one is must be known before it is opened: opening a pipe would wait
-/// for its other end.
+/// The real path of a regular file below `root`, which is a real path too. The file
+/// system is asked about each name on the way, because a link may lead out. The type of
+/// the last one must be known before it is opened: opening a pipe would wait for its
+/// other end.
 fn real_path_below(root: &Path, path: &Path) -> Option<PathBuf> {
     let mut real_path = root.to_owned();
     let mut is_file = false;
@@ -124,7 +124,7 @@ fn open(path: &Path, content_type: &'static str) -> Result<Option<Page>, Request
     }
 }
 
-/// Whether there is no such file, as far as a client is told.
+/// Whether the client is told that there is no such file.
 fn is_no_answer(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -132,19 +132,20 @@ fn is_no_answer(error: &io::Error) -> bool {
     )
 }
 
-/// What the system says of a path, where it says something. That it may not be looked at
-/// goes to the log.
-fn allowed<T>(path: &Path, said: io::Result<T>) -> Option<T> {
-    said.inspect_err(|error| {
-        if let Some(line) = not_allowed(path, error) {
-            log_error(line);
-        }
-    })
-    .ok()
+/// What the file system answered about a path, and `None` where it gave an error. A
+/// missing permission goes to the log.
+fn allowed<T>(path: &Path, answer: io::Result<T>) -> Option<T> {
+    answer
+        .inspect_err(|error| {
+            if let Some(line) = not_allowed(path, error) {
+                log_error(line);
+            }
+        })
+        .ok()
 }
 
-/// The line of the log on a path that the server may not look at. A name in it may be the
-/// client's, so it is shown in quotation marks, with escapes.
+/// The line of the log about a path that the server may not read. The client may have
+/// chosen a name in it, so it is shown in quotation marks, with escapes.
 fn not_allowed(path: &Path, error: &io::Error) -> Option<String> {
     let is_forbidden = error.kind() == ErrorKind::PermissionDenied;
     is_forbidden.then(|| format!("the server may not read {path:?}: {error}"))
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_not_be_read_is_told_in_the_log_and_what_is_not_there_is_not() {
+    fn a_missing_permission_goes_to_the_log_and_a_missing_file_does_not() {
         let line = |kind: ErrorKind| not_allowed(Path::new("a\n\x1b"), &kind.into());
         assert_eq!(line(ErrorKind::NotFound), None);
         let line = line(ErrorKind::PermissionDenied).unwrap();

@@ -1,5 +1,5 @@
-//! Chapter 7 brings files: percent-decoded paths, and which files below `pages/` they may
-//! name.
+//! Chapter 7 brings files: percent-decoded paths, which files below `pages/` they may name,
+//! and writing to a slow client.
 
 pub mod files;
 pub mod percent;

@@ -1,7 +1,7 @@
 //! Percent-encoding: `%41` for `A` (RFC 3986 §2.1).
 
-/// Decodes every `%` that two hexadecimal digits follow, once; any other `%`
-/// stays as it is. The result is bytes, which need not be UTF-8.
+/// Decodes every `%` with two hexadecimal digits behind it, once; any other `%` stays
+/// as it is. The result is bytes, which need not be UTF-8.
 ///
 /// ```
 /// assert_eq!(common::percent::decode("a%20b"), b"a b");

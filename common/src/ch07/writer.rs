@@ -1,4 +1,4 @@
-//! Writing to a client: what is sent may be long, and the client may take its time.
+//! Writing to a client: the response may be long, and the client slow.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::TcpStream;
@@ -6,16 +6,15 @@ use std::time::{Duration, Instant};
 
 use crate::ch02::stream::TimedStream;
 
-/// How long a single write may wait. A system wakes a writer that waits only
-/// once a good part of its send buffer is free, and that may be megabytes: to a
-/// slow client a longer write could not be told from one to a client that is gone.
+/// How long a single write may wait before it is tried again. A system wakes a waiting
+/// writer only once a good part of its send buffer is free, and that may be megabytes.
+/// During one long write, a slow client would look like a client that is gone.
 ///
-/// Windows promises less than Unix of a connection on which a call has run out of time: how
-/// much that call has sent or received. Its programs wait for readiness instead, which the
-/// standard library cannot.
+/// After such a timeout, Windows does not promise how much the call has sent. Programs
+/// there wait for readiness instead, which the standard library does not offer.
 const TURN: Duration = Duration::from_secs(1);
 
-/// A connection can be written to for as long as the client goes on taking something.
+/// A write goes on for as long as the client takes something.
 impl Write for TimedStream<'_> {
     /// # Errors
     /// [`ErrorKind::TimedOut`] once the client has taken nothing for too long,
@@ -39,7 +38,7 @@ fn write_in_turns(
     let last_progress = Instant::now();
     loop {
         match stream.write(bytes) {
-            // A turn is over. Unix says WouldBlock, Windows TimedOut.
+            // The turn is over. Unix reports it as WouldBlock, Windows as TimedOut.
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 if last_progress.elapsed() >= inactivity {
                     return Err(ErrorKind::TimedOut.into());
@@ -67,7 +66,7 @@ mod tests {
         (client, listener.accept().unwrap().0)
     }
 
-    /// Writes with a turn and a time of inactivity of its own.
+    /// Writes with a turn and a time of inactivity that the test chooses.
     struct InTurns<'a>(&'a TcpStream, Duration, Duration);
 
     impl Write for InTurns<'_> {
@@ -89,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_that_takes_its_time_gets_everything() {
+    fn a_slow_client_gets_everything() {
         const LENGTH: usize = 8 << 20;
         let (mut client, server) = connection();
         let writing = thread::spawn(move || {
@@ -99,7 +98,7 @@ mod tests {
         });
         let mut received = 0;
         while received < LENGTH {
-            // So little at a time that the writer has to wait for turns on end.
+            // So little at a time that the writer waits for many turns in a row.
             received += client.read(&mut [0; 64]).unwrap();
         }
         writing.join().unwrap().unwrap();

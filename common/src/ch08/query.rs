@@ -5,11 +5,11 @@ use std::fmt;
 use crate::ch02::error::RequestError;
 use crate::ch07::percent;
 
-/// The most parameters that are read. Each name is compared with those before
-/// it, which is quick for few and slow for the four thousand that fit into a head.
+/// How many parameters a query may have. Each name is compared with all names before it,
+/// so the work grows with the square of their number, and four thousand fit into a head.
 pub const MAX_PARAMETERS: usize = 1000;
 
-/// The parameters of a query, in the order their names came in. Printed with
+/// The parameters of a query, in the order in which their names first came. Printed with
 /// `{:?}` it looks like a map from each name to all its values.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Query {
@@ -17,8 +17,8 @@ pub struct Query {
 }
 
 impl Query {
-    /// All values that came under that name, in the order they came in; none
-    /// where the name did not come.
+    /// The values of a name, in the order in which they came; none where the query does
+    /// not have the name.
     pub fn values(&self, name: &str) -> &[String] {
         self.parameters
             .iter()
@@ -47,9 +47,8 @@ impl fmt::Debug for Query {
 
 /// Reads the query of a target as Python's `urllib.parse.parse_qs` does with
 /// its defaults: `&` stands between parameters, `+` is a space,
-/// percent-encoding is undone (with `U+FFFD` for what is not UTF-8 then), and a
-/// parameter without a value is dropped. That is the form in which a browser
-/// sends what was typed into a page.
+/// percent-encoding is decoded (with `U+FFFD` for bytes that are not UTF-8), and a
+/// parameter without a value is dropped. Browsers write forms in this notation.
 ///
 /// ```
 /// let query = common::parse_query("/greet?name=Ada+Lovelace&name=Bob&empty=")?;
@@ -66,10 +65,11 @@ pub fn parse_query(target: &str) -> Result<Query, RequestError> {
     parse_parameters(query)
 }
 
-/// Reads parameters as [`parse_query`] does, without a target around them.
+/// Reads parameters as [`parse_query`] does, where no target stands before them, as in
+/// the body of a form.
 ///
 /// # Errors
-/// As there.
+/// 400 for more than [`MAX_PARAMETERS`], empty ones included.
 pub fn parse_parameters(query: &str) -> Result<Query, RequestError> {
     if query.split('&').count() > MAX_PARAMETERS {
         return Err(RequestError::new(

@@ -1,29 +1,29 @@
-//! Moments as HTTP writes them: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
+//! Dates as HTTP writes them: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110 §5.6.7).
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The weekdays from that of 1 January 1970 on.
+/// The weekdays, beginning with that of 1 January 1970.
 const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
 pub(crate) const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
 ];
 
-/// The present moment, written in one way. A busy server sends it thousands of times a
-/// second, so it is written once a second and then copied.
+/// The current time as text, in one notation. A busy server sends it thousands of times a
+/// second, so the text is made once a second and then copied.
 pub struct Now {
     write: fn(u64) -> String,
     last: Mutex<Written>,
 }
 
-/// What was written last, and until when it is right.
+/// The text that was made last, and when it stops being right.
 struct Written {
     text: String,
     until: Option<Instant>,
 }
 
 impl Now {
-    /// Writes the seconds since 1970 in this way.
+    /// `write` makes the text of the seconds since 1970.
     pub const fn new(write: fn(u64) -> String) -> Self {
         let last = Mutex::new(Written {
             text: String::new(),
@@ -32,8 +32,9 @@ impl Now {
         Self { write, last }
     }
 
-    /// Adds the present moment, which the caller knows as `now`, to a text. So the clock that
-    /// tells the date is asked once a second, and not for each response.
+    /// Adds the current time to a text. `now` is this moment by the clock that measures
+    /// durations: by it the last text is right or not, so the clock that knows the date is
+    /// asked once a second at most.
     pub fn add_to(&self, text: &mut String, now: Instant) {
         self.add(text, now, SystemTime::now);
     }
@@ -50,14 +51,15 @@ impl Now {
     }
 }
 
-/// Adds the present moment to a text, for the field `Date` (RFC 9110 §6.6.1).
+/// Adds the current date to a text, for the field `Date` (RFC 9110 §6.6.1). `now` is this
+/// moment, as for [`Now::add_to`].
 pub fn add_now(text: &mut String, now: Instant) {
     static NOW: Now = Now::new(http_date);
     NOW.add_to(text, now);
 }
 
-/// The whole seconds from the beginning of 1970 to that moment; 0 for one before,
-/// which only a clock that is wrong shows.
+/// The whole seconds from the beginning of 1970 to a moment; 0 for an earlier moment,
+/// which only a wrong clock shows.
 pub fn seconds_since_1970(moment: SystemTime) -> u64 {
     since_1970(moment).as_secs()
 }
@@ -66,7 +68,7 @@ fn since_1970(moment: SystemTime) -> Duration {
     moment.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Writes a moment, given in seconds since 1970, as HTTP does.
+/// Writes a date, given in seconds since 1970, as HTTP does.
 ///
 /// ```
 /// let date = common::date::http_date(784_111_777);

@@ -5,11 +5,11 @@ use crate::ch06::fields::trim;
 use crate::ch08::query::{Query, parse_parameters};
 use crate::ch09::request::Request;
 
-/// The media type of a form, as a browser sends it where the page asks for no other.
+/// The media type in which a browser sends a form, where the page asks for no other.
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Reads the form in a request's body. Its notation is that of a query, and
-/// [`parse_query`] says what becomes of it.
+/// [`parse_query`] says how it is read.
 ///
 /// [`parse_query`]: crate::parse_query()
 ///
@@ -22,18 +22,17 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// ```
 ///
 /// # Errors
-/// 415 where the body is not said to be a form, or to be in a content coding; 400 for too
-/// many parameters.
+/// What [`expect_form`] refuses; 400 for too many parameters.
 pub fn parse_form(request: &Request) -> Result<Query, RequestError> {
     expect_form(request)?;
     parse_parameters(&String::from_utf8_lossy(&request.body))
 }
 
-/// Looks whether the body of a request is said to be a form, in no coding; it need not
-/// have come.
+/// Checks that the fields of a request announce a form without a content coding. The body
+/// need not have arrived.
 ///
 /// # Errors
-/// 415 where it is not. What is in a content coding, such as `gzip`, would have to be
+/// 415 where they do not. A body in a content coding, such as `gzip`, would have to be
 /// decoded before it can be read (RFC 9110 §8.4).
 pub fn expect_form(request: &Request) -> Result<(), RequestError> {
     let mut types = request.fields.values("Content-Type");
@@ -52,7 +51,7 @@ pub fn expect_form(request: &Request) -> Result<(), RequestError> {
     }
 }
 
-/// Why a form in a content coding is refused.
+/// The error for a form in a content coding.
 pub(crate) fn unknown_coding() -> RequestError {
     RequestError::new(
         "415 Unsupported Media Type",
@@ -102,7 +101,7 @@ mod tests {
             "Content-Type: text/plain\r\n",
             "Content-Type: multipart/form-data; boundary=a\r\n",
             "Content-Type: application/x-www-form-urlencoded\r\nContent-Type: text/plain\r\n",
-            // What Unicode has of white space is none of HTTP's.
+            // White space in Unicode, but not in HTTP.
             "Content-Type: application/x-www-form-urlencoded\u{a0}\r\n",
             "Content-Type: \u{3000}application/x-www-form-urlencoded\r\n",
             "Content-Type: application/x-www-form-urlencoded\u{85};a=b\r\n",

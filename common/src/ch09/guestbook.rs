@@ -7,11 +7,11 @@ use crate::ch02::error::RequestError;
 use crate::ch02::log::characters;
 use crate::ch06::html::escape;
 
-/// How many entries are kept. A newer one takes the place of the oldest, so that
-/// nobody can fill the memory.
+/// How many entries are kept. A new one takes the place of the oldest, so that no
+/// client can fill the memory.
 pub const MAX_ENTRIES: usize = 100;
 
-/// How long an entry may be, its name included, in characters.
+/// How long an entry may be, in characters. The name counts too.
 pub const MAX_ENTRY: usize = 1000;
 
 /// The page, with [`NO_ENTRIES`] where the entries belong.
@@ -26,12 +26,12 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// An entry.
+    /// Makes an entry of what a client sent.
     ///
     /// # Errors
     /// 422 where one of the two is empty, or both together have more than
-    /// [`MAX_ENTRY`] characters: the request is understood, and what it says will
-    /// not do (RFC 9110 §15.5.21).
+    /// [`MAX_ENTRY`] characters: the request is understood, but its content is not
+    /// acceptable (RFC 9110 §15.5.21).
     pub fn new(name: &str, message: &str) -> Result<Self, RequestError> {
         let unprocessable = |problem| RequestError::new("422 Unprocessable Content", problem);
         let (name, message) = (shown(name), shown(message));
@@ -49,15 +49,15 @@ impl Entry {
     }
 }
 
-/// A text without what could change how the page around it looks, or the terminal of
-/// who reads it there.
+/// A text without the characters that could change how the page around it looks, or the
+/// terminal that prints it.
 fn shown(text: &str) -> String {
     let harmless = characters(text).filter(|(_, is_harmless)| *is_harmless);
     harmless.map(|(character, _)| character).collect()
 }
 
-/// The entries, the newest first, and the page that shows them. All threads share it: one
-/// at a time has it for itself.
+/// The entries, the newest first, and the page that shows them. All threads share it, and
+/// a lock gives it to one at a time.
 #[derive(Debug)]
 pub struct Guestbook {
     book: Mutex<Book>,
@@ -66,8 +66,7 @@ pub struct Guestbook {
 #[derive(Debug)]
 struct Book {
     entries: VecDeque<Entry>,
-    /// Made once for each entry, and not for each visitor: many may ask, also for the
-    /// head alone.
+    /// Made once for each new entry, and not for each request.
     page: String,
 }
 
@@ -103,7 +102,7 @@ impl Guestbook {
         self.book().page.clone()
     }
 
-    /// A thread that panicked while it held the lock has left the book whole.
+    /// Takes the lock. Where a thread panicked while it held it, the book is still whole.
     fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -128,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_that_will_not_do() {
+    fn entries_that_are_refused() {
         for (name, message) in [
             ("", "message"),
             ("name", ""),

@@ -1,13 +1,12 @@
-//! What becomes of methods that a target does not have.
+//! The answer to a method that a target does not have.
 
 use crate::ch09::request::Request;
 use crate::ch09::response::Response;
 
-/// Answers a request whose target has only the methods that are `allowed`, such as
-/// `GET, HEAD`, and its own is none of them. `OPTIONS` asks for just that list, and
-/// gets it for every target (RFC 9110 §9.3.7). Another method that the RFC defines is
-/// not allowed here, and the answer says which ones are (§15.5.6); one that it does not
-/// define, nobody here knows (§15.6.2).
+/// Answers a request whose method is none of those that its target has. `allowed` lists
+/// these, such as `GET, HEAD`. `OPTIONS` asks for the list, and gets it for every target
+/// (RFC 9110 §9.3.7). Another method that the RFC defines gets 405 with the list
+/// (§15.5.6), and a method that the RFC does not define gets 501 (§15.6.2).
 ///
 /// ```
 /// let request = common::Request::from_head(b"PUT / HTTP/1.0\r\n\r\n")?;

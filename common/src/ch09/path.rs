@@ -5,8 +5,9 @@
 /// stays encoded, as to decode it could change what the path says: `/a%2Fb` has one
 /// segment, and `/a/b` has two. A file's name is decoded further, segment by segment.
 ///
-/// Where a `%` encodes nothing, all stays as it is: what is decoded behind it could make
-/// an escape of it, which would then be decoded a second time.
+/// Where a `%` has no two digits behind it, the whole path stays as it is. A character that
+/// is decoded behind such a `%` could complete an escape, and that would then be decoded a
+/// second time.
 ///
 /// ```
 /// assert_eq!(common::path::normal("/%68ello"), "/hello");
@@ -16,13 +17,13 @@ pub fn normal(path: &str) -> String {
     decode_unreserved(path).unwrap_or_else(|| path.to_owned())
 }
 
-/// The same; `None` where a `%` encodes nothing.
+/// As [`normal`]; `None` where a `%` has no two digits behind it.
 fn decode_unreserved(path: &str) -> Option<String> {
     let mut parts = path.split('%');
     let mut decoded = parts.next()?.to_owned();
     for part in parts {
         let (digits, rest) = part.split_at_checked(2)?;
-        // `from_str_radix` alone would take a sign too.
+        // `from_str_radix` alone would accept a sign too.
         let is_number = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
         let byte = u8::from_str_radix(digits, 16).ok().filter(|_| is_number)?;
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -70,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_encodes_nothing_somewhere_stays() {
+    fn a_path_with_a_percent_sign_that_is_no_escape_stays() {
         for path in [
             "/%%36%38", "/%68%", "/%6", "/%zz%68", "/%é1", "/%+41", "/%4é",
         ] {

@@ -1,4 +1,4 @@
-//! A whole request: its head, taken apart and looked through, and its body.
+//! A whole request: its head, parsed and checked, and its body.
 
 use std::fmt;
 use std::io::{BufReader, Write};
@@ -23,7 +23,7 @@ pub struct Request {
     path: String,
     /// The version that the client speaks, such as `HTTP/1.1`.
     pub version: String,
-    /// The host, with its port where one is given, that the client means: that of a
+    /// The host that the client means, with its port where one is given: that of a
     /// whole address, else that of the field `Host`. Empty where there is neither.
     pub authority: String,
     /// The header section.
@@ -32,8 +32,9 @@ pub struct Request {
     pub body: Vec<u8>,
 }
 
-/// What a whole address in a request line has to begin with: what the connection is.
-/// What was meant to be sealed must not be answered in the open (RFC 9110 §7.4).
+/// The scheme of a connection. A whole address in a request line has to begin with it: a
+/// request that was meant for an encrypted connection must not be answered over an open
+/// one (RFC 9110 §7.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scheme {
     /// `http`, over TCP alone.
@@ -53,8 +54,8 @@ impl Scheme {
 }
 
 impl Request {
-    /// Reads a head, up to and with its blank line, that came over TCP alone. The body is
-    /// still to come.
+    /// Reads a head, its blank line included, that came over TCP alone. The body is left
+    /// empty.
     ///
     /// ```
     /// let head = b"GET http://example.org/hello?name=Ada HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -71,12 +72,12 @@ impl Request {
     /// than one (RFC 9112 §3.2), for a whole address without a host (RFC 9110
     /// §4.2.1), for `*` with another method than `OPTIONS`, and for a target with a
     /// fragment, which is for the client alone (RFC 9110 §4.2.5). 421 for an address
-    /// of another [`Scheme`].
+    /// of another [`Scheme`] than the connection's.
     pub fn from_head(head: &[u8]) -> Result<Self, RequestError> {
         Self::from_head_over(Scheme::Http, head)
     }
 
-    /// The same for a head that came over a connection of that scheme.
+    /// Does the same for a head that came over a connection of that scheme.
     ///
     /// # Errors
     /// What [`Request::from_head`] refuses.
@@ -103,7 +104,7 @@ impl Request {
                     "the target has another scheme than the connection",
                 ));
             }
-            take_apart(method, address)?
+            split_address(method, address)?
         } else {
             (host, target.to_owned())
         };
@@ -119,7 +120,7 @@ impl Request {
         })
     }
 
-    /// The request line with the target as it is meant.
+    /// The request line, with the target as it is here.
     pub fn line(&self) -> RequestLine<'_> {
         RequestLine {
             method: &self.method,
@@ -128,21 +129,21 @@ impl Request {
         }
     }
 
-    /// The target without its query, to be compared: `/hello` also where the client has
-    /// written `/%68ello`.
+    /// The target without its query, in the one notation in which paths are compared:
+    /// `/hello` also where the client wrote `/%68ello`.
     pub fn path(&self) -> &str {
         &self.path
     }
 }
 
-/// The request line, as far as it matters; for the log.
+/// The method and the target, for the log.
 impl fmt::Display for Request {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}", self.method, self.target)
     }
 }
 
-/// Makes a request of its head, and reads its body as [`read_body`] does.
+/// Makes a request of its head, and reads its body with [`read_body`].
 ///
 /// # Errors
 /// What [`Request::from_head`] and [`read_body`] refuse; else what the connection
@@ -173,9 +174,9 @@ fn host<'a>(fields: &'a Fields, version: &str) -> Result<&'a str, RequestError> 
     }
 }
 
-/// Takes what stands behind the scheme apart into the host, and the target that the
-/// client would have sent without it.
-fn take_apart<'a>(method: &str, address: &'a str) -> Result<(&'a str, String), RequestError> {
+/// Splits what stands behind the scheme into the host, and the target that the client
+/// would have sent without a host.
+fn split_address<'a>(method: &str, address: &'a str) -> Result<(&'a str, String), RequestError> {
     let (authority, target) = address.split_at(address.find(['/', '?']).unwrap_or(address.len()));
     if !is_authority(authority) || authority.is_empty() || authority.starts_with(':') {
         return Err(bad("the target has no host"));
@@ -189,10 +190,10 @@ fn take_apart<'a>(method: &str, address: &'a str) -> Result<(&'a str, String), R
     Ok((authority, target))
 }
 
-/// Whether this is a host, such as `localhost` or `[::1]`, with a port or without
-/// (RFC 3986 §3.2.2, §3.2.3). It may be empty, as an address of another kind than
-/// HTTP's may have none; and a name and a password before it are no part of an HTTP
-/// address (RFC 9110 §4.2.4).
+/// Whether a text is a host with or without a port (RFC 3986 §3.2.2, §3.2.3), such as
+/// `localhost` or `[::1]:8080`. It may be empty, since an address that is not HTTP's may
+/// have no host. A name and a password before the host are no part of an HTTP address
+/// (RFC 9110 §4.2.4).
 fn is_authority(text: &str) -> bool {
     let (host, port) = match text.rfind(']') {
         Some(bracket) => text.split_at(bracket + 1),

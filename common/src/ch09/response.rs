@@ -12,45 +12,43 @@ use crate::ch07::files::Page;
 use crate::ch09::date;
 use crate::ch09::form::unknown_coding;
 
-/// How long most heads are, in bytes. A longer one is moved as it grows.
+/// How long most heads are, in bytes. A longer head is moved as it grows.
 const USUAL_HEAD: usize = 256;
 
-/// How many fields most responses have, besides those that are added on sending.
+/// How many fields most responses have, without those that are added on sending.
 const USUAL_FIELDS: usize = 4;
 
-/// A response. What it says of itself comes from its parts when it is sent: `Date`,
-/// and `Content-Length`.
+/// A response. `Date` and `Content-Length` are made of its parts when it is sent.
 pub struct Response {
     /// The status code and its reason phrase, such as `200 OK`.
     pub status: &'static str,
-    /// Names and values of the header section, in the order in which they are sent. Fields
-    /// that describe the message (`Date`, `Content-Length`) are added on sending.
+    /// Names and values of the header section, in the order in which they are sent.
     fields: Vec<(&'static str, Cow<'static, str>)>,
     /// The content.
     pub body: Body,
-    /// Who watches it on its way, from chapter 10 on.
+    /// Is told how much of the content was sent, from chapter 10 on.
     pub watcher: Option<Box<dyn Watcher>>,
 }
 
-/// Is told what becomes of a response. It is dropped when nothing more of the response
-/// is sent.
+/// Follows a response while it is sent. It is dropped when no more of the response will be
+/// sent.
 pub trait Watcher: Send {
-    /// So many more bytes of the content were sent. What a transfer coding adds to the
+    /// `length` more bytes of the content were sent. What a transfer coding adds to the
     /// content does not count.
     fn sent(&mut self, length: u64);
 }
 
-/// The content of a response, from which it is read as it is sent.
+/// The content of a response. It is read while the response is sent.
 pub struct Body {
-    /// How many bytes these are. Where nobody knows that before, only the end of the
-    /// connection can say where the content ends (RFC 9112 §6.3).
+    /// How many bytes there are. Where that is not known beforehand, only the end of the
+    /// connection can mark the end of the content (RFC 9112 §6.3).
     pub length: Option<u64>,
-    /// Gives the bytes.
+    /// The bytes are read from it.
     pub source: Box<dyn Read + Send>,
 }
 
 impl Body {
-    /// What a source gives until it gives no more.
+    /// All bytes that a source gives, however many these are.
     pub fn of_unknown_length(source: impl Read + Send + 'static) -> Self {
         Self {
             length: None,
@@ -60,7 +58,7 @@ impl Body {
 }
 
 impl Response {
-    /// A response of that type. To text, the type tells its encoding too.
+    /// A response of that media type. With text, the field also says its encoding, UTF-8.
     pub fn new(status: &'static str, content_type: &'static str, body: Body) -> Self {
         let content_type = match content_type {
             "text/html" => Cow::Borrowed("text/html; charset=utf-8"),
@@ -128,9 +126,9 @@ impl Response {
         Ok(Self::new("200 OK", page.content_type, body))
     }
 
-    /// The same with one more field. A control character is left out of its value: a
-    /// line end would make two fields of it, and whoever chose the value would have
-    /// written the second one (response splitting).
+    /// The same response with one more field. Control characters are left out of its
+    /// value: with a line end in the value, a client that chose it could add a field of
+    /// its own (response splitting).
     pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         let mut value = value.into();
         if value.contains(char::is_control) {
@@ -145,18 +143,19 @@ impl Response {
         self.fields.iter().map(|(name, value)| (*name, &**value))
     }
 
-    /// The same with somebody who watches it.
+    /// The same response with a watcher.
     pub fn watched_by(self, watcher: impl Watcher + 'static) -> Self {
         let watcher = Some(Box::new(watcher) as Box<dyn Watcher>);
         Self { watcher, ..self }
     }
 
-    /// The status line, the header section and the blank line.
+    /// The status line, the header section and the blank line. This asks a clock for the
+    /// time; a server that knows it already calls [`head_at`](Self::head_at).
     pub fn head(&self) -> String {
         self.head_at(Instant::now())
     }
 
-    /// The same at a moment that is known already.
+    /// The same, where `now` is the current time.
     pub fn head_at(&self, now: Instant) -> String {
         let mut head = String::with_capacity(USUAL_HEAD);
         head += "HTTP/1.1 ";
@@ -178,18 +177,18 @@ impl Response {
         head
     }
 
-    /// Whether content may follow a response of this status at all: after `204` and
-    /// `304` none does, whatever the fields say (RFC 9112 §6.3).
+    /// Whether content may follow a head with this status: none follows `204` and `304`,
+    /// whatever the fields say (RFC 9112 §6.3).
     pub fn may_have_content(&self) -> bool {
         !self.status.starts_with("204") && !self.status.starts_with("304")
     }
 
-    /// Writes all of it, and to a client that asked for the head alone no more than
-    /// that (RFC 9110 §9.3.2).
+    /// Writes the response: all of it, or the head alone where the client asked for no
+    /// more with `HEAD` (RFC 9110 §9.3.2).
     ///
     /// # Errors
     /// What the connection reports, or the source of the body; and
-    /// [`ErrorKind::UnexpectedEof`] where that gives less than was announced.
+    /// [`ErrorKind::UnexpectedEof`] where the source gives less than was announced.
     pub fn write_to(self, mut writer: impl Write, is_head: bool) -> io::Result<()> {
         writer.write_all(self.head().as_bytes())?;
         if is_head || !self.may_have_content() {
@@ -208,31 +207,31 @@ impl From<RequestError> for Response {
     fn from(error: RequestError) -> Self {
         let page = Self::status_page(error.status);
         match error == unknown_coding() {
-            // So the client can tell that from a wrong media type (RFC 9110 §15.5.16).
+            // Says that the coding was wrong and not the media type (RFC 9110 §15.5.16).
             true => page.with("Accept-Encoding", "identity"),
             false => page,
         }
     }
 }
 
-/// The answer to a request that gets none of its own, where it was the request that
-/// failed; that goes to the log too.
+/// The answer to a request that failed, where the request itself was wrong. The reason
+/// goes to the log.
 ///
 /// # Errors
-/// The error itself, where the connection failed: then nobody is there to answer.
+/// The error itself, where the connection failed: then no answer can arrive.
 pub fn refusal(error: anyhow::Error) -> anyhow::Result<Response> {
     Ok(refused(error.downcast()?))
 }
 
-/// The answer to a request that is refused. Why goes to the log.
+/// The answer to a request that is refused. The reason goes to the log.
 pub fn refused(error: RequestError) -> Response {
     log_error(&error);
     error.into()
 }
 
-/// Writes what went wrong to standard error and, where a head did not come whole,
-/// answers it and ends the connection. Nobody knows then whether `HEAD` was asked,
-/// so no content follows.
+/// Writes an error to standard error. Where a head did not arrive whole, the client also
+/// gets an answer, and the connection ends. The method is not known then. It may have been
+/// `HEAD`, so the answer has no content.
 pub fn reject(stream: &TcpStream, error: &anyhow::Error) {
     log_error(error);
     let Some(RequestError { status, .. }) = error.downcast_ref() else {
@@ -333,7 +332,7 @@ mod tests {
         assert!(refusal(io::Error::other("cable cut").into()).is_err());
     }
 
-    fn received_by_who_is_turned_away(error: anyhow::Error) -> String {
+    fn received_after_rejection(error: anyhow::Error) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (server, _) = listener.accept().unwrap();
@@ -348,9 +347,9 @@ mod tests {
     }
 
     #[test]
-    fn who_is_turned_away_gets_a_whole_answer_without_content() {
+    fn a_rejected_client_gets_a_whole_answer_without_content() {
         let too_slow = RequestError::new("408 Request Timeout", "no reason");
-        let received = received_by_who_is_turned_away(too_slow.into());
+        let received = received_after_rejection(too_slow.into());
         assert!(
             received.starts_with("HTTP/1.1 408 Request Timeout\r\nDate: "),
             "{received}"
@@ -358,6 +357,6 @@ mod tests {
         let rest = "Connection: close\r\nContent-Length: 0\r\n\r\n";
         assert!(received.ends_with(rest), "{received}");
         let broken = io::Error::other("cable cut").into();
-        assert_eq!(received_by_who_is_turned_away(broken), "");
+        assert_eq!(received_after_rejection(broken), "");
     }
 }
