@@ -202,8 +202,8 @@ fn an_end_that_is_gone() {
 fn a_source_that_does_not_exist() {
     is_found(
         SOCKET,
-        "<!-- code: common/src/ch01/listen.rs -->",
-        "<!-- code: common/src/missing.rs -->",
+        "<!-- item: common/src/ch01/listen.rs accept -->",
+        "<!-- item: common/src/missing.rs accept -->",
         "there is no file common/src/missing.rs",
     );
     is_found(
