@@ -182,8 +182,8 @@ fn a_hint_that_is_another_one() {
 #[test]
 fn a_comment_that_is_gone() {
     is_found(
-        LOGGING,
-        "<!-- diff: 1 2 -->\n```diff",
+        ROUTING,
+        "<!-- diff: 3 4 -->\n```diff",
         "```diff",
         "a code block without a comment",
     );
@@ -213,15 +213,15 @@ fn a_source_that_does_not_exist() {
         "there is no snapshot ch03_response__pace",
     );
     is_found(
-        LOGGING,
-        "<!-- diff: 1 2 -->",
-        "<!-- diff: 1 99 -->",
+        ROUTING,
+        "<!-- diff: 3 4 -->",
+        "<!-- diff: 3 99 -->",
         "there is no chapter \"99\"",
     );
     is_found(
-        LOGGING,
-        "<!-- diff: 1 2 -->",
-        "<!-- difference: 1 2 -->",
+        ROUTING,
+        "<!-- diff: 3 4 -->",
+        "<!-- difference: 3 4 -->",
         "names no source",
     );
     is_found(
