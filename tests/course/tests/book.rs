@@ -219,6 +219,12 @@ fn a_source_that_does_not_exist() {
         "there is no chapter \"99\"",
     );
     is_found(
+        RESPONSE,
+        "<!-- diff: 2 3 context: 1 -->",
+        "<!-- diff: 2 3 context: few -->",
+        "has no number of lines",
+    );
+    is_found(
         ROUTING,
         "<!-- diff: 3 4 -->",
         "<!-- difference: 3 4 -->",
