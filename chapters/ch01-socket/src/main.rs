@@ -14,7 +14,7 @@ fn main() -> anyhow::Result<()> {
         anyhow::anyhow!("cannot listen on {address} ({error}); {advice}")
     })?;
     let port = listener.local_addr()?.port();
-    // println! would end the server where nobody reads what it prints.
+    // println! would panic, and so end the server, once its output is closed.
     let _ = writeln!(io::stdout(), "Listening on port {port}...");
 
     loop {
@@ -23,10 +23,10 @@ fn main() -> anyhow::Result<()> {
                 let _ = writeln!(io::stdout(), "Connection from {address}");
                 drop(stream);
             }
-            // The client hung up while it waited; the others have no part in that.
+            // The client gave up while it waited in the queue. The next one may be there.
             Err(error) if common::concerns_one_client(error.kind()) => {}
-            // The system is short of something: no reason to stop, nor to try
-            // again without a rest.
+            // The system lacks something, such as a file descriptor. The server goes on,
+            // but not before a pause.
             Err(error) => {
                 let _ = writeln!(io::stderr(), "cannot accept a connection: {error}");
                 thread::sleep(Duration::from_millis(50));

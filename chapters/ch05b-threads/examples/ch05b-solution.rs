@@ -9,32 +9,33 @@ use std::sync::mpsc::{self, SyncSender};
 use std::thread;
 
 /// How many connections are served at once.
-const PLACES: usize = 8;
+const MAX_CONNECTIONS: usize = 8;
 
-/// How many refused connections are kept open until they have been read off.
+/// How many refused connections may wait to be read and closed.
 const REFUSED: usize = 64;
 
 fn main() -> anyhow::Result<()> {
     let listener = common::listen()?;
-    let refused = read_off_in_a_thread()?;
-    // Each connection that is served holds a clone. However its thread ends, the
-    // clone goes with it.
-    let place = Arc::new(());
+    let refused = start_lingering_thread()?;
+    // The thread of each connection holds a clone. However the thread ends, the clone is
+    // dropped.
+    let permit = Arc::new(());
 
     loop {
         let (stream, _) = common::accept(&listener);
-        // The first of the clones is that of this thread.
-        if Arc::strong_count(&place) > PLACES {
+        // One of those counted is the original, which this thread holds.
+        if Arc::strong_count(&permit) > MAX_CONNECTIONS {
             refuse(stream, &refused);
             continue;
         }
-        let place = Arc::clone(&place);
+        let permit = Arc::clone(&permit);
         let thread = thread::Builder::new().spawn(move || {
             if let Err(error) = handle_request(&stream) {
                 common::log_error(&error);
             }
-            // Before the stream: who sees it closed finds the place free.
-            drop(place);
+            // Before the stream is dropped: once a client sees its connection closed, another
+            // one can be served.
+            drop(permit);
         });
         if let Err(error) = thread {
             common::log_error(format_args!("cannot start a thread: {error}"));
@@ -58,9 +59,9 @@ fn handle_request(mut stream: &TcpStream) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Answers a client that finds no place. The thread that accepts does it, so it
-/// must not wait: neither for the request nor for room to send the answer, which
-/// fits into the send buffer of a new connection.
+/// Answers one connection too many. This runs in the thread that accepts, so it must not
+/// wait: neither for the request, nor to send the response, which fits into the send buffer
+/// of a new connection.
 fn refuse(mut stream: TcpStream, refused: &SyncSender<TcpStream>) {
     let response = "HTTP/1.1 503 Service Unavailable\r\n\
          Content-Type: text/html\r\n\
@@ -71,17 +72,18 @@ fn refuse(mut stream: TcpStream, refused: &SyncSender<TcpStream>) {
         .write_all(response.as_bytes())
         .and_then(|()| stream.shutdown(Shutdown::Write));
     if answered.is_ok() {
-        // Where too many are kept already, this one is closed at once.
+        // If the channel is full, the stream comes back in the error, and is dropped with it.
         let _ = refused.try_send(stream);
     }
 }
 
-/// Reads off what refused clients still send, so that no reset destroys their
-/// answer. A silent one holds up those behind it, which have had their answer.
-fn read_off_in_a_thread() -> io::Result<SyncSender<TcpStream>> {
-    let (refused, to_read_off) = mpsc::sync_channel::<TcpStream>(REFUSED);
+/// Reads and discards what refused clients still send, so that no reset destroys their
+/// response. A silent client delays the next ones in the channel, but these have their
+/// response already.
+fn start_lingering_thread() -> io::Result<SyncSender<TcpStream>> {
+    let (refused, to_linger) = mpsc::sync_channel::<TcpStream>(REFUSED);
     thread::Builder::new().spawn(move || {
-        for stream in to_read_off {
+        for stream in to_linger {
             let _ = io::copy(&mut common::reader(&stream), &mut io::sink());
         }
     })?;

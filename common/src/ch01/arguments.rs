@@ -4,11 +4,11 @@ use std::env;
 use std::path::Path;
 use std::process::exit;
 
-/// The address to listen on: the program's one argument, such as
-/// `127.0.0.1:8081`, or `127.0.0.1:8080` where there is none.
+/// The address to listen on: the program's one argument, such as `127.0.0.1:8081`, or
+/// `127.0.0.1:8080` if it has none.
 ///
-/// Wrong usage ends the process with a sentence and exit code 2; `--help`
-/// prints the usage and ends it with 0.
+/// `--help` prints the usage and ends the process with exit code 0. Wrong usage prints one
+/// sentence to standard error and ends it with exit code 2.
 pub fn address() -> String {
     let mut arguments = env::args_os().map(|argument| argument.to_string_lossy().into_owned());
     let program = arguments.next().unwrap_or_default();
@@ -26,12 +26,14 @@ pub fn address() -> String {
     }
 }
 
+/// Why the command line holds no address.
 #[derive(Debug, PartialEq)]
 enum Usage {
     Help(String),
     Wrong(String),
 }
 
+/// The address among the arguments, which do not include the program's name.
 fn parse_arguments(
     program: &str,
     mut arguments: impl Iterator<Item = String>,
@@ -58,10 +60,11 @@ fn parse_arguments(
     }
 }
 
+/// Whether this is a host, a colon and a port from 0 to 65535.
 pub(crate) fn is_host_and_port(address: &str) -> bool {
     match address.rsplit_once(':') {
-        // In `::1:8080` nobody can tell the port from the host: an IPv6 host
-        // stands in brackets.
+        // An IPv6 host has to stand in brackets: in `::1:8080` the port cannot be told
+        // from the host.
         Some((host, port)) => {
             let host_is_whole = !host.contains(':') || host.starts_with('[') && host.ends_with(']');
             !host.is_empty() && host_is_whole && port.parse::<u16>().is_ok()

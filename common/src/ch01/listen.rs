@@ -1,5 +1,5 @@
-//! A listening socket, and the connections that come in. Chapter 1 spells out
-//! in its `main.rs` what [`listen`] and [`accept`] do for every later chapter.
+//! A listening socket, and the connections that it accepts. Chapter 1 spells out in its
+//! `main.rs` what [`listen`] and [`accept`] do for every later chapter.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -8,28 +8,28 @@ use std::time::Duration;
 
 use crate::ch01::arguments::address;
 
-/// How long [`accept`] rests after a failure. Where the process has no file
-/// descriptor left, the next call fails at once too: without a rest the server
-/// would spend all its time on saying so.
-const REST: Duration = Duration::from_millis(50);
+/// How long [`accept`] pauses after a failure. If the process has no file descriptor left,
+/// the next call fails at once too, and without a pause the server would do nothing but
+/// report that.
+const PAUSE: Duration = Duration::from_millis(50);
 
-/// How long a write waits for a client to make room for it.
+/// How long a write waits for the client to read what was sent before.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Binds a listening socket to [`address`] and prints its port, which tells a
-/// client that gave port 0 where to go.
+/// Binds a listening socket to [`address`] and prints its port. With port 0 the system
+/// chooses a free port, so only this line says which.
 ///
 /// # Errors
-/// The address is taken, not one of this machine's, or not allowed. The
-/// message names it and says what to do.
+/// The address is in use, is not one of this machine's, or needs a privilege. The message
+/// names the address and says what to do.
 pub fn listen() -> anyhow::Result<TcpListener> {
     listen_on(&address())
 }
 
-/// The same, with an address that is known.
+/// Does what [`listen`] does, on the given address.
 ///
 /// # Errors
-/// The same.
+/// The same as [`listen`].
 pub fn listen_on(address: &str) -> anyhow::Result<TcpListener> {
     let listener = TcpListener::bind(address).map_err(|error| {
         let advice = advice(&error);
@@ -40,7 +40,7 @@ pub fn listen_on(address: &str) -> anyhow::Result<TcpListener> {
     Ok(listener)
 }
 
-/// What to do about an address that cannot be listened on.
+/// What the user can do if `bind` fails with this error, as the end of a sentence.
 pub fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::AddrInUse => {
@@ -57,12 +57,11 @@ pub fn advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// Waits for the next client, and gives its connection and its address.
+/// Waits for the next connection and gives it with the client's address.
 ///
-/// An accept that fails, as where no file descriptor is left, is written to standard
-/// error, and the wait goes on: nothing may end the server. Of a client that hung up
-/// while it waited there is nothing to say. A write to the connection fails when it has
-/// waited for 10 s; a short answer never waits.
+/// No failure ends the server: it is written to standard error, and the wait goes on. A
+/// client that closed its connection before it was accepted is not reported. A write to
+/// the connection fails after it has waited for 10 s; a short response never waits.
 pub fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         let accepted = try_accept(listener, |failure| {
@@ -74,31 +73,33 @@ pub fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-/// Does the same, but lets its caller say what has failed, and look around after it.
+/// Waits for one connection, as [`accept`] does, but returns `None` after a failure, which
+/// it gives to `report`. So a caller can do something else before the next call.
 pub fn try_accept(
     listener: &TcpListener,
-    say: impl FnOnce(String),
+    report: impl FnOnce(String),
 ) -> Option<(TcpStream, SocketAddr)> {
-    let (stream, address) = unless_it_failed(listener.accept(), say)?;
-    // macOS and Windows refuse this where the client has hung up already.
+    let (stream, address) = ok_or_report(listener.accept(), report)?;
+    // macOS and Windows refuse this if the client has closed the connection already.
     stream.set_write_timeout(Some(WRITE_TIMEOUT)).ok()?;
     Some((stream, canonical(address)))
 }
 
-/// What was accepted. Where that failed for all who wait, it says so and rests.
-fn unless_it_failed<T>(accepted: io::Result<T>, say: impl FnOnce(String)) -> Option<T> {
+/// What was accepted. A failure that concerns every client is reported, and followed by a
+/// pause.
+fn ok_or_report<T>(accepted: io::Result<T>, report: impl FnOnce(String)) -> Option<T> {
     accepted
         .inspect_err(|error| {
             if !concerns_one_client(error.kind()) {
-                say(format!("cannot accept a connection: {error}"));
-                thread::sleep(REST);
+                report(format!("cannot accept a connection: {error}"));
+                thread::sleep(PAUSE);
             }
         })
         .ok()
 }
 
-/// Whether an `accept` that failed says nothing of those who wait behind, as where one hung
-/// up while it waited.
+/// Whether an error of `accept` concerns one client only, such as one that closed its
+/// connection while it waited in the queue. The next call may succeed at once.
 pub fn concerns_one_client(error: ErrorKind) -> bool {
     matches!(
         error,
@@ -106,13 +107,13 @@ pub fn concerns_one_client(error: ErrorKind) -> bool {
     )
 }
 
-/// An address in the notation that a client has whatever the server listens on: to one that
-/// takes IPv6, a client of IPv4 comes from an address such as `::ffff:192.0.2.1` (RFC 4291
-/// §2.5.5.2).
+/// The address in the same notation whatever the server listens on. A listener for IPv6
+/// reports a client of IPv4 as `::ffff:192.0.2.1` or the like (RFC 4291 §2.5.5.2); here it
+/// becomes `192.0.2.1`.
 fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
-        // It has a scope too, which says by which of our interfaces it came.
+        // It is kept whole, with its scope, which names the network interface.
         IpAddr::V6(_) => address,
     }
 }
@@ -122,22 +123,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_that_hung_up_costs_the_others_no_rest() {
-        let said_of = |kind: ErrorKind| {
-            let mut said = None;
-            let accepted = unless_it_failed::<()>(Err(kind.into()), |words| said = Some(words));
+    fn a_client_that_gave_up_is_not_reported() {
+        let report_of = |kind: ErrorKind| {
+            let mut report = None;
+            let accepted = ok_or_report::<()>(Err(kind.into()), |text| report = Some(text));
             assert_eq!(accepted, None);
-            said
+            report
         };
         for kind in [ErrorKind::ConnectionReset, ErrorKind::ConnectionAborted] {
-            assert_eq!(said_of(kind), None);
+            assert_eq!(report_of(kind), None);
         }
-        let said = said_of(ErrorKind::OutOfMemory).unwrap();
-        assert!(said.starts_with("cannot accept a connection: "), "{said}");
+        let report = report_of(ErrorKind::OutOfMemory).unwrap();
+        assert!(
+            report.starts_with("cannot accept a connection: "),
+            "{report}"
+        );
     }
 
     #[test]
-    fn a_client_of_ipv4_has_one_notation() {
+    fn an_ipv4_client_has_one_notation() {
         for (address, expected) in [
             ("192.0.2.1:80", "192.0.2.1:80"),
             ("[::ffff:192.0.2.1]:80", "192.0.2.1:80"),

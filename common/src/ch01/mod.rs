@@ -1,5 +1,5 @@
-//! Chapter 1 brings a listening socket. `main.rs` of chapter 1 spells out what `listen` and
-//! `accept` do for every later chapter.
+//! Chapter 1 brings a listening socket. Its `main.rs` spells out what [`listen()`] and
+//! [`accept`] do for every later chapter.
 
 pub mod arguments;
 pub mod listen;

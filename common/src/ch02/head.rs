@@ -1,5 +1,5 @@
-//! The head of a request: the request line, the header section and the blank
-//! line that ends them (RFC 9112 §2.1).
+//! The head of a request: the request line, the header section and the blank line that
+//! ends them (RFC 9112 §2.1).
 
 use std::io::{BufRead, ErrorKind};
 use std::ops::Range;
@@ -8,14 +8,14 @@ use anyhow::Context;
 
 use crate::ch02::error::RequestError;
 
-/// The longest head that is read, in bytes, as most servers have it.
+/// The longest head that is read, in bytes. Most servers have a limit near this one.
 pub const MAX_HEAD: usize = 8 * 1024;
 
-/// Finds the first head in what was received: where it begins, and where it ends
-/// with its blank line. `None` is a head that is not whole yet.
+/// Finds the first head in the bytes received: the range from its request line to the end
+/// of its blank line. `None` means that the head is not complete yet.
 ///
-/// Empty lines before the request line are skipped, and a bare LF ends a line
-/// as CRLF does (RFC 9112 §2.2 allows both).
+/// Empty lines before the request line are skipped, and a bare LF ends a line as CRLF does
+/// (RFC 9112 §2.2 allows both).
 ///
 /// ```
 /// let received = b"\r\nGET / HTTP/1.1\r\nHost: localhost\r\n\r\nthe body";
@@ -25,10 +25,9 @@ pub const MAX_HEAD: usize = 8 * 1024;
 /// ```
 ///
 /// # Errors
-/// 400 as soon as it begins with a byte that no method begins with: a client that speaks
-/// another protocol, such as a browser that tries TLS, waits for an answer and would never
-/// send a blank line. 414 or 431 where the head, with the empty lines before it, does not
-/// end within [`MAX_HEAD`].
+/// 400 if the first byte cannot begin a method. A client that speaks another protocol, such
+/// as a browser that tries TLS, waits for an answer and would never send a blank line. 414
+/// or 431 if the head, with the empty lines before it, does not end within [`MAX_HEAD`].
 pub fn find_head(received: &[u8]) -> Result<Option<Range<usize>>, RequestError> {
     let searched = &received[..received.len().min(MAX_HEAD)];
     let mut start = 0;
@@ -51,8 +50,8 @@ pub fn find_head(received: &[u8]) -> Result<Option<Range<usize>>, RequestError> 
     }
 }
 
-/// Whether a request line may begin so: a method is a token (RFC 9112 §3.1). A lone CR may
-/// still become an empty line.
+/// Whether a request line can begin with these bytes: a method is a token (RFC 9112 §3.1).
+/// A lone CR can still become an empty line.
 fn may_begin_head(received: &[u8]) -> bool {
     match received {
         [] | [b'\r'] => true,
@@ -60,14 +59,14 @@ fn may_begin_head(received: &[u8]) -> bool {
     }
 }
 
-/// Whether a token may hold this byte (RFC 9110 §5.6.2).
+/// Whether a token may contain this byte (RFC 9110 §5.6.2).
 pub(crate) fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
-/// Reads one head, up to and with the blank line that ends it, as [`find_head`]
-/// finds it. What follows stays in the reader. `None` is a client that left, or
-/// ran out of time, without sending anything: no request, and no error.
+/// Reads one head, up to and including its blank line, as [`find_head`] finds it. The bytes
+/// behind it stay in the reader. `None` means that the client sent nothing before it closed
+/// the connection or ran out of time, which is no error.
 ///
 /// ```
 /// let mut sent = &b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\nthe body"[..];
@@ -78,25 +77,26 @@ pub(crate) fn is_token_byte(byte: u8) -> bool {
 /// ```
 ///
 /// # Errors
-/// A [`RequestError`] where [`find_head`] refuses the head, or where the client ends
-/// it or runs out of time before the blank line; else what the connection reports.
+/// A [`RequestError`] if [`find_head`] refuses the head, or if the client closes the
+/// connection (400) or runs out of time (408) before the blank line. Otherwise the error of
+/// the connection.
 pub fn read_head(mut reader: impl BufRead) -> anyhow::Result<Option<Vec<u8>>> {
     let mut received = Vec::new();
     loop {
-        let says_nothing = received.iter().all(|byte| b"\r\n".contains(byte));
+        let sent_nothing = received.iter().all(|byte| b"\r\n".contains(byte));
         let chunk = match reader.fill_buf() {
-            Ok([]) if says_nothing => return Ok(None),
+            Ok([]) if sent_nothing => return Ok(None),
             Ok([]) => return Err(cut_off().into()),
             Ok(chunk) => chunk,
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) if error.kind() == ErrorKind::TimedOut => {
-                return if says_nothing {
+                return if sent_nothing {
                     Ok(None)
                 } else {
                     Err(too_slow().into())
                 };
             }
-            Err(error) if says_nothing => {
+            Err(error) if sent_nothing => {
                 return Err(error).context("the connection broke before a request came");
             }
             Err(error) => return Err(error).context("the connection broke within a head"),
@@ -113,6 +113,7 @@ pub fn read_head(mut reader: impl BufRead) -> anyhow::Result<Option<Vec<u8>>> {
     }
 }
 
+/// 414 if the limit is reached within the request line, otherwise 431.
 fn too_long(in_request_line: bool) -> RequestError {
     if in_request_line {
         RequestError::new(
@@ -127,6 +128,7 @@ fn too_long(in_request_line: bool) -> RequestError {
     }
 }
 
+/// 400 for a first byte that cannot begin a method.
 fn no_method() -> RequestError {
     RequestError::new(
         "400 Bad Request",
@@ -134,10 +136,12 @@ fn no_method() -> RequestError {
     )
 }
 
+/// 400 for a head whose client has closed the connection.
 fn cut_off() -> RequestError {
     RequestError::new("400 Bad Request", "the head ends before its blank line")
 }
 
+/// 408 for a head whose client has run out of time.
 fn too_slow() -> RequestError {
     RequestError::new("408 Request Timeout", "the head did not arrive in time")
 }
@@ -168,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_it_arrives_in_do_not_matter() {
+    fn the_head_may_be_cut_anywhere() {
         let sent = b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\nbody";
         for split in 0..=sent.len() {
             let (first, second) = sent.split_at(split);
@@ -184,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_sent_is_no_error() {
+    fn a_client_that_sends_nothing_is_no_error() {
         for sent in ["", "\r\n", "\n\n"] {
             assert_eq!(read(sent.as_bytes()), Ok(None), "{sent:?}");
         }
@@ -203,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_begins_with_no_method_is_refused_at_its_first_byte() {
+    fn a_byte_that_begins_no_method_is_refused_at_once() {
         for sent in [
             // A client that begins with TLS.
             &b"\x16"[..],
@@ -244,7 +248,7 @@ mod tests {
         assert!((1 << 40) - endless.limit() <= 2 * MAX_HEAD as u64);
     }
 
-    /// Gives what it holds, and then fails in that way.
+    /// Gives its bytes, and then fails with that error.
     struct Then<'a>(&'a [u8], ErrorKind);
 
     impl Read for Then<'_> {
@@ -257,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn silence() {
+    fn a_client_that_runs_out_of_time() {
         let read = |sent| read_head(BufReader::new(Then(sent, ErrorKind::TimedOut)));
         assert_eq!(read(b"").unwrap(), None);
         assert_eq!(read(b"\r\n").unwrap(), None);
@@ -268,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_breaks_is_no_request_and_says_where_it_broke() {
+    fn the_error_of_a_broken_connection_says_where_it_broke() {
         let read = |sent| read_head(BufReader::new(Then(sent, ErrorKind::ConnectionReset)));
         for (sent, words) in [
             (&b""[..], "before a request came: "),
@@ -282,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_that_was_interrupted_is_tried_again() {
+    fn an_interrupted_read_is_repeated() {
         let first = Then(b"GET /", ErrorKind::Interrupted);
         struct Interrupted<'a>(Option<Then<'a>>);
         impl Read for Interrupted<'_> {
@@ -302,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_is_found_where_it_is() {
+    fn the_range_of_a_head() {
         for (received, found) in [
             (&b""[..], None),
             (b"\r\n", None),

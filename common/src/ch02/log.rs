@@ -1,44 +1,46 @@
-//! The log: what the server says of its clients, on standard output, and what
-//! went wrong, on standard error. Whatever becomes of either, the server goes on:
-//! where nobody reads it any more, or the disk that keeps it is full, a line is
-//! lost and not an answer. (`println!` would end the thread, or the server.)
+//! The log: requests on standard output, errors on standard error. If either is closed, or
+//! the disk that it is written to is full, the line is lost and the server goes on.
+//! (`println!` would panic, and so end the thread or the server.)
 
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write as _};
 use std::iter;
 use std::sync::OnceLock;
 
-/// Writes a line to the log: these words, a space, and, made [`printable`], what
-/// a client sent or where it came from.
+/// Writes to the log, on standard output: these words, a space, and bytes that came from
+/// the client, made [`printable`].
 pub fn log(words: &str, sent: impl AsRef<[u8]>) {
     let line = format!("{words} {}\n", printable(sent.as_ref()));
     let _ = io::stdout().write_all(line.as_bytes());
 }
 
-/// Writes a line to the log of what went wrong: an error with its causes.
+/// Writes one line to standard error: an error with its causes.
 pub fn log_error(error: impl Display) {
     let line = format!("{error:#}\n");
-    match TAKER.get() {
-        Some(take) => take(&line),
+    match ERROR_WRITER.get() {
+        Some(write) => write(&line),
         None => drop(io::stderr().write_all(line.as_bytes())),
     }
 }
 
-/// Who takes the lines of what went wrong. Until chapter 12 nobody does.
-static TAKER: OnceLock<Box<Taker>> = OnceLock::new();
+/// What writes the lines of [`log_error`] instead. Chapter 12 is the first to set it.
+static ERROR_WRITER: OnceLock<Box<ErrorWriter>> = OnceLock::new();
 
-type Taker = dyn Fn(&str) + Send + Sync;
+/// A function that takes one line, with its line feed.
+type ErrorWriter = dyn Fn(&str) + Send + Sync;
 
-/// Lets somebody take these lines to standard error, who was not there before.
+/// Makes [`log_error`] give its lines to this function from now on, each with its line feed.
+/// Only the first call counts.
 pub fn take_errors(take: impl Fn(&str) + Send + Sync + 'static) {
-    TAKER.get_or_init(|| Box::new(take));
+    ERROR_WRITER.get_or_init(|| Box::new(take));
 }
 
-/// What the client sent, as text for the log: bytes that are not UTF-8 become
-/// `U+FFFD`, and what could change how the log looks is shown escaped. A terminal
-/// obeys control characters: it would clear the screen or change its title for a
-/// client that sends the right ones. Of these, tabs and the ends of lines stay; a
-/// CR alone would let a line be written over by what follows it, and goes.
+/// Bytes that came from the client, as text that is safe in a log. Bytes that are not UTF-8
+/// become `U+FFFD`, and characters that could change how the log looks are escaped.
+///
+/// A terminal obeys control characters: a client could clear the screen or change the
+/// window's title with them. Only tabs and line ends are kept. A CR without an LF is
+/// escaped too, because the terminal would write over the line.
 ///
 /// ```
 /// assert_eq!(common::printable(b"GET / HTTP/1.1\r\n"), "GET / HTTP/1.1\r\n");
@@ -58,7 +60,7 @@ pub fn printable(bytes: &[u8]) -> String {
     text
 }
 
-/// The characters of a text, each with whether it leaves what stands around it as it is.
+/// The characters of a text, each with whether it leaves the text around it unchanged.
 pub(crate) fn characters(text: &str) -> impl Iterator<Item = (char, bool)> {
     let mut characters = text.chars().peekable();
     iter::from_fn(move || {
@@ -66,15 +68,15 @@ pub(crate) fn characters(text: &str) -> impl Iterator<Item = (char, bool)> {
         let is_harmless = match character {
             '\n' | '\t' => true,
             '\r' => characters.peek() == Some(&'\n'),
-            _ => !character.is_control() && !turns_text_around(character),
+            _ => !character.is_control() && !reorders_text(character),
         };
         Some((character, is_harmless))
     })
 }
 
-/// Whether this character changes the direction or the line of the text around
-/// it, so that it would be read in another order than it was sent in.
-fn turns_text_around(character: char) -> bool {
+/// Whether this character changes the direction of the text around it, or breaks its line,
+/// so that it would be read in another order than it was sent in.
+fn reorders_text(character: char) -> bool {
     matches!(
         character,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
@@ -86,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_control_character_gets_through_but_tabs_and_line_ends() {
+    fn only_tabs_and_line_ends_are_kept_of_the_control_characters() {
         for byte in 0..=0x7f_u8 {
             let shown = printable(&[byte]);
             let plain = matches!(byte, b'\n' | b'\t' | b' '..=b'~');
@@ -96,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_ascii() {
+    fn characters_beyond_ascii() {
         for (bytes, shown) in [
             ("grüße".as_bytes(), "grüße"),
             (b"\xff\xfe", "\u{fffd}\u{fffd}"),

@@ -1,5 +1,6 @@
-//! Chapter 2 brings the head of a request: `head` finds it in the bytes that came, `stream`
-//! reads these bytes without waiting for ever, and `log` shows them.
+//! Chapter 2 brings the head of a request: [`head`] finds it in the bytes received,
+//! [`stream`] reads these bytes and limits how long a read waits, and [`mod@log`] prints
+//! them. [`error`] says why a request is refused.
 
 pub mod error;
 pub mod head;

@@ -1,36 +1,35 @@
-//! The one layer between a chapter and its connection: nothing in it waits for a client
-//! without a limit.
+//! Reads from a connection, and limits how long a read waits for the client.
 
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// How long a client may take to send the head of a request. A head is small,
-/// so who has not sent it by then is silent or means no good.
+/// How long a client may take to send the head of a request. A head is small: even a slow
+/// connection carries it in less time.
 pub const HEAD_TIME: Duration = Duration::from_secs(10);
 
-/// How long a client may do nothing at all. What it sends or takes may be long, and the
-/// client slow; what counts is that it goes on.
+/// How long a client may send nothing, or take nothing of what is sent to it. A long body
+/// may take longer than this in total; it only has to make progress.
 pub const INACTIVITY_TIME: Duration = Duration::from_secs(10);
 
-/// A connection on which no read waits for ever. It can be read from until a deadline, and
-/// no single read waits longer than a time of inactivity. A limit for each read alone would
-/// not do: a client that sends one byte every nine seconds never reaches it.
+/// A connection that can be read from until a deadline, and no single read of which waits
+/// longer than the time of inactivity. A limit for each read alone would not be enough: a
+/// client that sends one byte every nine seconds never reaches a limit of ten.
 pub struct TimedStream<'a> {
     pub(crate) stream: &'a TcpStream,
     pub(crate) deadline: Instant,
     pub(crate) inactivity: Duration,
 }
 
-/// Reads what the client sends through a buffer, for [`HEAD_TIME`] from now. TCP carries a
-/// stream of bytes, not messages (RFC 9293 §2.2): one read may bring half a line or two
-/// requests, and the buffer keeps what its reader does not need yet.
+/// A buffered reader of what the client sends, for [`HEAD_TIME`] from now. TCP carries a
+/// stream of bytes, not messages (RFC 9293 §2.2): one read may give half a line or two
+/// requests, and the buffer keeps the bytes that are not needed yet.
 pub fn reader(stream: &TcpStream) -> BufReader<TimedStream<'_>> {
     BufReader::new(TimedStream::new(stream, HEAD_TIME))
 }
 
 impl<'a> TimedStream<'a> {
-    /// A connection that can be read from for so long from now.
+    /// A connection that can be read from for this time from now.
     pub fn new(stream: &'a TcpStream, time: Duration) -> Self {
         Self {
             stream,
@@ -42,8 +41,8 @@ impl<'a> TimedStream<'a> {
 
 impl Read for TimedStream<'_> {
     /// # Errors
-    /// [`ErrorKind::TimedOut`] once the deadline has passed or nothing has come
-    /// for too long, besides what the connection itself reports.
+    /// [`ErrorKind::TimedOut`] if the deadline has passed, or if no byte has come for the
+    /// time of inactivity. Otherwise the error of the connection.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -53,15 +52,15 @@ impl Read for TimedStream<'_> {
             .stream
             .set_read_timeout(Some(left.min(self.inactivity)))
         {
-            // macOS takes no time limit for a connection that both sides have
-            // ended; nor does reading from it have to wait.
+            // macOS refuses a limit on a connection that both sides have closed, but a
+            // read from it never waits.
             Err(error) if error.kind() != ErrorKind::InvalidInput => return Err(error),
             _ => {}
         }
         self.stream
             .read(buffer)
             .map_err(|error| match error.kind() {
-                // What Unix calls the end of the time limit; Windows says TimedOut.
+                // Unix reports the end of the time limit as WouldBlock, Windows as TimedOut.
                 ErrorKind::WouldBlock => ErrorKind::TimedOut.into(),
                 _ => error,
             })
@@ -84,8 +83,8 @@ mod tests {
         (client, listener.accept().unwrap().0)
     }
 
-    /// What the server reads before it gives up a client that falls silent.
-    fn read_until_silence(server: &TcpStream, time: Duration, inactivity: Duration) -> Vec<u8> {
+    /// What the server reads before a read times out.
+    fn read_until_timeout(server: &TcpStream, time: Duration, inactivity: Duration) -> Vec<u8> {
         let mut reader = TimedStream::new(server, time);
         reader.inactivity = inactivity;
         let mut received = Vec::new();
@@ -95,25 +94,25 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_arrives_and_then_the_wait_ends() {
+    fn a_read_that_waits_too_long_times_out() {
         for (time, inactivity) in [(SHORT, LONG), (LONG, SHORT)] {
             let (mut client, server) = connection();
             client.write_all(b"half a li").unwrap();
-            assert_eq!(read_until_silence(&server, time, inactivity), b"half a li");
+            assert_eq!(read_until_timeout(&server, time, inactivity), b"half a li");
         }
     }
 
     #[test]
-    fn after_the_deadline_nothing_is_read_even_if_it_is_there() {
+    fn after_the_deadline_even_bytes_that_have_arrived_are_not_read() {
         let (mut client, server) = connection();
         client.write_all(b"late").unwrap();
-        assert_eq!(read_until_silence(&server, Duration::ZERO, LONG), b"");
+        assert_eq!(read_until_timeout(&server, Duration::ZERO, LONG), b"");
     }
 
-    /// The system takes no limit of zero, as macOS takes none for a connection that both
-    /// sides have ended.
+    /// Every system refuses a limit of zero, as macOS refuses any limit on a connection that
+    /// both sides have closed.
     #[test]
-    fn where_the_system_takes_no_limit_what_is_there_is_read() {
+    fn if_the_system_refuses_a_limit_the_read_goes_on() {
         let (mut client, server) = connection();
         client.write_all(b"the end").unwrap();
         let mut reader = TimedStream::new(&server, LONG);

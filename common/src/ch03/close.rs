@@ -1,4 +1,4 @@
-//! How to end a connection so that the answer arrives (RFC 9112 §9.6).
+//! Closes a connection so that the response arrives (RFC 9112 §9.6).
 
 use std::io::{self, ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
@@ -6,31 +6,30 @@ use std::time::Duration;
 
 use crate::ch02::stream::TimedStream;
 
-/// How long a client that has its answer may go on sending.
+/// How long the server reads what a client still sends after its response.
 pub const LINGER_TIME: Duration = Duration::from_secs(1);
 
-/// Ends the connection of an answered request once the client can have read
-/// the answer; dropping the stream closes it.
+/// Prepares the connection of an answered request to be closed. The caller then drops the
+/// stream, which closes it.
 ///
-/// A socket that is closed with unread bytes, or gets more of them later, sends
-/// a reset, and a reset makes the client's side throw away what it has not read
-/// yet: the answer. So where something unread is left, or `head` announces a
-/// body, the server half-closes and reads off what still comes, for a second at
-/// the most. Else there is nothing to wait for.
+/// If a socket is closed with unread bytes, or receives more bytes later, the system sends
+/// a reset, and on a reset the client's system discards what the client has not read yet:
+/// the response. So if bytes are unread, or `head` announces a body, this function calls
+/// [`linger`]. Otherwise it does not wait.
 ///
-/// Whatever fails here no longer matters to the answer, so nothing is reported.
+/// The response is already sent, so an error here is not reported.
 pub fn close(stream: &TcpStream, head: &[u8]) {
     if announces_body(head) || something_is_unread(stream) {
         linger(stream);
     }
 }
 
-/// Half-closes the connection (the client sees the end of the answer) and reads
-/// off what still comes until the client closes too, for a second at the most.
+/// Half-closes the connection, so that the client sees the end of the response, and then
+/// reads and discards what the client still sends, until the client closes too, for
+/// [`LINGER_TIME`] at most.
 ///
-/// That is the careful way to close, and [`close`] takes it where it has to. It
-/// has to be taken too where the answer is long: what was written may then still
-/// be on its way, and a single byte that comes later would destroy it.
+/// After a long response this is always necessary: the response may still be in transit,
+/// and one further byte from the client would cause the reset.
 pub fn linger(stream: &TcpStream) {
     let mut rest = TimedStream::new(stream, LINGER_TIME);
     if stream.shutdown(Shutdown::Write).is_ok() {
@@ -38,6 +37,8 @@ pub fn linger(stream: &TcpStream) {
     }
 }
 
+/// Whether a read would not have to wait: bytes are there, or the connection has failed.
+/// The end of the client's side is neither.
 fn something_is_unread(mut stream: &TcpStream) -> bool {
     let unread = stream
         .set_nonblocking(true)
@@ -49,8 +50,8 @@ fn something_is_unread(mut stream: &TcpStream) -> bool {
     }
 }
 
-/// Whether a body is to follow this head (RFC 9112 §6): one of these two field
-/// names stands at the start of a line.
+/// Whether a body follows this head (RFC 9112 §6): a line begins with one of two field
+/// names.
 fn announces_body(head: &[u8]) -> bool {
     head.split(|&byte| byte == b'\n').any(|line| {
         ["content-length", "transfer-encoding"].iter().any(|name| {
@@ -86,14 +87,14 @@ mod tests {
         }
     }
 
-    /// What a client receives that sends `head`, and more once it was answered.
-    fn answer_to(head: &'static [u8], more: &[u8]) -> Vec<u8> {
+    /// What a client receives that sends `head`, and more bytes after the response.
+    fn response_to(head: &'static [u8], more: &[u8]) -> Vec<u8> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         client.write_all(head).unwrap();
         let (mut server, _) = listener.accept().unwrap();
         server.read_exact(&mut [0; 4]).unwrap();
-        server.write_all(b"the answer").unwrap();
+        server.write_all(b"the response").unwrap();
         let closing = thread::spawn(move || close(&server, head));
         client.write_all(more).unwrap();
         client.shutdown(Shutdown::Write).unwrap();
@@ -103,26 +104,26 @@ mod tests {
         received
     }
 
-    /// A client that is neither done nor sending: who lingered would wait for it.
+    /// The client neither sends nor closes, so `linger` would wait for it.
     #[test]
-    fn there_is_no_wait_where_nothing_is_left_unread() {
+    fn without_unread_bytes_there_is_no_wait() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (server, _) = listener.accept().unwrap();
         close(&server, b"GET / HTTP/1.1\r\n\r\n");
-        // Lingering half-closes, and then nothing more could be written.
+        // After `linger`, which half-closes, this write would fail.
         (&server).write_all(b"not half-closed").unwrap();
         client.read_exact(&mut [0; 15]).unwrap();
     }
 
     #[test]
-    fn the_answer_survives_what_was_left_unread() {
+    fn the_response_arrives_although_bytes_were_unread() {
         for (head, more) in [
             (&b"GET "[..], &b""[..]),
-            (b"GET and what nobody reads", b""),
+            (b"GET and unread bytes", b""),
             (b"GET \nContent-Length: 5\n", b"12345"),
         ] {
-            assert_eq!(answer_to(head, more), b"the answer");
+            assert_eq!(response_to(head, more), b"the response");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Chapter 3 brings the end of a connection: how the server closes it so that the response
-//! arrives.
+//! Chapter 3 brings the end of a connection: the server closes it in a way that lets the
+//! response arrive.
 
 pub mod close;
 

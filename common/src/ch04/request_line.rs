@@ -6,15 +6,15 @@ use crate::ch02::head::is_token_byte;
 /// The three parts of a request line, as the client wrote them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestLine<'a> {
-    /// What is to be done, such as `GET` (RFC 9110 §9). Case matters.
+    /// What the client wants done, such as `GET` (RFC 9110 §9). Case matters.
     pub method: &'a str,
-    /// What it is to be done to, such as `/hello?name=Ada` (RFC 9112 §3.2).
+    /// What the method applies to, such as `/hello?name=Ada` (RFC 9112 §3.2).
     pub target: &'a str,
-    /// The version the client speaks: `HTTP/1.` and one digit.
+    /// The version that the client speaks: `HTTP/1.` and one digit.
     pub version: &'a str,
 }
 
-/// Takes the first line of a head apart.
+/// Splits the first line of a head into its three parts.
 ///
 /// ```
 /// let line = common::parse_request_line(b"GET /hello HTTP/1.1\r\n\r\n")?;
@@ -24,16 +24,14 @@ pub struct RequestLine<'a> {
 /// # Ok::<(), common::RequestError>(())
 /// ```
 ///
-/// Only ASCII may stand in a target (RFC 3986 §2), but `curl` and others send
-/// what was typed, so all of UTF-8 is let through but control characters.
+/// A target should contain only ASCII (RFC 3986 §2), but `curl` and other clients send what
+/// the user typed, so any UTF-8 without control characters is accepted.
 ///
 /// # Errors
-/// 400 where the line has not exactly three parts, one space between them, or
-/// where the target has none of the forms of RFC 9112 §3.2; 505 for a version
-/// other than `HTTP/1.` and a digit.
+/// 400 if the line does not have exactly three parts with one space between them, or if the
+/// target has none of the forms of RFC 9112 §3.2; 505 for a version other than `HTTP/1.`
+/// and a digit.
 pub fn parse_request_line(head: &[u8]) -> Result<RequestLine<'_>, RequestError> {
-    let bad = |problem| RequestError::new("400 Bad Request", problem);
-
     let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let line = str::from_utf8(line).map_err(|_| bad("the request line is not UTF-8"))?;
@@ -55,16 +53,7 @@ pub fn parse_request_line(head: &[u8]) -> Result<RequestLine<'_>, RequestError> 
     if !has_a_form(method, target) {
         return Err(bad("the target is neither a path, nor an address, nor *"));
     }
-    match version.as_bytes() {
-        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9'] => {}
-        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
-            return Err(RequestError::new(
-                "505 HTTP Version Not Supported",
-                "the version is not HTTP/1",
-            ));
-        }
-        _ => return Err(bad("the request line does not end in a version")),
-    }
+    check_version(version)?;
     Ok(RequestLine {
         method,
         target,
@@ -72,9 +61,9 @@ pub fn parse_request_line(head: &[u8]) -> Result<RequestLine<'_>, RequestError> 
     })
 }
 
-/// Whether a target is a path (origin-form), an address with its scheme
-/// (absolute-form) or `*` (asterisk-form). CONNECT alone names a host and a port
-/// without a scheme (authority-form, RFC 9112 §3.2.3).
+/// Whether a target has one of the forms of RFC 9112 §3.2: a path (origin-form), an address
+/// with a scheme (absolute-form) or `*` (asterisk-form). Only CONNECT takes a host and a
+/// port without a scheme (authority-form).
 fn has_a_form(method: &str, target: &str) -> bool {
     let is_scheme_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
     let has_scheme = || {
@@ -89,8 +78,24 @@ fn has_a_form(method: &str, target: &str) -> bool {
     }
 }
 
-/// Whether this is a token, of which methods and field names are made
-/// (RFC 9110 §5.6.2).
+/// Accepts `HTTP/1.` and a digit. Any other version gets 505, and anything else 400.
+fn check_version(version: &str) -> Result<(), RequestError> {
+    match version.as_bytes() {
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9'] => Ok(()),
+        [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => Err(RequestError::new(
+            "505 HTTP Version Not Supported",
+            "the version is not HTTP/1",
+        )),
+        _ => Err(bad("the request line does not end in a version")),
+    }
+}
+
+/// 400 for a request line with this problem.
+fn bad(problem: &'static str) -> RequestError {
+    RequestError::new("400 Bad Request", problem)
+}
+
+/// Whether this is a token, as methods and field names are (RFC 9110 §5.6.2).
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_byte)
 }

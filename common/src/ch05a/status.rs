@@ -1,5 +1,4 @@
-//! The answer to a request that gets no page (RFC 9110 §15.5, §15.6; RFC
-//! 6585 §5).
+//! The response to a request that is refused (RFC 9110 §15.5, §15.6; RFC 6585 §5).
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -8,12 +7,9 @@ use crate::ch02::error::RequestError;
 use crate::ch02::log::log_error;
 use crate::ch03::close::linger;
 
-/// Writes what went wrong to standard error and, where it was the request,
-/// answers it with its status code and closes the connection as [`close`] does
-/// where something unread is left. Where the connection failed, nobody is there
-/// to answer.
-///
-/// [`close`]: crate::close()
+/// Logs the error, and if it is a [`RequestError`], sends a response with its status and
+/// prepares the connection to be closed, as [`linger`] does. Any other error is one of the
+/// connection, on which no response would arrive.
 pub fn refuse(mut stream: &TcpStream, error: &anyhow::Error) {
     log_error(error);
     let Some(RequestError { status, .. }) = error.downcast_ref() else {
@@ -37,7 +33,7 @@ mod tests {
     use std::net::TcpListener;
     use std::thread;
 
-    fn answer_to(error: anyhow::Error) -> String {
+    fn response_to(error: anyhow::Error) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = thread::spawn({
             let address = listener.local_addr().unwrap();
@@ -55,16 +51,16 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_request_is_answered_and_a_broken_connection_is_not() {
+    fn a_bad_request_gets_a_response_and_a_broken_connection_none() {
         let bad_request = RequestError::new("400 Bad Request", "no reason");
         assert_eq!(
-            answer_to(bad_request.into()),
+            response_to(bad_request.into()),
             "HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<h1>400 Bad Request</h1>"
         );
         assert_eq!(
             RequestError::new("400 Bad Request", "no reason").to_string(),
             "400 Bad Request: no reason"
         );
-        assert_eq!(answer_to(std::io::Error::other("cable cut").into()), "");
+        assert_eq!(response_to(std::io::Error::other("cable cut").into()), "");
     }
 }

@@ -195,8 +195,8 @@ fn a_hint_that_is_another_one() {
 #[test]
 fn a_comment_that_is_gone() {
     is_found(
-        LOGGING,
-        "<!-- diff: 1 2 -->\n```diff",
+        ROUTING,
+        "<!-- diff: 3 4 -->\n```diff",
         "```diff",
         "a code block without a comment",
     );
@@ -215,8 +215,8 @@ fn an_end_that_is_gone() {
 fn a_source_that_does_not_exist() {
     is_found(
         SOCKET,
-        "<!-- code: common/src/ch01/listen.rs -->",
-        "<!-- code: common/src/missing.rs -->",
+        "<!-- item: common/src/ch01/listen.rs accept -->",
+        "<!-- item: common/src/missing.rs accept -->",
         "there is no file common/src/missing.rs",
     );
     is_found(
@@ -226,15 +226,21 @@ fn a_source_that_does_not_exist() {
         "there is no snapshot ch03_response__pace",
     );
     is_found(
-        LOGGING,
-        "<!-- diff: 1 2 -->",
-        "<!-- diff: 1 99 -->",
+        ROUTING,
+        "<!-- diff: 3 4 -->",
+        "<!-- diff: 3 99 -->",
         "there is no chapter \"99\"",
     );
     is_found(
-        LOGGING,
-        "<!-- diff: 1 2 -->",
-        "<!-- difference: 1 2 -->",
+        RESPONSE,
+        "<!-- diff: 2 3 context: 1 -->",
+        "<!-- diff: 2 3 context: few -->",
+        "has no number of lines",
+    );
+    is_found(
+        ROUTING,
+        "<!-- diff: 3 4 -->",
+        "<!-- difference: 3 4 -->",
         "names no source",
     );
     is_found(

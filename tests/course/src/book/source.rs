@@ -14,6 +14,9 @@ use crate::chapters::{Chapter, Course};
 use crate::exercise::Exercise;
 use crate::probe;
 
+/// How many unchanged lines stand around each change of a diff.
+const CONTEXT: usize = 3;
+
 /// A source, as a comment names it: `exchange: ch03_response__page`.
 pub enum Source<'a> {
     /// A part of a file.
@@ -24,8 +27,9 @@ pub enum Source<'a> {
     Chapter(&'a Chapter),
     /// `turn:`: the way to the parts before and behind this one, as Markdown.
     Turn,
-    /// `diff: CHAPTER CHAPTER`: what changes in `main.rs`.
-    Diff(&'a Chapter, &'a Chapter),
+    /// `diff: CHAPTER CHAPTER`: what changes in `main.rs`. With `context: N` behind it, N
+    /// unchanged lines stand around each change; otherwise 3.
+    Diff(&'a Chapter, &'a Chapter, usize),
     /// `exchange: SNAPSHOT`: what goes over the wire.
     Exchange(Transcript),
     /// `wire: SNAPSHOT SNAPSHOT`: how two exchanges differ.
@@ -72,7 +76,12 @@ impl<'a> Source<'a> {
             ("rest", [path]) => Self::Rest((*path).to_owned()),
             ("chapter", [name]) => Self::Chapter(chapter(name)?),
             ("turn", []) => Self::Turn,
-            ("diff", [old, new]) => Self::Diff(chapter(old)?, chapter(new)?),
+            ("diff", [old, new]) => Self::Diff(chapter(old)?, chapter(new)?, CONTEXT),
+            ("diff", [old, new, "context:", lines]) => {
+                let lines = lines.parse();
+                let lines = lines.map_err(|_| format!("{comment:?} has no number of lines"))?;
+                Self::Diff(chapter(old)?, chapter(new)?, lines)
+            }
             ("exchange", [name]) => Self::Exchange(snapshot(course, name)?),
             ("wire", [old, new]) => Self::Wire(snapshot(course, old)?, snapshot(course, new)?),
             ("case", [name]) => {
@@ -110,9 +119,9 @@ impl<'a> Source<'a> {
             Self::Rest(path) => rest::of(context, file, path)?,
             Self::Chapter(chapter) => spine::chapter(context, file, chapter)?,
             Self::Turn => spine::turn(context, file)?,
-            Self::Diff(old, new) => {
+            Self::Diff(old, new, lines) => {
                 let path = |chapter: &Chapter| format!("chapters/{}/src/main.rs", chapter.name);
-                unified(&path(old), &main(old)?, &path(new), &main(new)?)
+                unified(&path(old), &main(old)?, &path(new), &main(new)?, *lines)
             }
             Self::Exchange(transcript) => transcript.to_string(),
             Self::Wire(old, new) => {
@@ -121,7 +130,7 @@ impl<'a> Source<'a> {
                     text.split_once('\n')
                         .map_or_else(String::new, |(_, steps)| steps.to_owned())
                 };
-                unified("before", &steps(old), "after", &steps(new))
+                unified("before", &steps(old), "after", &steps(new), CONTEXT)
             }
             Self::Case(text) => text.clone(),
             Self::Console(chapter) => match console.run(*chapter, old)? {
@@ -152,9 +161,10 @@ fn snapshot(course: &Course, name: &str) -> Result<Transcript, String> {
     transcript_in(&text).ok_or_else(|| format!("the snapshot {name} holds no exchange"))
 }
 
-fn unified(old_name: &str, old: &str, new_name: &str, new: &str) -> String {
+fn unified(old_name: &str, old: &str, new_name: &str, new: &str, lines: usize) -> String {
     TextDiff::from_lines(old, new)
         .unified_diff()
+        .context_radius(lines)
         .header(old_name, new_name)
         .to_string()
 }
