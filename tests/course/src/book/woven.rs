@@ -27,7 +27,6 @@ const NOT_YET_WOVEN: &[&str] = &[
     "chapters/ch09-site/README.md",
     "chapters/ch10-keepalive/README.md",
     "chapters/ch11-chunked/README.md",
-    "chapters/ch14-caching/README.md",
     "chapters/ch15-pool/README.md",
     "chapters/ch16-events/README.md",
     "chapters/ch16-events/examples/README.md",
