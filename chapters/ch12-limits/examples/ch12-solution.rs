@@ -1,4 +1,4 @@
-//! Chapter 12, exercise: who signs the guestbook too often has to wait.
+//! Chapter 12, exercise: a client that signs the guestbook too often has to wait.
 //!
 //!     cargo run -p ch12-limits --example ch12-solution
 
@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{
-    AccessLog, Blocking, Connection, ConnectionLimiter, Entry, ErrorLog, Guestbook, Limits, Permit,
+    AccessLog, Blocking, Connection, ConnectionLimiter, ErrorLog, Guestbook, Limits, Permit,
     Request, RequestError, Response,
 };
 
@@ -30,7 +30,8 @@ struct Site {
     tries: Mutex<Tries>,
 }
 
-/// Who tried to sign, and how often. What is forgotten all at once cannot grow for ever.
+/// How often each client has tried to sign. All counts are forgotten at once, so they cannot
+/// grow for ever.
 struct Tries {
     since: Instant,
     by_client: HashMap<IpAddr, usize>,
@@ -96,7 +97,7 @@ fn handle_connection(stream: &TcpStream, mut permit: Permit, site: &Site) -> any
     let mut stream = Blocking::new(stream)?;
     let mut connection = Connection::new(permit.limits.timeouts, Instant::now())
         .with_chunks()
-        .with_early_answers(needs_body);
+        .with_early_answers(common::needs_body);
     while stream.wait(&mut connection)? {
         while let Some(request) = connection.next_request() {
             if permit.is_last_request() {
@@ -119,30 +120,8 @@ fn respond(request: &Request, client: IpAddr, site: &Site) -> Result<Response, R
         ("POST", "/guestbook") if site.is_signed_too_often(client) => {
             Response::status_page("429 Too Many Requests").with("Retry-After", RETRY_AFTER)
         }
-        ("POST", "/guestbook") => sign(request, &site.guestbook)?,
+        ("POST", "/guestbook") => common::sign_in_turn(request, &site.guestbook)?,
         ("GET" | "HEAD", _) => common::send_file(request)?,
-        (_, path) => common::other_method(request, allowed(path)),
+        (_, path) => common::other_method(request, common::allowed(path)),
     })
-}
-
-fn allowed(path: &str) -> &'static str {
-    match path {
-        "/guestbook" => "GET, HEAD, POST, OPTIONS",
-        _ => "GET, HEAD, OPTIONS",
-    }
-}
-
-/// Whether the answer depends on the body; else nobody has to wait for it.
-fn needs_body(request: &Request) -> bool {
-    request.method == "POST"
-        && request.path() == "/guestbook"
-        && common::expect_form(request).is_ok()
-}
-
-fn sign(request: &Request, guestbook: &Guestbook) -> Result<Response, RequestError> {
-    let form = common::form_in_turn(request)?;
-    let first = |name| form.values(name).first().map_or("", String::as_str);
-    guestbook.add(Entry::new(first("name"), first("message"))?);
-    // The browser asks for that page next, and a reload repeats that and not this.
-    Ok(Response::empty("303 See Other").with("Location", "/guestbook"))
 }

@@ -54,7 +54,7 @@ fn handle_connection(
     let mut stream = Blocking::new(stream)?;
     let mut connection = Connection::new(permit.limits.timeouts, Instant::now())
         .with_chunks()
-        .with_early_answers(needs_body);
+        .with_early_answers(common::needs_body);
     while guard.wait(&mut stream, &mut connection)? {
         while let Some(request) = connection.next_request() {
             if permit.is_last_request() {
@@ -76,26 +76,12 @@ fn respond(request: &Request, guestbook: &KeptGuestbook) -> Result<Response, Req
         ("GET" | "HEAD", "/guestbook") => Response::html("200 OK", guestbook.shown.page()),
         ("POST", "/guestbook") => sign(request, guestbook)?,
         ("GET" | "HEAD", _) => common::send_file(request)?,
-        (_, path) => common::other_method(request, allowed(path)),
+        (_, path) => common::other_method(request, common::allowed(path)),
     })
 }
 
-fn allowed(path: &str) -> &'static str {
-    match path {
-        "/guestbook" => "GET, HEAD, POST, OPTIONS",
-        _ => "GET, HEAD, OPTIONS",
-    }
-}
-
-/// Whether the answer depends on the body; else nobody has to wait for it.
-fn needs_body(request: &Request) -> bool {
-    request.method == "POST"
-        && request.path() == "/guestbook"
-        && common::expect_form(request).is_ok()
-}
-
 fn sign(request: &Request, guestbook: &KeptGuestbook) -> Result<Response, RequestError> {
-    let form = common::parse_form(request)?;
+    let form = common::form_in_turn(request)?;
     let first = |name| form.values(name).first().map_or("", String::as_str);
     guestbook.add(first("name"), first("message"))?;
     // The browser asks for that page next, and a reload repeats that and not this.
@@ -130,8 +116,8 @@ impl KeptGuestbook {
         })
     }
 
-    /// Adds an entry once it is in the file. Whoever sees it, or hears that it is there,
-    /// sees it again after whatever becomes of the server.
+    /// Adds an entry once it is in the file. A client that sees the entry, or is told that it
+    /// is there, sees it again whatever happens to the server.
     fn add(&self, name: &str, message: &str) -> Result<(), RequestError> {
         let entry = Entry::new(name, message)?;
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
@@ -152,8 +138,8 @@ impl KeptGuestbook {
     }
 }
 
-/// Writes all entries to another file, and gives it the name of the first one then: at
-/// each moment the name leads to a whole file, the old one or the new one.
+/// Writes all entries to another file, and then renames it to the name of the first: at each
+/// moment the name leads to a whole file, the old one or the new one.
 fn write(path: &Path, entries: &Entries) -> io::Result<()> {
     let mut text = String::new();
     for (name, message) in entries {

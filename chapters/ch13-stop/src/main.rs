@@ -1,4 +1,4 @@
-//! Chapter 13: stop without cutting anybody off.
+//! Chapter 13: stop without cutting a response off.
 //!
 //!     cargo run -p ch13-stop
 

@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use common::validators::Outcome;
 use common::{
-    AccessLog, Blocking, Body, Connection, ConnectionGuard, ConnectionLimiter, Entry, ErrorLog,
-    Guestbook, Limits, Page, Permit, Request, RequestError, Response, Shutdown, Validators,
+    AccessLog, Blocking, Body, Connection, ConnectionGuard, ConnectionLimiter, ErrorLog, Guestbook,
+    Limits, Page, Permit, Request, RequestError, Response, Shutdown, Validators,
 };
 use flate2::Compression;
 use flate2::read::GzEncoder;
@@ -56,7 +56,7 @@ fn handle_connection(
     let mut stream = Blocking::new(stream)?;
     let mut connection = Connection::new(permit.limits.timeouts, Instant::now())
         .with_chunks()
-        .with_early_answers(needs_body);
+        .with_early_answers(common::needs_body);
     while guard.wait(&mut stream, &mut connection)? {
         while let Some(request) = connection.next_request() {
             if permit.is_last_request() {
@@ -76,36 +76,14 @@ fn respond(request: &Request, guestbook: &Guestbook) -> Result<Response, Request
         ("GET" | "HEAD", "/query") => common::show_query(request)?,
         ("GET" | "HEAD", "/numbers") => common::count(request)?,
         ("GET" | "HEAD", "/guestbook") => Response::html("200 OK", guestbook.page()),
-        ("POST", "/guestbook") => sign(request, guestbook)?,
+        ("POST", "/guestbook") => common::sign_in_turn(request, guestbook)?,
         ("GET" | "HEAD", _) => send_file(request)?,
-        (_, path) => common::other_method(request, allowed(path)),
+        (_, path) => common::other_method(request, common::allowed(path)),
     })
 }
 
-fn allowed(path: &str) -> &'static str {
-    match path {
-        "/guestbook" => "GET, HEAD, POST, OPTIONS",
-        _ => "GET, HEAD, OPTIONS",
-    }
-}
-
-/// Whether the answer depends on the body; else nobody has to wait for it.
-fn needs_body(request: &Request) -> bool {
-    request.method == "POST"
-        && request.path() == "/guestbook"
-        && common::expect_form(request).is_ok()
-}
-
-fn sign(request: &Request, guestbook: &Guestbook) -> Result<Response, RequestError> {
-    let form = common::form_in_turn(request)?;
-    let first = |name| form.values(name).first().map_or("", String::as_str);
-    guestbook.add(Entry::new(first("name"), first("message"))?);
-    // The browser asks for that page next, and a reload repeats that and not this.
-    Ok(Response::empty("303 See Other").with("Location", "/guestbook"))
-}
-
-/// A file, in gzip where the client would rather have that. All caches on the way are
-/// told that there are two forms.
+/// A file, in gzip where the client prefers that. `Vary` tells all caches on the way that there
+/// are two forms.
 fn send_file(request: &Request) -> Result<Response, RequestError> {
     let response = match in_gzip(request)? {
         Some(response) => response,
@@ -114,8 +92,9 @@ fn send_file(request: &Request) -> Result<Response, RequestError> {
     Ok(response.with("Vary", "Accept-Encoding"))
 }
 
-/// The file in gzip, or 304 or 412 where it is about that form; `None` where it is about
-/// the plain one. Of a part it always is: what is coded anew each time has no parts.
+/// The file in gzip, or 304 or 412 about that form; `None` where the answer is about the plain
+/// form. A range always is about the plain form: bytes that are coded anew each time have no
+/// parts.
 fn in_gzip(request: &Request) -> Result<Option<Response>, RequestError> {
     let is_part = request.method == "GET" && request.fields.values("Range").next().is_some();
     if is_part || !prefers_gzip(request) {
@@ -153,7 +132,7 @@ fn in_gzip(request: &Request) -> Result<Option<Response>, RequestError> {
 
 fn code(page: Page, length: u64) -> Result<Response, RequestError> {
     let mut coded = Vec::new();
-    // A file that grows meanwhile is not to lie in memory whole.
+    // A file that grows meanwhile must not fill the memory.
     let file = page.file.take(length);
     let mut encoder = GzEncoder::new(file, Compression::default());
     encoder.read_to_end(&mut coded).map_err(|_| unreadable())?;

@@ -1,5 +1,5 @@
-//! The access log: a line for each request, as most servers write it and most tools
-//! read it (the Common Log Format).
+//! The access log: a line for each request in the Common Log Format, which most servers write
+//! and most tools read.
 //!
 //! ```text
 //! 127.0.0.1 - - [24/Nov/2026:23:45:41 +0000] "GET /hello HTTP/1.1" 200 21
@@ -15,32 +15,32 @@ use crate::ch09::request::Request;
 use crate::ch09::response::{Response, Watcher};
 use crate::ch12::log_writer::LogWriter;
 
-/// For how much of a line there is room at once, in bytes: for that of a short target. A
-/// longer one moves as it grows; and small pieces of memory are quicker to have and to give
-/// back, where many answers are on their way at the same time.
+/// How many bytes are reserved for a line: enough for one with a short target. A longer line
+/// is moved as it grows. Small pieces of memory are quicker to allocate and to free, and there
+/// is one for each response that is being sent.
 const SHORT_LINE: usize = 96;
 
-/// Where the lines go.
+/// The access log. Clones write to the same one.
 #[derive(Clone)]
 pub struct AccessLog(LogWriter);
 
 impl AccessLog {
-    /// Starts the thread that writes them. So many of the usual length may wait.
+    /// Starts the thread that writes the lines. `most_lines` of the usual length may wait.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system cannot start the thread.
     pub fn start(most_lines: usize, output: impl Write + Send + 'static) -> io::Result<Self> {
         LogWriter::start("access log", most_lines, output).map(Self)
     }
 
-    /// Waits until all lines are written, but no longer than that, and gives how many
-    /// were lost and not told of, or still are to be written.
+    /// Waits until all lines are written, for `time` at the most. Gives how many lines were
+    /// lost and not reported, or are still to be written.
     pub fn finish(&self, time: Duration) -> u64 {
         self.0.finish(time)
     }
 
-    /// The same response, to a request that came `now`. When it has been sent, or nothing
-    /// more of it will be, the line is written, and says how much content that was.
+    /// The same response, to a request that came at `now`. Its line is written when the
+    /// response has been sent, or has been given up, and says how much content was sent.
     pub fn watch(
         &self,
         client: &str,
@@ -62,7 +62,7 @@ impl AccessLog {
         })
     }
 
-    /// Writes the line of a client that was refused before it had a request.
+    /// Writes the line of a client that was refused before its request was whole.
     pub fn refused(&self, client: &str, refusal: &RequestError) {
         let mut line = start_of_line(client, Instant::now());
         line.push('-');
@@ -72,7 +72,7 @@ impl AccessLog {
     }
 }
 
-/// A line up to its request.
+/// A line up to its request line.
 fn start_of_line(client: &str, now: Instant) -> String {
     static NOW: Now = Now::new(log_date);
     let mut line = String::with_capacity(SHORT_LINE);
@@ -83,7 +83,7 @@ fn start_of_line(client: &str, now: Instant) -> String {
     line
 }
 
-/// Writes a moment, given in seconds since 1970, in the order that the format has.
+/// A date, given in seconds since 1970, as the format writes it.
 fn log_date(seconds: u64) -> String {
     match http_date(seconds).split(' ').collect::<Vec<_>>()[..] {
         [_, day, month, year, time, _] => format!("{day}/{month}/{year}:{time} +0000"),
@@ -91,16 +91,16 @@ fn log_date(seconds: u64) -> String {
     }
 }
 
-/// Ends the request, and adds the status code.
+/// Ends the request line, and adds the status code.
 fn add_status(line: &mut String, status: &str) {
     *line += "\" ";
     *line += status.split(' ').next().unwrap_or_default();
     line.push(' ');
 }
 
-/// Adds what a client sent, so that it stays one word of one line.
-/// Every other byte is shown as `\x22` is, the backslash too, so that two different
-/// targets never look the same.
+/// Adds what a client sent, so that it stays one word of one line. A byte that is not
+/// printable ASCII, a space, a quotation mark and a backslash are written like `\x22`, so two
+/// different targets never look the same.
 fn add_printable(line: &mut String, sent: &str) {
     let is_plain = |byte| matches!(byte, b'!'..=b'~') && !b"\"\\".contains(&byte);
     if sent.bytes().all(is_plain) {
@@ -117,10 +117,10 @@ fn add_printable(line: &mut String, sent: &str) {
     }
 }
 
-/// A line whose response is on its way.
+/// The line of a response that is being sent. It is written when this is dropped.
 struct PendingLine {
     line: String,
-    /// How much content has been sent.
+    /// How many bytes of content have been sent.
     length: u64,
     lines: LogWriter,
 }
@@ -168,7 +168,7 @@ mod tests {
         }
     }
 
-    /// What somebody writes into the log, without the dates.
+    /// What is written into the log, without the dates.
     fn written(write: impl FnOnce(&AccessLog)) -> String {
         let kept = Kept::default();
         let log = AccessLog::start(1, kept.clone()).unwrap();
@@ -188,7 +188,7 @@ mod tests {
         Request::from_head(format!("{line}\r\nHost: a\r\n\r\n").as_bytes()).unwrap()
     }
 
-    /// A connection whose one request has been answered, and that knows chunks.
+    /// A connection with chunks, whose one request has been answered.
     fn answering(line: &str, response: Response, log: Option<&AccessLog>) -> (Connection, Instant) {
         let now = Instant::now();
         let mut connection = Connection::new(Timeouts::default(), now).with_chunks();
@@ -202,7 +202,7 @@ mod tests {
         (connection, now)
     }
 
-    /// The end of the line of a response of which so much is sent, in pieces of that size.
+    /// The end of the line of a response of which `most` bytes are sent, `step` at a time.
     fn line_of(line: &str, response: Response, most: usize, step: usize) -> String {
         let written = written(|log| {
             let (mut connection, now) = answering(line, response, Some(log));
@@ -257,7 +257,7 @@ mod tests {
         }
     }
 
-    /// Of one that breaks off, that counts which was sent, and not what lay ready.
+    /// Where a connection breaks, the line counts what was sent, and not what lay ready.
     #[test]
     fn lines_of_what_broke_off() {
         const LENGTH: usize = 40_000;
@@ -294,7 +294,7 @@ mod tests {
                 let request = request(&format!("GET /{number} HTTP/1.1"));
                 let response = log.watch(CLIENT, &request, page(number), now);
                 writer.add_response(response, None, false, now);
-                // Somebody else's, of which the log knows nothing.
+                // A response without a watcher has no line.
                 writer.add_response(page(3), None, false, now);
             }
             while !writer.is_done() {

@@ -1,5 +1,5 @@
-//! Who may come in: so many connections in all, so many for each client, and a word for
-//! the others.
+//! How many connections there may be, in all and from each client, and what a client gets
+//! for whose connection there is no permit.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -18,22 +18,23 @@ use crate::ch09::response::Response;
 use crate::ch12::access_log::AccessLog;
 use crate::ch12::limits::Limits;
 
-/// How long a client that is turned away may take to close, once it has been told. All of
-/// them take it at once, so that many cost no more than one.
-const FAREWELL: Duration = Duration::from_millis(100);
+/// How long a rejected client may take to close after its response. The time of each counts
+/// from its own response, so many of them take no longer than one.
+const CLOSE_TIME: Duration = Duration::from_millis(100);
 
-/// How many of these may take it. For whoever comes then it is over at once.
-const FAREWELLS: usize = 64;
+/// How many rejected connections may wait for their clients to close. The next one is closed
+/// at once.
+const MAX_CLOSING: usize = 64;
 
-/// How long a client is asked to stay away (RFC 9110 §10.2.3), in seconds.
+/// After how many seconds a rejected client may try again (RFC 9110 §10.2.3).
 const RETRY_AFTER: &str = "10";
 
-/// Counts the connections.
+/// Counts the connections, and gives each a [`Permit`] while there is one.
 pub struct ConnectionLimiter {
     limits: Limits,
     log: AccessLog,
     counts: Arc<Mutex<Counts>>,
-    turned_away: SyncSender<(TcpStream, Instant)>,
+    rejected: SyncSender<(TcpStream, Instant)>,
 }
 
 #[derive(Default)]
@@ -42,44 +43,44 @@ struct Counts {
     by_client: HashMap<IpAddr, usize>,
 }
 
-/// The place of one connection. When it is dropped, another client may have it.
+/// The right to one connection. When it is dropped, another connection may have it.
 pub struct Permit {
-    /// What its client may cost.
+    /// What the client may cost.
     pub limits: Limits,
     client: IpAddr,
-    /// The same, as the log has it.
+    /// The client's address, as the access log has it.
     name: String,
     log: AccessLog,
     began: Instant,
-    /// When the last request came.
+    /// When the latest request came.
     now: Instant,
     requests: usize,
     counts: Arc<Mutex<Counts>>,
 }
 
 impl ConnectionLimiter {
-    /// Begins with all places free.
+    /// Begins with all permits free, and starts the thread that closes rejected connections.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system cannot start the thread.
     pub fn start(limits: Limits, log: AccessLog) -> io::Result<Self> {
-        let (turned_away, waiting) = sync_channel::<(TcpStream, Instant)>(FAREWELLS);
+        let (rejected, waiting) = sync_channel::<(TcpStream, Instant)>(MAX_CLOSING);
         thread::Builder::new().spawn(move || {
             for (stream, since) in waiting {
-                read_off(&stream, FAREWELL.saturating_sub(since.elapsed()));
+                read_and_discard(&stream, CLOSE_TIME.saturating_sub(since.elapsed()));
             }
         })?;
         Ok(Self {
             limits,
             log,
             counts: Arc::default(),
-            turned_away,
+            rejected,
         })
     }
 
-    /// Waits for the next client, as [`accept`](crate::accept) does. Where there is no
-    /// place for it, it is told at once to come back later. For it to close, another
-    /// thread waits.
+    /// Waits for the next connection, as [`accept`](crate::accept) does, and gives it with
+    /// its permit. `None` where none could be accepted, or where there was no permit: then
+    /// the connection has been rejected.
     pub fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, Permit)> {
         let (stream, client) = try_accept(listener, log_error)?;
         match self.acquire(client.ip()) {
@@ -91,16 +92,17 @@ impl ConnectionLimiter {
         }
     }
 
-    /// Tells a client to come back later.
+    /// Answers a connection with 503 and `Retry-After`, and closes it. Another thread waits
+    /// for the client to close.
     pub fn reject(&self, stream: TcpStream) {
         if let Ok(client) = stream.peer_addr() {
-            self.log.refused(&name_of(client.ip()), &no_place());
+            self.log.refused(&name_of(client.ip()), &no_permit());
         }
-        if say_busy(&stream).is_ok()
+        if send_busy(&stream).is_ok()
             && let Err(TrySendError::Full((stream, _))) =
-                self.turned_away.try_send((stream, Instant::now()))
+                self.rejected.try_send((stream, Instant::now()))
         {
-            read_off(&stream, Duration::ZERO);
+            read_and_discard(&stream, Duration::ZERO);
         }
     }
 
@@ -109,16 +111,16 @@ impl ConnectionLimiter {
         &self.limits
     }
 
-    /// A place for a client, where there is one.
+    /// A permit for a connection from this address, where there is one.
     pub fn acquire(&self, client: IpAddr) -> Option<Permit> {
         let mut counts = lock(&self.counts);
-        let of_one = counts.by_client.get(&one_of(client)).copied();
-        let of_one = of_one.unwrap_or_default();
-        if counts.in_all >= self.limits.connections || of_one >= self.limits.connections_of_one {
+        let of_client = counts.by_client.get(&client_key(client)).copied();
+        let of_client = of_client.unwrap_or_default();
+        if counts.in_all >= self.limits.connections || of_client >= self.limits.connections_of_one {
             return None;
         }
         counts.in_all += 1;
-        counts.by_client.insert(one_of(client), of_one + 1);
+        counts.by_client.insert(client_key(client), of_client + 1);
         let now = Instant::now();
         Some(Permit {
             client,
@@ -134,25 +136,26 @@ impl ConnectionLimiter {
 }
 
 impl Permit {
-    /// Counts a request. Whether it is the last one that this connection may have.
+    /// Counts a request, and says whether it is the last one of its connection: because of
+    /// their number, or because the connection is older than [`Limits::life`].
     pub fn is_last_request(&mut self) -> bool {
         self.is_last_request_at(Instant::now())
     }
 
-    /// The same at a moment that is known already.
+    /// The same, where the caller knows the time already.
     pub fn is_last_request_at(&mut self, now: Instant) -> bool {
         self.requests += 1;
         self.now = now;
         self.requests >= self.limits.requests || self.now - self.began >= self.limits.life
     }
 
-    /// The same response, which writes its line in the access log when its content has
-    /// been read.
+    /// The same response, which writes its line in the access log once it has been sent, or
+    /// given up.
     pub fn watch(&self, request: &Request, response: Response) -> Response {
         self.log.watch(&self.name, request, response, self.now)
     }
 
-    /// Writes the line of a refused request, where there is one.
+    /// Writes the line of a refused request, where one was refused.
     pub fn note(&self, refusal: Option<&RequestError>) {
         if let Some(refusal) = refusal {
             self.log.refused(&self.name, refusal);
@@ -164,28 +167,30 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let mut counts = lock(&self.counts);
         counts.in_all -= 1;
-        if let Some(count) = counts.by_client.get_mut(&one_of(self.client)) {
+        if let Some(count) = counts.by_client.get_mut(&client_key(self.client)) {
             *count -= 1;
             if *count == 0 {
-                counts.by_client.remove(&one_of(self.client));
+                counts.by_client.remove(&client_key(self.client));
             }
         }
     }
 }
 
-/// A thread that panicked while it held the lock has left the counts right.
+/// The counts are right even where a thread panicked while it held the lock.
 fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
     counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A client as the log has it: one of IPv4 has one name, whatever the server listens on.
+/// The client's address for the log. An IPv4 client is written in one form, also where the
+/// server listens on IPv6 and sees it as `::ffff:192.0.2.1`.
 fn name_of(client: IpAddr) -> String {
     client.to_canonical().to_string()
 }
 
-/// What one client comes from: an address of IPv4, or the upper half of one of IPv6, as
-/// whoever has one of these has all that share it (RFC 4291 §2.5.4).
-fn one_of(client: IpAddr) -> IpAddr {
+/// What counts as one client: an IPv4 address, or the upper half of an IPv6 address. A
+/// subscriber with one IPv6 address has all addresses that share its upper half (RFC 4291
+/// §2.5.4).
+fn client_key(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => {
             let upper_half = address.to_bits() >> 64 << 64;
@@ -195,33 +200,34 @@ fn one_of(client: IpAddr) -> IpAddr {
     }
 }
 
-/// The status of what there is no room for.
+/// The status of a connection or request for which there is no room.
 pub(crate) const BUSY: &str = "503 Service Unavailable";
 
-/// Why a client is turned away.
-fn no_place() -> RequestError {
-    RequestError::new(BUSY, "all places are counts")
+/// Why a connection is rejected.
+fn no_permit() -> RequestError {
+    RequestError::new(BUSY, "all permits are taken")
 }
 
-/// What a client is told that is turned away.
+/// What a rejected client receives.
 pub(crate) fn busy(refusal: &RequestError) -> Response {
     Response::empty(refusal.status).with("Retry-After", RETRY_AFTER)
 }
 
-/// Answers without a look at the request: the answer would be the same, and a look
-/// would cost what there is too little of. An answer as short as this finds room on a
-/// connection as new as this, so nobody waits here.
-fn say_busy(mut stream: &TcpStream) -> io::Result<()> {
-    let response = busy(&no_place()).with("Connection", "close");
+/// Answers without reading the request: the answer would be the same, and to read it would
+/// cost time and memory. A new connection has room for a response this short, so the write
+/// does not wait.
+fn send_busy(mut stream: &TcpStream) -> io::Result<()> {
+    let response = busy(&no_permit()).with("Connection", "close");
     stream.set_nonblocking(true)?;
     stream.write_all(response.head().as_bytes())?;
     stream.shutdown(Shutdown::Write)
 }
 
-/// Reads off what a client sends that was told so, for so long: bytes that are left
-/// unread would make the close a reset, and that can destroy the answer (RFC 9112
-/// §9.6). Where no time is left, what has come already has to do; a request mostly has.
-fn read_off(mut stream: &TcpStream, time: Duration) {
+/// Reads what a rejected client sends, for so long at the most, and discards it. Bytes left
+/// unread would make the close a reset, and a reset can destroy the response (RFC 9112 §9.6).
+/// Where no time is left, only what has arrived already is read, which is mostly the whole
+/// request.
+fn read_and_discard(mut stream: &TcpStream, time: Duration) {
     if time.is_zero() {
         let _ = stream.read(&mut [0; 16 * 1024]);
     } else if stream.set_nonblocking(false).is_ok() {
@@ -244,14 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn so_many_for_each_and_so_many_in_all() {
+    fn permits_are_limited_for_each_client_and_in_all() {
         let limiter = limiter("connections=3 connections_of_one=2");
         let [one, other] = ["10.0.0.1", "10.0.0.2"].map(address);
         let first = limiter.acquire(one).unwrap();
         let _second = limiter.acquire(one).unwrap();
         assert!(limiter.acquire(one).is_none());
         let third = limiter.acquire(other).unwrap();
-        assert!(limiter.acquire(other).is_none(), "all are counts");
+        assert!(limiter.acquire(other).is_none(), "all are taken");
         drop(first);
         let _fourth = limiter.acquire(other).unwrap();
         drop(third);
@@ -259,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_of_who_is_gone() {
+    fn nothing_is_kept_of_a_client_without_connections() {
         let limiter = limiter("connections=3");
         for last in 0..=255 {
             drop(limiter.acquire(IpAddr::from([10, 0, 0, last])));
@@ -268,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_one_client() {
+    fn addresses_of_one_client() {
         for (one, other, same) in [
             ("10.0.0.1", "10.0.0.1", true),
             ("10.0.0.1", "10.0.0.2", false),
@@ -276,7 +282,7 @@ mod tests {
             ("2001:db8::1", "2001:db8::2", true),
             ("2001:db8::1", "2001:db8:0:1::1", false),
         ] {
-            let is_same = one_of(address(one)) == one_of(address(other));
+            let is_same = client_key(address(one)) == client_key(address(other));
             assert_eq!(is_same, same, "{one} {other}");
         }
     }
@@ -294,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_requests_and_so_long() {
+    fn requests_and_life_are_limited() {
         let mut permit = limiter("requests=3").acquire(address("10.0.0.1")).unwrap();
         let is_last: Vec<bool> = (0..4).map(|_| permit.is_last_request()).collect();
         assert_eq!(is_last, [false, false, true, true]);
@@ -303,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_turned_away_is_told_when_to_come_back() {
+    fn a_rejected_client_is_told_when_to_come_back() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let connect = || TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let limiter = limiter("connections=1");

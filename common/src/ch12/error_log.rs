@@ -1,5 +1,5 @@
-//! The error log, which goes the way of the access log: whoever has to say that
-//! something went wrong does not wait for whoever reads that.
+//! The error log, written like the access log: a thread that reports an error does not wait for
+//! the reader of standard error.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
@@ -9,20 +9,19 @@ use std::time::Duration;
 use crate::ch02::log::{log_error, take_errors};
 use crate::ch12::log_writer::LogWriter;
 
-/// How long the last lines may take to be written.
+/// How long it may take to write the last lines.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// The way to standard error, as long as the server runs. When this is dropped, the last
-/// lines are written.
+/// The error log, on standard error. When this is dropped, the last lines are written.
 #[must_use = "the last lines are written when it is dropped"]
 pub struct ErrorLog(LogWriter);
 
 impl ErrorLog {
-    /// Starts it: what [`log_error`] says goes this way from now on, and what a thread
-    /// says that panics. So many lines may wait.
+    /// Starts it. From now on it takes the lines of [`log_error`], and the message of a thread
+    /// that panics. `most_lines` of the usual length may wait.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system cannot start the thread.
     pub fn start(most_lines: usize) -> io::Result<Self> {
         let lines = LogWriter::start("error log", most_lines, io::stderr())?;
         let errors = lines.clone();

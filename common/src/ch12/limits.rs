@@ -1,4 +1,4 @@
-//! What clients may cost.
+//! What clients may cost, as one value.
 
 use std::env;
 use std::ops::Deref;
@@ -19,28 +19,27 @@ use crate::ch10::routes::sign_with;
 use crate::ch10::wait::Timeouts;
 use crate::ch12::log_writer::most_bytes;
 
-/// What clients may cost. The sizes of one request are constants beside what counts
-/// them: [`MAX_HEAD`], [`MAX_BODY`].
+/// What clients may cost. How large one request may be is not here: those limits are
+/// constants beside the code that counts, [`MAX_HEAD`] and [`MAX_BODY`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
-    /// How long a client may take for what it does.
+    /// How long a client may take for each step.
     pub timeouts: Timeouts,
-    /// How long a connection may stay, in all. What has been begun is finished. A
-    /// client that stays for ever would never find out that its server has moved.
+    /// How old a connection may become. The request that it has begun is still answered. A
+    /// client that kept one connection for ever would never notice that its server has moved.
     pub life: Duration,
-    /// How many requests may come over one connection; the same in other words, for
-    /// clients that are quick.
+    /// How many requests may come over one connection: the same limit for quick clients.
     pub requests: usize,
-    /// How many connections there may be. Each has a thread, and memory for what is on
-    /// its way ([`Limits::memory`]).
+    /// How many connections there may be. Each has a thread, and memory for its request and
+    /// its response ([`Limits::memory`]).
     pub connections: usize,
-    /// How many of these one client may have. A browser takes six; behind one address
-    /// there may be a whole school.
+    /// How many of them one client may have. A browser opens six, and a whole school may
+    /// share one address.
     pub connections_of_one: usize,
     /// How many lines of the usual length may wait to be written, in each of the two logs.
     pub log_lines: usize,
-    /// How long those may take that are under way when the server is to stop, which it
-    /// can be from chapter 13 on.
+    /// How long the connections may take to finish when the server is to stop. Used from
+    /// chapter 13 on.
     pub stop: Duration,
 }
 
@@ -58,28 +57,28 @@ impl Default for Limits {
     }
 }
 
-/// The longest time that may be said. A moment far enough from now is more than a system
-/// can count to.
+/// The longest time that `LIMITS` may set. A system cannot represent a time that is too far
+/// ahead.
 const MOST_TIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The highest number that may be said: more than a machine has room for.
+/// The highest number that `LIMITS` may set: more than a machine has room for.
 const MOST: usize = 1_000_000;
 
-/// How much memory a thread takes besides what its client sends and is sent, in bytes:
-/// its stack, with the piece that it reads.
+/// How much memory a thread takes besides requests and responses, in bytes: its stack, with
+/// the piece that it reads.
 const THREAD: usize = 64 * 1024;
 
-/// How much memory it takes to take a form apart, in bytes. Each byte that is not UTF-8
-/// becomes three, and there are up to four copies, in buffers that double.
+/// How much memory it takes to parse a form, in bytes. Each byte that is not UTF-8 becomes
+/// three, and there are up to four copies, in buffers that double.
 const FORM: usize = 4 * 2 * 3 * MAX_BODY;
 
 impl Limits {
-    /// The defaults, but for what the environment variable `LIMITS` says otherwise, as
-    /// in `LIMITS='connections=2 idle=0.5'`; times are in seconds. What it says wrongly
-    /// ends the process with a sentence and exit code 2.
+    /// The defaults, with the changes that the environment variable `LIMITS` sets, as in
+    /// `LIMITS='connections=2 idle=0.5'`; times are in seconds. A mistake in it ends the
+    /// process with a sentence and exit code 2.
     pub fn from_environment() -> Self {
         let said = env::var_os("LIMITS").unwrap_or_default();
-        // What is not UTF-8 is no limit either.
+        // Where it is not UTF-8, it names no limit either.
         Self::default()
             .but_for(&said.to_string_lossy())
             .unwrap_or_else(|problem| {
@@ -88,7 +87,7 @@ impl Limits {
             })
     }
 
-    /// The same, but for what these words say.
+    /// The same limits, with the changes that these words set.
     ///
     /// ```
     /// let limits = common::Limits::default().but_for("connections=2 idle=0.5")?;
@@ -98,7 +97,7 @@ impl Limits {
     /// ```
     ///
     /// # Errors
-    /// What is wrong with a word, as a sentence.
+    /// A sentence that says what is wrong with a word.
     pub fn but_for(mut self, words: &str) -> Result<Self, String> {
         for word in words.split_whitespace() {
             let (name, value) = word
@@ -156,11 +155,11 @@ impl Limits {
         })
     }
 
-    /// The most memory that clients can make the server take, in bytes. For each
-    /// connection that is its thread, a head (as it came, taken apart, and in its line of
-    /// the log), a body (twice, as its buffer doubles when it is full) and what is on its
-    /// way to the client; for all of them the lines of the two logs (twice too), and a form
-    /// that is being taken apart.
+    /// The most memory that clients can make the server take, in bytes. For each connection
+    /// that is its thread, a head (as received, as fields, and in its line of the log), a body
+    /// (twice, as its buffer doubles when it is full) and the part of a response that is ready
+    /// to be sent. All connections share the lines of the two logs (also twice), and one form
+    /// that is being parsed.
     pub fn memory(&self) -> usize {
         self.connections * (THREAD + 8 * MAX_HEAD + 2 * MAX_BODY + 2 * ROOM)
             + 2 * 2 * most_bytes(self.log_lines)
@@ -168,9 +167,10 @@ impl Limits {
     }
 }
 
-/// A form that was taken apart. While there is one, no other is.
+/// A parsed form. It holds a lock, so there is only one at a time; used as a [`Query`].
 pub struct FormInTurn {
     form: Query,
+    /// Never read: the lock is released when this is dropped, together with the form.
     _turn: MutexGuard<'static, ()>,
 }
 
@@ -182,14 +182,14 @@ impl Deref for FormInTurn {
     }
 }
 
-/// Does what [`parse_form`] does, for one client after the other. To take a form apart is
-/// quick, but takes many times its length of memory, which all could ask for at once.
+/// Does what [`parse_form`] does, for one form after the other. To parse a form is quick, but
+/// takes many times its length of memory, and all clients could make the server do it at once.
 ///
 /// # Errors
-/// As there.
+/// As [`parse_form`].
 pub fn form_in_turn(request: &Request) -> Result<FormInTurn, RequestError> {
     static TURN: Mutex<()> = Mutex::new(());
-    // A thread that panicked in its turn has left nothing behind.
+    // There is nothing behind the lock that a panic could have left wrong.
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     Ok(FormInTurn {
         form: parse_form(request)?,
@@ -197,10 +197,11 @@ pub fn form_in_turn(request: &Request) -> Result<FormInTurn, RequestError> {
     })
 }
 
-/// Does what [`sign`](crate::sign) does, with [`form_in_turn`].
+/// Does what [`sign`](crate::sign) does, with [`form_in_turn`], so that no two threads parse a
+/// form at the same time.
 ///
 /// # Errors
-/// As there.
+/// As [`sign`](crate::sign).
 pub fn sign_in_turn(request: &Request, guestbook: &Guestbook) -> Result<Response, RequestError> {
     let form = form_in_turn(request)?;
     sign_with(&form, guestbook)

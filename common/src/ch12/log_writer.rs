@@ -1,5 +1,5 @@
-//! Lines that a thread of its own writes, so that nobody waits for whoever reads them:
-//! where too many wait already, a line is lost, and counted.
+//! A log that a thread of its own writes, so that no other thread waits for the reader of the
+//! log. Where too many lines wait already, a line is lost, and counted.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,56 +8,58 @@ use std::time::Duration;
 
 use crate::ch02::log::log_error;
 
-/// How long lines may gather before they are written together. A thread that woke for
-/// each of them would cost more than the answer that it tells of.
+/// How long lines gather before they are written together. To wake the thread for each line
+/// would cost more than the response that the line is about.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// How much room there is for lines in any case, in bytes: even the longest finds some.
+/// How many bytes may wait in any case, so that even the longest line finds room.
 const KEPT: usize = 64 * 1024;
 
-/// How many bytes are written together at the most. A pipe keeps so much whole (`PIPE_BUF`
-/// of Linux), also where two logs share it.
+/// How many bytes are written in one call at the most. A pipe does not mix the bytes of one
+/// write with those of another up to this length (`PIPE_BUF` of Linux), so two logs may share
+/// it.
 const TOGETHER: usize = 4096;
 
-/// How long a line mostly is, in bytes.
+/// The length of a usual line, in bytes.
 pub const USUAL_LINE: usize = 128;
 
-/// How many bytes may wait, where so many lines of the usual length may. One may be a
-/// hundred times as long, so it is the bytes that are counted.
+/// How many bytes may wait, where so many lines of the usual length may. A line may be a
+/// hundred times as long, so bytes are counted and not lines.
 pub fn most_bytes(most_lines: usize) -> usize {
     (most_lines * USUAL_LINE).max(KEPT)
 }
 
-/// Where lines go that a thread of its own writes.
+/// A log. Clones share its queue and its thread.
 #[derive(Clone)]
 pub struct LogWriter(Arc<Writer>);
 
-/// The thread, which ends with the last line once this is dropped.
+/// Tells the thread to end, after its last line, when this is dropped.
 struct Writer(Arc<Shared>);
 
 struct Shared {
     name: &'static str,
     most_bytes: usize,
     queue: Mutex<Queue>,
-    /// The first line waits, the last one is written, or nobody has any more.
+    /// Notified when the first line is added, when the last one is written, and when no more
+    /// will be added.
     changed: Condvar,
 }
 
 #[derive(Default)]
 struct Queue {
     waiting: Vec<u8>,
-    /// How long those are together that are being written, and how many.
+    /// How many bytes are being written, and how many lines these are.
     being_written: (usize, u64),
-    /// How many were lost and not told of yet.
+    /// How many lines were lost, and not reported yet.
     lost: u64,
     is_over: bool,
 }
 
 impl LogWriter {
-    /// Starts the thread. So many lines of the usual length may wait.
+    /// Starts the thread. `name` is for messages; `most_lines` of the usual length may wait.
     ///
     /// # Errors
-    /// The system gives no thread.
+    /// The system cannot start the thread.
     pub fn start(
         name: &'static str,
         most_lines: usize,
@@ -74,7 +76,7 @@ impl LogWriter {
         Ok(Self(Arc::new(writer)))
     }
 
-    /// Adds a line, with its end, or loses it.
+    /// Adds a line, with its line end. Where there is no room, the line is lost.
     pub fn add(&self, line: &[u8]) {
         let Writer(shared) = &*self.0;
         let mut queue = shared.lock();
@@ -85,14 +87,14 @@ impl LogWriter {
         }
         queue.waiting.extend_from_slice(line);
         drop(queue);
-        // Who finds others waiting knows that the thread was woken.
+        // Where other lines wait already, the thread has been woken.
         if before == 0 {
             shared.changed.notify_all();
         }
     }
 
-    /// Waits until all lines are written, but no longer than that, and gives how many
-    /// were lost and not told of, or still are to be written.
+    /// Waits until all lines are written, for `time` at the most. Gives how many lines were
+    /// lost and not reported, or are still to be written.
     pub fn finish(&self, time: Duration) -> u64 {
         let Writer(shared) = &*self.0;
         let is_busy = |queue: &mut Queue| !queue.waiting.is_empty() || queue.being_written.0 > 0;
@@ -112,12 +114,12 @@ impl Drop for Writer {
 }
 
 impl Shared {
-    /// A thread that panicked while it held the lock has left whole lines.
+    /// The lines are whole even where a thread panicked while it held the lock.
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for lines, and takes all that have gathered; `false` at the end.
+    /// Waits for lines, and takes all that have gathered. `false` once there will be no more.
     fn take(&self, taken: &mut Vec<u8>) -> bool {
         let is_idle = |queue: &mut Queue| queue.waiting.is_empty() && !queue.is_over;
         let waited = self.changed.wait_while(self.lock(), is_idle);
@@ -129,15 +131,15 @@ impl Shared {
         !taken.is_empty()
     }
 
-    /// Says that some of them are written.
+    /// Notes that these lines have been written.
     fn some_written(&self, lines: &[u8]) {
         let mut queue = self.lock();
         queue.being_written.0 -= lines.len();
         queue.being_written.1 -= count(lines);
     }
 
-    /// Says that those are written, but for so many. Gives how many were lost before,
-    /// where that can be told now.
+    /// Notes that all lines taken have been written, but for `lost`. Gives how many were lost
+    /// before, where the log works again and can be reported on.
     fn written(&self, lost: u64) -> u64 {
         let mut queue = self.lock();
         queue.being_written = (0, 0);
@@ -156,7 +158,7 @@ fn count(lines: &[u8]) -> u64 {
     lines.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
-/// The life of the thread.
+/// What the thread does.
 fn write_all(shared: &Shared, mut output: impl Write) {
     let name = shared.name;
     let mut piece = Vec::new();
@@ -165,7 +167,7 @@ fn write_all(shared: &Shared, mut output: impl Write) {
         let mut rest = &*piece;
         let mut written = Ok(());
         if is_half {
-            // What is left of a line that failed is not to take the next one with it.
+            // The rest of a line that failed must not become the beginning of the next one.
             (_, written) = write(&mut output, b"\n");
             is_half = written.is_err();
         }
@@ -179,7 +181,7 @@ fn write_all(shared: &Shared, mut output: impl Write) {
         if let Err(error) = &written
             && !is_broken
         {
-            // Once is enough.
+            // Reported once, and not for each piece.
             log_error(format_args!("the {name} cannot be written: {error}"));
         }
         is_broken = written.is_err();
@@ -191,7 +193,7 @@ fn write_all(shared: &Shared, mut output: impl Write) {
     }
 }
 
-/// How many bytes the first lines have that are written together; a longer line goes alone.
+/// How many bytes to write in the next call: as many whole lines as fit, or one longer line.
 fn whole_lines(lines: &[u8]) -> usize {
     let most = &lines[..lines.len().min(TOGETHER)];
     let end = most.iter().rposition(|byte| *byte == b'\n');
@@ -199,7 +201,7 @@ fn whole_lines(lines: &[u8]) -> usize {
     end.map_or(lines.len(), |end| end + 1)
 }
 
-/// Writes what it can, and gives how many bytes that were.
+/// Writes as much as it can, and gives how many bytes were written.
 fn write(output: &mut impl Write, lines: &[u8]) -> (usize, io::Result<()>) {
     let mut length = 0;
     while length < lines.len() {
@@ -235,7 +237,7 @@ mod tests {
         }
     }
 
-    /// Writes nothing until it is let.
+    /// Writes nothing until the channel is closed.
     struct Blocked(Receiver<()>);
 
     impl Write for Blocked {
@@ -249,9 +251,9 @@ mod tests {
         }
     }
 
-    /// Adds as many lines as there is room for, and some, to what writes nothing.
+    /// How many of so many lines of this length are lost, where none is written.
     fn lost_of(count: usize, length: usize) -> u64 {
-        let (_let_go, blocked) = channel();
+        let (_release, blocked) = channel();
         let lines = LogWriter::start("log", 1000, Blocked(blocked)).unwrap();
         let line = "a".repeat(length - 1) + "\n";
         for _ in 0..count {
@@ -263,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_nobody_reads_are_lost_and_nobody_waits() {
+    fn lines_beyond_the_limit_are_lost_and_no_thread_waits() {
         assert_eq!(lost_of(1000, USUAL_LINE), 0);
         assert_eq!(lost_of(1010, USUAL_LINE), 10);
     }

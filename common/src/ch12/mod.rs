@@ -1,5 +1,5 @@
 //! Chapter 12 brings limits: what one client may cost in time, memory and connections, and
-//! two logs that no reader can hold up.
+//! two logs that never make the server wait.
 
 pub mod access_log;
 pub mod connection_limiter;

@@ -1,12 +1,12 @@
-//! Which requests are answered before their body has come.
+//! Which requests are answered before their body has arrived.
 
 use crate::ch09::request::Request;
 use crate::ch10::routes::route;
 
-/// Whether the answer to a request may depend on its body. What `GET`, `HEAD` and `OPTIONS`
-/// bring has no meaning (RFC 9110 §9.3), and where the header section alone shows that the
-/// request is refused, the body changes nothing. A path that the table of routes does not
-/// know gets its body.
+/// Whether the answer to a request may depend on its body. The body of `GET`, `HEAD` or
+/// `OPTIONS` has no meaning (RFC 9110 §9.3), and where the header section alone shows that the
+/// request is refused, the body changes nothing. For a path that is not in the table of routes
+/// the answer is yes.
 pub fn needs_body(request: &Request) -> bool {
     let has_meaning = !matches!(&*request.method, "GET" | "HEAD" | "OPTIONS");
     let is_refused = route(request.path()).is_some_and(|route| route.refuses(request));
@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_that_nobody_has_told_of_gets_its_body() {
+    fn a_path_without_a_route_waits_for_the_body() {
         for (line, needs) in [
             ("POST /vote", true),
             ("PUT /pages/index.html", true),

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-/// How long the connection may take to be made.
+/// How long the connection may take to be established.
 const CONNECT_TIME: Duration = Duration::from_millis(100);
 
-/// A client of the server itself: nothing but a connection wakes a thread that waits in
-/// `accept`. It has its socket from the beginning, as a server that is to stop may have no
-/// file descriptor left.
+/// A connection from the server to itself. It makes `accept` return, which a thread that has
+/// set a variable cannot. The socket is made at the beginning, because a server that is to
+/// stop may have no file descriptor left.
 pub struct AcceptWaker {
     socket: Socket,
     address: SocketAddr,
@@ -21,14 +21,14 @@ impl AcceptWaker {
     /// A waker for the socket that listens on this address.
     ///
     /// # Errors
-    /// The system gives no socket.
+    /// The system cannot make a socket.
     pub fn of(listener: SocketAddr) -> io::Result<Self> {
         let address = within_reach(listener);
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         Ok(Self { socket, address })
     }
 
-    /// Whether the connection from that address is the waker's.
+    /// Whether a connection from this address is the waker's own.
     pub fn is(&self, client: SocketAddr) -> bool {
         let own = self.socket.local_addr().ok();
         own.and_then(|own| own.as_socket()) == Some(client)
@@ -36,14 +36,14 @@ impl AcceptWaker {
 
     /// Connects, so that `accept` returns.
     pub fn wake(&self) {
-        // This fails where so many connections wait to be accepted that no thread sleeps.
+        // This fails where the backlog is full, and then `accept` is not waiting.
         let address = self.address.into();
         let _ = self.socket.connect_timeout(&address, CONNECT_TIME);
     }
 }
 
-/// Where this machine reaches an address that it listens on: `0.0.0.0` stands for all
-/// that it has.
+/// The address at which this machine can connect to a listener: `0.0.0.0` and `[::]` stand
+/// for all of its addresses, so a client needs another one.
 fn within_reach(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(Ipv4Addr::UNSPECIFIED) => address.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn the_waker_is_told_from_a_client() {
+    fn the_waker_is_not_taken_for_a_client() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let waker = AcceptWaker::of(address).unwrap();

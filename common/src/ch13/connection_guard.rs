@@ -1,4 +1,4 @@
-//! What each connection holds of the shutdown.
+//! What each connection holds of the shutdown: it is counted, and it is told to finish.
 
 use std::time::{Duration, Instant};
 
@@ -7,11 +7,11 @@ use crate::ch10::connection::Connection;
 use crate::ch10::wait::Wait;
 use crate::ch13::shutdown::Shutdown;
 
-/// How long the server still reads from an idle connection once it is to stop. A request
-/// may be on its way, and a client that is told to close loses none.
+/// How long the server still reads from an idle connection once it is to stop. A request may
+/// be on its way, or lie in the system unread.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// Counts one connection until it is dropped. The server waits for that before it ends.
+/// Counts one connection until this is dropped. The server waits for that before it ends.
 pub struct ConnectionGuard {
     shutdown: Shutdown,
     /// When the grace of an idle connection is over, once the server is to stop.
@@ -19,7 +19,7 @@ pub struct ConnectionGuard {
 }
 
 impl ConnectionGuard {
-    /// Counts a connection, from the moment on that it is accepted.
+    /// Counts a connection that has just been accepted.
     pub fn new(shutdown: &Shutdown) -> Self {
         shutdown.begin();
         Self {
@@ -28,12 +28,12 @@ impl ConnectionGuard {
         }
     }
 
-    /// Waits as [`Blocking::wait`] does, and lets the connection finish where the server is
-    /// to stop: with its next answer, or, where no request is under way, once its grace is
-    /// over. So no client is closed that asked before the signal.
+    /// Waits as [`Blocking::wait`] does. Where the server is to stop, it lets the connection
+    /// finish: with its next response, or, where the client has not begun a request, once the
+    /// grace is over. So a client that sent its request before the signal is answered.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Blocking::wait`].
     pub fn wait(
         &mut self,
         stream: &mut Blocking,
@@ -47,8 +47,8 @@ impl ConnectionGuard {
         Ok(goes_on)
     }
 
-    /// Whether a connection that has just been read from has been idle for the whole of its
-    /// grace, once the server is to stop. It says so once.
+    /// Whether the connection, which has just been read from, has been idle for all of its
+    /// grace since the server was asked to stop. `true` only once.
     pub fn grace_is_over(&mut self, is_idle: bool, now: Instant) -> bool {
         if !self.is_requested() {
             return false;
@@ -62,7 +62,7 @@ impl ConnectionGuard {
         is_over
     }
 
-    /// Lets the grace begin anew, as the client could not ask for anything before. Over TLS
+    /// Lets the grace begin anew, where the client could not send a request before. Over TLS
     /// the handshake comes first.
     pub fn restart_grace(&mut self) {
         self.ends_at = None;
@@ -80,7 +80,7 @@ impl ConnectionGuard {
 }
 
 impl Connection {
-    /// Whether it waits for a request, and the client has not begun with one.
+    /// Whether it waits for a request of which no byte has come.
     pub fn is_idle(&self) -> bool {
         !self.has_begun() && matches!(self.waits_for(), Wait::ToRead(_))
     }
@@ -122,7 +122,7 @@ mod tests {
 
     /// An idle client, and one in the middle of a request, when the server is to stop.
     #[test]
-    fn who_is_idle_is_let_go_and_who_is_not_gets_its_answer() {
+    fn an_idle_connection_is_closed_and_a_begun_request_is_answered() {
         for (sent, answered) in [(&b""[..], false), (b"GET / HTTP/1.1\r\n", true)] {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();

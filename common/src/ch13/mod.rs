@@ -1,4 +1,4 @@
-//! Chapter 13 brings the shutdown: a signal ends the server, and no response is cut off.
+//! Chapter 13 brings the shutdown: a signal ends the server, and what has begun is finished first.
 
 pub mod accept_waker;
 pub mod connection_guard;

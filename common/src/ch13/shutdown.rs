@@ -1,5 +1,4 @@
-//! The shutdown: a signal asks the server to stop, and the connections that it has are
-//! finished first.
+//! The shutdown: a signal asks the server to stop, and its connections are finished first.
 
 use std::process::exit;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -9,15 +8,14 @@ use crate::ch02::log::log_error;
 use crate::ch12::access_log::AccessLog;
 use crate::ch13::signals::{SIGHUP, SIGINT, SIGTERM, on_each};
 
-/// How soon after a signal another one belongs to it. A terminal that is closed sends
-/// SIGTERM and SIGHUP in one go, and means one request.
+/// How soon after a signal another one still belongs to it. Some programs send SIGTERM and
+/// SIGHUP together, and mean one request to stop.
 const SAME_TIME: Duration = Duration::from_millis(250);
 
 /// How long the access log may take to write its last lines.
 const LOG_TIME: Duration = Duration::from_secs(1);
 
-/// The exit code of a server that is told to stop twice: that of a program that Ctrl-C
-/// ended.
+/// The exit code after a second request to stop: that of a program that Ctrl-C has ended.
 const EXIT_CODE: i32 = 130;
 
 /// Whether the server is to stop, and how many connections it has. Clones share it.
@@ -25,10 +23,10 @@ const EXIT_CODE: i32 = 130;
 pub struct Shutdown(Arc<Shared>);
 
 struct Shared {
-    /// How long the connections may take that there are when the server is to stop.
+    /// How long the connections may take to finish once the server is to stop.
     time: Duration,
     requested: OnceLock<Requested>,
-    /// What wakes the threads that wait for something else.
+    /// What to call when the server is to stop.
     wakers: Mutex<Vec<Box<Wake>>>,
     connections: Mutex<usize>,
     one_less: Condvar,
@@ -36,17 +34,16 @@ struct Shared {
 
 struct Requested {
     at: Instant,
-    /// How many connections there were then.
+    /// How many connections there were at that moment.
     with: usize,
 }
 
 type Wake = dyn Fn() + Send + Sync;
 
 impl Shutdown {
-    /// Lets Ctrl-C, and on Unix SIGTERM and SIGHUP, ask the server to stop, and gives the
-    /// connections that it has then so much time. A second request ends the server at
-    /// once. This comes first in `main`: later, there would be a moment at which a client
-    /// is connected and a signal still cuts it off.
+    /// Lets Ctrl-C, and on Unix SIGTERM and SIGHUP, ask the server to stop. Its connections
+    /// then have `time` to finish. A second request ends the server at once. This is called
+    /// first in `main`: a signal that came before it would end the process at once.
     ///
     /// # Errors
     /// As [`on_each`].
@@ -57,7 +54,7 @@ impl Shutdown {
         Ok(shutdown)
     }
 
-    /// A shutdown that only [`Shutdown::request`] asks for.
+    /// A shutdown without signals: only [`Shutdown::request`] asks for it.
     pub(crate) fn new(time: Duration) -> Self {
         Self(Arc::new(Shared {
             time,
@@ -68,7 +65,7 @@ impl Shutdown {
         }))
     }
 
-    /// Asks the server to stop. All signals come to one thread, one after the other.
+    /// Asks the server to stop. One thread receives all signals, so calls never overlap.
     pub(crate) fn request(&self) {
         if let Some(first) = self.0.requested.get() {
             if first.at.elapsed() > SAME_TIME {
@@ -83,8 +80,8 @@ impl Shutdown {
         }
     }
 
-    /// Calls `wake` once the server is to stop: at once, where it is already. A thread that
-    /// waits for something else learns of it so.
+    /// Calls `wake` when the server is to stop, or at once where it already is. So a thread
+    /// that waits for something else can be woken.
     pub fn on_request(&self, wake: impl Fn() + Send + Sync + 'static) {
         let mut wakers = self.wakers();
         if self.is_requested() {
@@ -98,7 +95,7 @@ impl Shutdown {
         self.0.requested.get().is_some()
     }
 
-    /// How long the connections may take that there are when the server is to stop.
+    /// How long the connections may take to finish once the server is to stop.
     pub fn time(&self) -> Duration {
         self.0.time
     }
@@ -108,20 +105,20 @@ impl Shutdown {
         *self.connections() += 1;
     }
 
-    /// Counts one that has ended.
+    /// Counts down, where a connection has ended.
     pub(crate) fn end(&self) {
         *self.connections() -= 1;
         self.0.one_less.notify_all();
     }
 
-    /// Waits for the connections to end, for [`Shutdown::time`] at the most, and reports as
-    /// [`Shutdown::report`] does.
+    /// Waits for the connections to end, for [`Shutdown::time`] at the most, and then reports
+    /// as [`Shutdown::report`] does.
     pub fn finish(&self, log: &AccessLog) {
         self.finish_and_tell(log, |_| {});
     }
 
-    /// Does the same, tells each time how many connections it waits for, and gives how many
-    /// are cut off.
+    /// Does what [`Shutdown::finish`] does. Each time it looks, it calls `tell` with the number
+    /// of connections, for tests. Gives how many are cut off.
     fn finish_and_tell(&self, log: &AccessLog, tell: impl Fn(usize)) -> usize {
         let is_busy = |connections: &mut usize| {
             tell(*connections);
@@ -135,10 +132,10 @@ impl Shutdown {
     }
 
     /// Waits for the access log, and writes to the error log what became of the connections
-    /// that there were when the server was asked to stop.
+    /// that the server had when it was asked to stop.
     pub fn report(&self, cut_off: usize, log: &AccessLog) {
         let before = self.0.requested.get().map_or(0, |requested| requested.with);
-        // A connection may have been accepted in the very moment of the signal.
+        // A connection may have been accepted after the signal's count.
         let before = before.max(cut_off);
         let lost = log.finish(LOG_TIME);
         log_error(format_args!(
@@ -148,8 +145,8 @@ impl Shutdown {
         ));
     }
 
-    /// How many connections there are. A thread that panicked while it held the lock has
-    /// left the count right.
+    /// How many connections there are. The count is right even where a thread panicked while
+    /// it held the lock.
     pub(crate) fn connections(&self) -> MutexGuard<'_, usize> {
         let connections = self.0.connections.lock();
         connections.unwrap_or_else(PoisonError::into_inner)
@@ -169,7 +166,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn the_end_waits_for_each_connection() {
+    fn finish_waits_for_each_connection() {
         let shutdown = Shutdown::new(Duration::from_secs(60));
         let log = AccessLog::start(1, io::sink()).unwrap();
         shutdown.begin();
@@ -178,8 +175,8 @@ mod tests {
         thread::scope(|scope| {
             let tell = move |count| tell.send(count).unwrap();
             let finishing = scope.spawn(|| shutdown.finish_and_tell(&log, tell));
-            // Each ends once the end is known to wait for it: where the end did not wait, it
-            // would say nothing, or that they are cut off.
+            // Each connection ends once `finish_and_tell` is known to wait for it. Without
+            // the wait, it would tell nothing, or count connections as cut off.
             for left in [2, 1] {
                 while told.recv().unwrap() > left {}
                 shutdown.end();
@@ -189,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_waits_no_longer_than_it_may() {
+    fn finish_waits_no_longer_than_its_time() {
         let shutdown = Shutdown::new(Duration::ZERO);
         let log = AccessLog::start(1, io::sink()).unwrap();
         shutdown.begin();
@@ -197,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_wait_are_woken_also_where_they_come_late() {
+    fn wakers_are_called_on_request_and_at_once_after_it() {
         let shutdown = Shutdown::new(Duration::ZERO);
         let (woken, wakes) = channel();
         let early = woken.clone();

@@ -1,4 +1,4 @@
-//! A listening socket whose waiting ends with the shutdown.
+//! A listening socket that stops accepting when the server is to stop.
 
 use std::cell::Cell;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,8 +11,8 @@ use crate::ch13::accept_waker::AcceptWaker;
 use crate::ch13::connection_guard::ConnectionGuard;
 use crate::ch13::shutdown::Shutdown;
 
-/// How many connections are accepted that were made before the server was to stop. The
-/// others are lost with the listener; no more than that wait at ours.
+/// How many connections are still accepted from the backlog once the server is to stop. It
+/// is more than the backlog of a listener here holds; the rest would be reset with the listener.
 pub(crate) const MAX_PENDING: usize = 1024;
 
 /// A listening socket that accepts until the server is to stop.
@@ -20,7 +20,7 @@ pub struct ShutdownListener {
     listener: TcpListener,
     waker: Arc<AcceptWaker>,
     shutdown: Shutdown,
-    /// How many connections were accepted after the request to stop.
+    /// How many connections have been taken from the backlog since the request to stop.
     late: Cell<usize>,
 }
 
@@ -28,7 +28,7 @@ impl Shutdown {
     /// Listens, as [`listen`] does, until the server is to stop.
     ///
     /// # Errors
-    /// As there, or the system gives no socket.
+    /// As [`listen`], or the system cannot make the waker's socket.
     pub fn listen(&self) -> anyhow::Result<ShutdownListener> {
         ShutdownListener::new(listen()?, self.clone())
     }
@@ -47,10 +47,10 @@ impl ShutdownListener {
         })
     }
 
-    /// Waits for the next connection that gets a permit, as [`ConnectionLimiter::accept`]
-    /// does; `None` once the server is to stop and all are accepted that were made by then.
-    /// The connection counts from here on, before it has a thread: if its thread counted
-    /// it, the end might come in between and not wait for it.
+    /// Waits for the next connection that gets a permit; the others are rejected, as
+    /// [`ConnectionLimiter::accept`] does. `None` once the server is to stop and the backlog is
+    /// empty. The connection is counted here, before it has a thread: if its thread counted it,
+    /// the server could end in between, without waiting for it.
     pub fn accept(
         &self,
         limiter: &ConnectionLimiter,
@@ -75,14 +75,14 @@ impl ShutdownListener {
         }
     }
 
-    /// A connection that waits to be accepted, where there is one and not too many have been
-    /// accepted so.
+    /// A connection from the backlog, without waiting. `None` where there is none, or where
+    /// [`MAX_PENDING`] have been taken.
     fn accept_pending(&self) -> Option<(TcpStream, SocketAddr)> {
         self.listener.set_nonblocking(true).ok()?;
         while self.late.replace(self.late.get() + 1) < MAX_PENDING {
             match self.listener.accept() {
                 Ok((stream, client)) => {
-                    // Some systems hand that on from the listener.
+                    // On some systems the connection inherits it from the listener.
                     if stream.set_nonblocking(false).is_ok() {
                         return Some((stream, client));
                     }

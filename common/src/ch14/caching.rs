@@ -1,4 +1,4 @@
-//! A file, or less, where the client has some of it already.
+//! A file, or only the part of it that the client does not have.
 
 use std::io::{Seek, SeekFrom};
 use std::ops::Range;
@@ -10,22 +10,22 @@ use crate::ch09::response::{Body, Response};
 use crate::ch14::ranges::{Part, part};
 use crate::ch14::validators::{Outcome, Validators};
 
-/// What a cache may do with a file: keep it, and ask each time whether it is still the
-/// same (RFC 9111 §5.2.2.4). A file that may change at any time allows no more, and the
-/// question costs a head and not the file.
+/// What a cache may do with a file: keep it, and ask before each use whether it has changed
+/// (RFC 9111 §5.2.2.4). A file that may change at any time allows no more, and the question
+/// costs a head and not the file.
 const CACHE_CONTROL: &str = "no-cache";
 
-/// Chapter 7's answer, the file below `pages/` that the path names, where the client
-/// does not have it yet; else 304, the part that is missing (206), or why it cannot be
-/// had (412, 416).
+/// Answers with the file below `pages/` that the path names, as chapter 7 does. Where the
+/// request has conditions or a range, the answer may be 304, the part that the client asks for
+/// (206), or a refusal (412, 416).
 ///
 /// # Errors
-/// 500 where the file is there and cannot be opened, or read from that part on.
+/// 500 where there is a file that cannot be opened, or read from that position on.
 pub fn send_what_is_missing(request: &Request) -> Result<Response, RequestError> {
     let Some(page) = open_page(request.path())? else {
         return Ok(Response::status_page("404 Not Found"));
     };
-    // What the opened file says of itself: below its name there may be another by now.
+    // Of the opened file: its name may stand for another file by now.
     let metadata = page.file.metadata().map_err(|_| unreadable())?;
     let (validators, length) = (Validators::of(&metadata), metadata.len());
     let response = match validators.outcome(request) {

@@ -1,12 +1,12 @@
-//! Reads moments as HTTP writes them, in the form of today and in two older ones,
-//! which a server has to understand (RFC 9110 §5.6.7).
+//! Reads dates as HTTP writes them, in today's form and in two older ones, which a server has
+//! to understand (RFC 9110 §5.6.7).
 
 use std::time::SystemTime;
 
 use crate::ch09::date::{MONTHS, days_of, seconds_since_1970};
 
-/// The weekdays, as the older forms write them out; today's has their first three
-/// letters.
+/// The weekdays, as one of the older forms writes them. The other two forms have their first
+/// three letters.
 const WEEKDAYS: [&str; 7] = [
     "Monday",
     "Tuesday",
@@ -17,8 +17,8 @@ const WEEKDAYS: [&str; 7] = [
     "Sunday",
 ];
 
-/// Reads a moment, in seconds since 1970, and as 0 where it lies before that; `None` is
-/// no date.
+/// Reads a date, as seconds since 1970; a date before that is 0. `None` where the text is no
+/// date.
 ///
 /// ```
 /// for date in [
@@ -56,7 +56,7 @@ fn read_at(date: &str, now: u64) -> Option<u64> {
                 time,
             )
         }
-        // A day of one digit has a space more before it.
+        // A day of one digit has a second space before it.
         [weekday, month, "", day, time, year] => {
             Some(weekday).filter(short)?;
             moment(number(year, 4)?, month, number(day, 1)?, time)
@@ -69,7 +69,7 @@ fn read_at(date: &str, now: u64) -> Option<u64> {
     }
 }
 
-/// A year of two digits is the one that is not more than 50 years ahead.
+/// The year that two digits stand for: the latest one that is at most 50 years ahead.
 fn whole_year(year: u64, now: u64) -> u64 {
     const SECONDS_OF_A_YEAR: u64 = 31_556_952;
     let this_year = 1970 + now / SECONDS_OF_A_YEAR;
@@ -92,14 +92,17 @@ fn moment(year: u64, month: &str, day: u64, time: &str) -> Option<u64> {
     if !is_time || day < 1 || day > days_of(month, year) {
         return None;
     }
-    // Days are counted from 1 March on, so that the leap day is a year's last one.
+    // Years begin on 1 March here, so that a leap day is the last day of its year.
     let (year, month) = match month as u64 {
         month @ 0..2 => (year.saturating_sub(1), month + 10),
         month => (year, month - 2),
     };
     let days_of_years = year * 365 + year / 4 - year / 100 + year / 400;
-    let days = days_of_years + (month * 153 + 2) / 5 + day - 1;
-    // So many days lie between 1 March of the year 0 and 1 January 1970.
+    // From March on, the lengths of months repeat: 31, 30, 31, 30 and 31 days, which are 153
+    // for five months. So (153 m + 2) / 5, rounded down, is how many days lie before month m.
+    let days_of_months = (month * 153 + 2) / 5;
+    let days = days_of_years + days_of_months + day - 1;
+    // From 1 March of the year 0 to 1 January 1970 there are 719,468 days.
     let Some(days) = days.checked_sub(719_468) else {
         return Some(0);
     };
@@ -107,7 +110,7 @@ fn moment(year: u64, month: &str, day: u64, time: &str) -> Option<u64> {
 }
 
 fn number(text: &str, length: usize) -> Option<u64> {
-    // `parse` alone would take a sign too.
+    // `parse` alone would accept a sign too.
     let is_number = text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().ok()).flatten()
 }
@@ -121,7 +124,7 @@ mod tests {
     const NOW: u64 = 1_790_000_000;
 
     #[test]
-    fn what_is_written_is_read_back() {
+    fn dates_are_read_as_they_were_written() {
         let step = 86_399 * 977;
         for seconds in (0..253_402_300_799).step_by(step) {
             assert_eq!(read(&http_date(seconds)), Some(seconds));
@@ -182,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date() {
+    fn texts_that_are_no_dates() {
         for date in [
             "",
             "0",

@@ -1,5 +1,5 @@
-//! Chapter 14 brings what the client already has: validators, conditional requests and
-//! ranges.
+//! Chapter 14 sends only what the client does not have yet: validators, conditional requests
+//! and ranges.
 
 pub mod caching;
 pub mod http_date;

@@ -4,23 +4,23 @@ use std::ops::Range;
 
 use crate::ch09::request::Request;
 
-/// What part of so many bytes a request asks for.
+/// Which part of a file a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// All of it: it asks for no part, or for none that this server gives.
+    /// All of it: the request has no `Range`, or one that the server ignores.
     Whole,
-    /// These bytes, the end not included.
+    /// These bytes; the end is not included.
     Bytes(Range<u64>),
-    /// One that is not there.
+    /// A part that the file does not have: 416.
     None,
 }
 
-/// Finds the part of so many bytes that a request asks for.
+/// Finds the part that a request asks for, of a file of `length` bytes.
 ///
-/// Whoever asks for several at once gets all of it, as the RFC lets a server do: each
-/// part would have a head of its own, and a request for a thousand small parts that lie
-/// over each other would make a big answer of a small file. So does who asks in another
-/// unit, or in no notation of a range.
+/// A request for several parts is answered with all of the file, which the RFC allows (§14.2):
+/// each part would have a head of its own, and a request for a thousand overlapping parts
+/// would make a large answer from a small file. A `Range` in another unit, or one that is
+/// malformed, is ignored too.
 ///
 /// ```
 /// use common::ranges::{Part, part};
@@ -47,7 +47,7 @@ pub fn part(request: &Request, length: u64) -> Part {
     let range = match (number(first), number(last)) {
         (Some(first), Some(last)) if first <= last => first..last.saturating_add(1).min(length),
         (Some(first), None) if last.is_empty() => first..length,
-        // There is no notation for the last ones of no bytes.
+        // An empty file has no last bytes, and `Content-Range` could not name them.
         (None, Some(1..)) if first.is_empty() && length == 0 => return Part::Whole,
         (None, Some(count)) if first.is_empty() => length.saturating_sub(count)..length,
         _ => return Part::Whole,
@@ -59,9 +59,9 @@ pub fn part(request: &Request, length: u64) -> Part {
     }
 }
 
-/// A number, which may be larger than any file is long.
+/// A number. One that is too large for `u64` is beyond the end of any file.
 fn number(text: &str) -> Option<u64> {
-    // `parse` alone would take a sign too.
+    // `parse` alone would accept a sign too.
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
 }
@@ -75,7 +75,7 @@ mod tests {
         part(&Request::from_head(head.as_bytes()).unwrap(), 20)
     }
 
-    /// Every pair of positions against what the words of the RFC give.
+    /// Every pair of positions, compared with the bytes between them.
     #[test]
     fn every_pair_of_positions() {
         let bytes: Vec<u64> = (0..20).collect();
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_asks_for_no_part_that_is_given() {
+    fn ranges_that_are_ignored() {
         for (method, fields) in [
             ("GET", ""),
             ("HEAD", "Range: bytes=0-1\r\n"),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_beyond_all_files() {
+    fn numbers_beyond_the_end_of_any_file() {
         let huge = "99999999999999999999999";
         let fields = |range: String| format!("Range: bytes={range}\r\n");
         assert_eq!(

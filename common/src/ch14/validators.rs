@@ -1,5 +1,5 @@
-//! What tells one version of a file from another, and what a client may ask with it:
-//! conditional requests (RFC 9110 §8.8, §13).
+//! Validators, which tell one version of a file from another, and the conditional requests
+//! that clients make with them (RFC 9110 §8.8, §13).
 
 use std::fs::Metadata;
 use std::iter;
@@ -9,45 +9,44 @@ use crate::ch09::date::{http_date, seconds_since_1970};
 use crate::ch09::request::Request;
 use crate::ch14::http_date;
 
-/// How long after a change a file may change once more without a sign of it: a file
-/// system may keep its times in steps of this.
+/// For how long after a change a second change may leave the file's time as it is: file
+/// systems keep times in steps, and the largest is this long.
 const STEP: Duration = Duration::from_secs(2);
 
-/// What tells this version of a file from another.
+/// The validators of one version of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Validators {
-    /// Its tag, such as `"6740f1a2-1b"`. A weak one, as `W/"6740f1a2-1b-fresh"`, may
-    /// stand for two versions that are not the same byte for byte.
+    /// Its entity tag, such as `"6740f1a2-1b"`. A weak tag, such as `W/"6740f1a2-1b-fresh"`,
+    /// may stand for two versions that differ.
     pub tag: String,
     /// When it last changed, in seconds since 1970.
     modified: u64,
 }
 
-/// What becomes of a request that sets conditions.
+/// What the conditions of a request lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is answered as if it set none.
+    /// The request is answered as if it had no conditions.
     Fulfilled,
-    /// The client has the file as it is: 304.
+    /// The client has this version already: 304.
     NotModified,
-    /// The client does not want an answer then: 412.
+    /// The condition that the client set is not met: 412.
     Failed,
 }
 
 impl Validators {
-    /// Those of a file.
+    /// The validators of an opened file.
     pub fn of(metadata: &Metadata) -> Self {
         Self::of_version(metadata.len(), metadata.modified().ok(), SystemTime::now())
     }
 
-    /// The tag is made of the file's length and the time of its change, so it is strong
-    /// only once that time can tell a next change from this one. Until then the file has
-    /// a weak tag that it does not keep: who has that asks for the file once more.
+    /// The tag is made of the file's length and the time of its last change. It is strong only
+    /// once another change would show in that time. Until then the file has a weak tag, which
+    /// it does not keep: a client with the weak tag is sent the file once more.
     fn of_version(length: u64, modified: Option<SystemTime>, now: SystemTime) -> Self {
-        // Where nobody knows the time, or a clock was wrong, nothing that a client has
-        // can be known to be the same: as if the file had changed just now. But the very
-        // beginning of 1970 is a time as any other: builds that are to be the same each
-        // time give it to all of their files.
+        // Where the time is unknown or impossible, the file is treated as if it had just
+        // changed. The very beginning of 1970 is possible: reproducible builds give it to all
+        // of their files.
         let is_known = |time: &SystemTime| SystemTime::UNIX_EPOCH <= *time && *time <= now;
         let modified = modified.filter(is_known).unwrap_or(now);
         let since_1970 = modified.duration_since(SystemTime::UNIX_EPOCH);
@@ -68,15 +67,14 @@ impl Validators {
         !self.tag.starts_with("W/")
     }
 
-    /// The value of `Last-Modified`. A date has whole seconds, so while the file may
-    /// change once more within this one, nobody gets it (RFC 9110 §8.8.2.2).
+    /// The value of `Last-Modified`. A date names a whole second, so it is not sent while the
+    /// file may change again within that second (RFC 9110 §8.8.2.2).
     pub fn last_modified(&self) -> Option<String> {
         self.are_strong().then(|| http_date(self.modified))
     }
 
-    /// Looks at the conditions of a request for this file, in the order that §13.2.2
-    /// gives them: the exact question counts, and where it is asked, the less exact one
-    /// is not looked at.
+    /// Evaluates the conditions of a request for this file, in the order of §13.2.2. Where a
+    /// condition by tag is given, the one by date is ignored.
     pub fn outcome(&self, request: &Request) -> Outcome {
         let reads = matches!(&*request.method, "GET" | "HEAD");
         let is_given = |name| request.fields.values(name).next().is_some();
@@ -106,9 +104,9 @@ impl Validators {
         }
     }
 
-    /// Whether a part of this version fits what the client has of it: what `If-Range`
-    /// holds must be this very version's tag or date, else two halves of two versions
-    /// would be put together (§13.1.5).
+    /// Whether a part of this version fits the part that the client has. `If-Range` must hold
+    /// this version's tag or date; otherwise the client would join parts of two versions
+    /// (§13.1.5).
     pub fn fits_range(&self, request: &Request) -> bool {
         let mut values = request.fields.values("If-Range");
         match (values.next(), values.next()) {
@@ -121,16 +119,15 @@ impl Validators {
         }
     }
 
-    /// Whether the tag is in a list, or that is `*`, which stands for any.
+    /// Whether the tag is in the list of a field. `*` stands for any tag.
     fn is_in(&self, request: &Request, name: &str, same: fn(&str, &str) -> bool) -> bool {
         let mut lists = request.fields.values(name);
         lists.any(|list| list == "*" || tags(list).any(|tag| same(tag, &self.tag)))
     }
 }
 
-/// The tags in a list. What stands between two quotation marks is one tag, whatever it
-/// holds: a comma separates nothing there, and a backslash is a sign like any other
-/// (§8.8.3).
+/// The tags in a list. A tag reaches from one quotation mark to the next: a comma within it
+/// separates nothing, and a backslash escapes nothing (§8.8.3).
 fn tags(mut list: &str) -> impl Iterator<Item = &str> {
     iter::from_fn(move || {
         list = list.trim_start_matches([' ', '\t', ',']);
@@ -142,17 +139,17 @@ fn tags(mut list: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether two tags stand for the same bytes (§8.8.3.2).
+/// The strong comparison: whether two tags stand for the same bytes (§8.8.3.2).
 fn same_strongly(one: &str, other: &str) -> bool {
     one == other && !one.starts_with("W/")
 }
 
-/// Whether one version will do for the other.
+/// The weak comparison: whether one version will do for the other (§8.8.3.2).
 fn same_weakly(one: &str, other: &str) -> bool {
     one.strip_prefix("W/").unwrap_or(one) == other.strip_prefix("W/").unwrap_or(other)
 }
 
-/// The moment that a field gives; what is no date, or comes twice, is ignored.
+/// The date in a field. A value that is no date is ignored, and so is a field that comes twice.
 fn moment(request: &Request, name: &str) -> Option<u64> {
     let mut values = request.fields.values(name);
     match (values.next(), values.next()) {
@@ -192,7 +189,7 @@ mod tests {
         );
     }
 
-    /// Two versions may share the weak tag, so nobody may go on with it.
+    /// Two versions may share the weak tag, so it must not match for ever.
     #[test]
     fn a_weak_tag_does_not_stay() {
         let asked = request(
@@ -204,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_whose_time_nobody_knows_has_just_changed() {
+    fn a_file_of_unknown_time_has_just_changed() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(MODIFIED);
         let just_now = Validators::of_version(27, Some(now), now);
         let epoch = SystemTime::UNIX_EPOCH;
@@ -244,7 +241,7 @@ mod tests {
             ("W/W/\"a\"", &[]),
             (", \"a\" ,,\t\"b\",", &["\"a\"", "\"b\""]),
             ("\"a, b\", W/\"c\"", &["\"a, b\"", "W/\"c\""]),
-            // No sign escapes another one.
+            // A backslash escapes nothing.
             ("\"a\\\", \"b\"", &["\"a\\\"", "\"b\""]),
             ("\"ü\", \"b\"", &["\"ü\"", "\"b\""]),
             ("\"a\", b, \"c\"", &["\"a\""]),
@@ -294,7 +291,7 @@ mod tests {
                 "If-Modified-Since: long ago\r\n".to_owned(),
                 Fulfilled,
             ),
-            // The exact question counts.
+            // The condition by tag counts.
             (
                 "GET",
                 format!("If-None-Match: \"a\"\r\nIf-Modified-{SINCE}37 GMT\r\n"),
@@ -350,7 +347,7 @@ mod tests {
         assert!(!fresh.fits_range(&with("If-Range")));
     }
 
-    /// Somebody may have the date of this second from a version before this one.
+    /// A client may have the date of this second from an earlier version.
     #[test]
     fn no_date_stands_for_a_fresh_version() {
         let fresh = version(Duration::ZERO);
@@ -365,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn which_parts_fit() {
+    fn if_range_takes_the_strong_tag_or_the_date() {
         let settled = version(STEP);
         for (fields, fits) in [
             (String::new(), true),
