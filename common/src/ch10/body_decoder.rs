@@ -30,6 +30,12 @@ pub trait BodyEncoder: Send {
     /// The name of the coding in `Transfer-Encoding`.
     fn name(&self) -> &'static str;
 
+    /// The names of the fields that it sends behind the content, as `Trailer` lists them
+    /// (RFC 9110 §6.6.2). An encoder that does not say otherwise has none.
+    fn trailers(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What stands on the wire before this piece of the content, and what stands behind
     /// it. A piece without a byte ends the content.
     fn around(&mut self, content: &[u8]) -> (String, &'static str);

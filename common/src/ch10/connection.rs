@@ -164,6 +164,9 @@ impl Connection {
         let encoder = (!has_length).then(|| (self.encoder_for)(request)).flatten();
         if let Some(encoder) = &encoder {
             response = response.with("Transfer-Encoding", encoder.name());
+            if let Some(trailers) = encoder.trailers() {
+                response = response.with("Trailer", trailers);
+            }
         }
         let shows_its_end = has_length || encoder.is_some();
         if self.keep_alive != KeepAlive::Open || !wants_to_persist(request) || !shows_its_end {
