@@ -25,7 +25,6 @@ const NOT_YET_WOVEN: &[&str] = &[
     "chapters/ch07-static/README.md",
     "chapters/ch08-query/README.md",
     "chapters/ch09-site/README.md",
-    "chapters/ch11-chunked/README.md",
     "chapters/ch12-limits/README.md",
     "chapters/ch13-stop/README.md",
     "chapters/ch14-caching/README.md",
