@@ -19,8 +19,8 @@ enum GoesBy {
     /// `Transfer-Encoding`, whatever else is there. The line of a size, with its
     /// extension, goes on to the first of these line ends.
     Chunks(&'static str),
-    /// `Content-Length` too; but who expects `100 Continue` and is refused is expected
-    /// to keep the body.
+    /// `Content-Length` too; but a client that expects `100 Continue` and is refused is
+    /// taken to keep the body.
     Expectation,
 }
 
@@ -201,7 +201,7 @@ fn end_of_request(received: &[u8], goes_by: GoesBy) -> Option<usize> {
     (body.len() >= length).then_some(head_end + length)
 }
 
-/// Where the last chunk ends. What the two bytes behind a chunk are, nobody looks at.
+/// Where the last chunk ends. The two bytes behind each chunk are not looked at.
 fn end_of_chunks(body: &[u8], line_end: &str) -> Option<usize> {
     let mut at = 0;
     loop {

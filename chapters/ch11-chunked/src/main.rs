@@ -61,8 +61,8 @@ fn respond(request: &Request, guestbook: &Guestbook) -> Result<Response, Request
     })
 }
 
-/// Whether the answer may depend on the body; else nobody has to wait for it. What `GET`,
-/// `HEAD` and `OPTIONS` bring has no meaning (RFC 9110 §9.3).
+/// Whether the answer may depend on the body. If not, it need not wait for the body. What
+/// `GET`, `HEAD` and `OPTIONS` bring has no meaning (RFC 9110 §9.3).
 fn needs_body(request: &Request) -> bool {
     let has_meaning = !matches!(&*request.method, "GET" | "HEAD" | "OPTIONS");
     let route = common::route(request.path());

@@ -1,4 +1,4 @@
-//! The waiting of a thread that has one connection to care for.
+//! How a thread that blocks waits for one connection.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -14,10 +14,9 @@ use crate::ch10::wait::Wait;
 /// How much is read at once, in bytes: many short requests, or a good part of a body.
 const PIECE: usize = 16 * 1024;
 
-/// How long one look at the connection takes, at the most. A system wakes a writer that
-/// waits only once there is much room, so a client that takes its time is not told from
-/// one that is gone but by looking again and again. Of what Windows promises then, the
-/// module `stream` tells.
+/// How long one read or write blocks, at most. A system wakes a blocked writer only once
+/// there is much room, so a client that reads slowly can be told from a client that is gone
+/// only by trying again. The module `stream` says what Windows promises then.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// A thread's end of a connection.
@@ -27,10 +26,10 @@ pub struct Blocking<'a> {
 }
 
 impl<'a> Blocking<'a> {
-    /// The end of this connection.
+    /// The thread's end of this connection.
     ///
     /// # Errors
-    /// What the connection reports: it may be broken already.
+    /// What the system reports of the socket: the connection may be broken already.
     pub fn new(stream: &'a TcpStream) -> anyhow::Result<Self> {
         stream.set_read_timeout(Some(LOOK))?;
         stream.set_write_timeout(Some(LOOK))?;
@@ -40,8 +39,8 @@ impl<'a> Blocking<'a> {
         })
     }
 
-    /// Does what the connection waits for, or looks for a moment whether it can be done.
-    /// `false` is the end of it.
+    /// Does what the connection waits for, or tries for a tenth of a second to do it.
+    /// `false` if the connection is over.
     ///
     /// # Errors
     /// What the connection reports, or the body of a response.
@@ -72,7 +71,7 @@ impl<'a> Blocking<'a> {
         Ok(true)
     }
 
-    /// Does what [`linger`](crate::linger) does, for so long at the most.
+    /// Does what [`linger`](crate::linger) does, for at most that long.
     fn linger(&self, time: Duration) {
         let mut rest = TimedStream::new(self.stream, time);
         if self.stream.shutdown(Shutdown::Write).is_ok() {
@@ -81,8 +80,8 @@ impl<'a> Blocking<'a> {
     }
 }
 
-/// Whether nothing has happened. Unix says `WouldBlock` at the end of a time limit,
-/// Windows `TimedOut`.
+/// Whether nothing has happened. When a read or a write has used up its time, Unix says
+/// `WouldBlock`, and Windows `TimedOut`.
 fn is_nothing(error: ErrorKind) -> bool {
     use ErrorKind::{Interrupted, TimedOut, WouldBlock};
     matches!(error, WouldBlock | TimedOut | Interrupted)
@@ -94,7 +93,7 @@ mod tests {
     use crate::ch10::wait::Timeouts;
     use std::net::TcpListener;
 
-    /// Who is gone is not looked for until its time is over.
+    /// That a client is gone is noticed at once, and not when its time is over.
     #[test]
     fn a_connection_that_broke_is_over() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

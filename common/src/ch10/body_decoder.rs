@@ -7,39 +7,45 @@ use crate::ch09::request::Request;
 /// Takes the body of one request out of the bytes that follow its head.
 pub trait BodyDecoder: Send {
     /// Takes what belongs to the body from the front of what was received, and
-    /// adds the body's own bytes to `body`. What follows the body stays.
+    /// adds the content to `body`. What follows the body is left.
     ///
     /// # Errors
-    /// 400 where nobody can tell any more where the body ends, and what else is
-    /// wrong with it.
+    /// 400 if the end of the body cannot be found any more, and the status of whatever
+    /// else is wrong with the body.
     fn decode(&mut self, received: &[u8], body: &mut Vec<u8>) -> Result<Decoded, RequestError>;
 }
 
-/// How far a body has got.
+/// What was taken of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decoded {
-    /// How many of the received bytes it took.
+    /// How many of the received bytes.
     pub length: usize,
-    /// Whether that was all of the body.
+    /// Whether the body is whole now.
     pub is_whole: bool,
 }
 
-/// Puts the content of one response into a transfer coding, which shows the recipient
-/// where content ends whose length the sender does not know in advance (RFC 9112 §7).
+/// Puts the content of one response into a transfer coding. The coding shows the recipient
+/// where the content ends if the sender does not know its length in advance (RFC 9112 §7).
 pub trait BodyEncoder: Send {
     /// The name of the coding in `Transfer-Encoding`.
     fn name(&self) -> &'static str;
 
-    /// What stands on the wire before this piece of the content, and what stands behind
-    /// it. A piece without a byte ends the content.
+    /// The names of the fields that it sends behind the content, as `Trailer` lists them
+    /// (RFC 9110 §6.6.2). An encoder that does not say otherwise has none.
+    fn trailers(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What goes on the wire before this piece of the content, and what goes behind it. An
+    /// empty piece ends the content.
     fn around(&mut self, content: &[u8]) -> (String, &'static str);
 }
 
-/// What gives the transfer coding for a response to that request whose length is not
-/// known; `None` where the end of the connection has to show its end.
+/// Gives the transfer coding for the response to a request if the length of the response
+/// is not known; `None` if the end of the connection has to show its end.
 pub type EncoderFor = fn(&Request) -> Option<Box<dyn BodyEncoder>>;
 
-/// What finds the body of a request; `None` where it has none.
+/// Gives what finds the end of a request's body; `None` if the request has no body.
 pub type DecoderFor = fn(&Request) -> Result<Option<Box<dyn BodyDecoder>>, RequestError>;
 
 /// A body as long as `Content-Length` says, as [`body_length`] reads it.

@@ -1,6 +1,6 @@
 //! What a server knows of one connection, as a value: bytes go in, bytes come out,
-//! and it says what it waits for. It has neither a socket nor a clock, so whoever
-//! has these, a thread or an event loop, does the waiting and tells it the time.
+//! and it says what it waits for. It has neither a socket nor a clock. Its caller, a
+//! thread or an event loop, has both: it does the waiting and tells the time.
 
 use std::io;
 use std::time::Instant;
@@ -34,7 +34,7 @@ pub struct Connection {
     decoder_for: DecoderFor,
     encoder_for: EncoderFor,
     pub(crate) needs_body: fn(&Request) -> bool,
-    /// The time that the connection was told last.
+    /// The time that the caller told last.
     pub(crate) now: Instant,
     /// When the current wait began: for a request, its head, its body, or the end.
     pub(crate) since: Instant,
@@ -48,7 +48,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection that has just been accepted, with bodies as [`by_length`] finds them.
+    /// A connection that has just been accepted. Its bodies end as [`by_length`] says.
     pub fn new(timeouts: Timeouts, now: Instant) -> Self {
         Self {
             timeouts,
@@ -66,8 +66,8 @@ impl Connection {
         }
     }
 
-    /// The same, with another way to find the bodies of requests, and to show where
-    /// responses of unknown length end.
+    /// The same, with another way to find the end of requests' bodies, and to show the end
+    /// of responses whose length is not known.
     pub fn with_framing(self, decoder_for: DecoderFor, encoder_for: EncoderFor) -> Self {
         Self {
             decoder_for,
@@ -76,8 +76,8 @@ impl Connection {
         }
     }
 
-    /// Takes what the client has sent; no bytes are its end. Where it is called as
-    /// [`Connection::waits_for`] says, one request lies here and what came behind it.
+    /// Takes what the client has sent; an empty slice is the end of its stream. A caller
+    /// that keeps to [`Connection::waits_for`] reads only when no whole request lies here.
     pub fn receive(&mut self, bytes: &[u8], now: Instant) {
         (self.now, self.moved) = (now, now);
         if bytes.is_empty() {
@@ -92,12 +92,12 @@ impl Connection {
         }
     }
 
-    /// Tells it the time, where nothing else has happened.
+    /// Tells the connection the time if nothing else has happened.
     pub fn time_passes(&mut self, now: Instant) {
         self.now = now;
     }
 
-    /// Lets the request under way be the last; where there is none, the connection ends.
+    /// Makes the request under way the last. If there is none, the connection ends.
     pub fn finish_after_current(&mut self) {
         if self.keep_alive == KeepAlive::Open {
             self.keep_alive = KeepAlive::FinishAfterCurrent;
@@ -109,12 +109,12 @@ impl Connection {
         matches!(self.keep_alive, KeepAlive::Over(_))
     }
 
-    /// Whether the client has begun with a request that has not come whole.
+    /// Whether the client has begun a request that has not come whole.
     pub fn has_begun(&self) -> bool {
         !self.reader.is_idle()
     }
 
-    /// The next request that has come whole. What is no request is refused here.
+    /// The next request that has come whole. What is not a request is refused here.
     pub fn next_request(&mut self) -> Option<Request> {
         while !self.is_over() && self.writer.has_room() {
             match self.reader.advance(self.decoder_for) {
@@ -139,9 +139,9 @@ impl Connection {
         None
     }
 
-    /// Tells a client to go on that waits for it, or gives its request at once. One that
-    /// waits may then send its body or not, and nobody could tell that from the next
-    /// request: so its connection ends.
+    /// Tells a client that waits for it to send the body, or gives the request at once if
+    /// its body is not needed. A client that waits may then send the body or not, and the
+    /// body could not be told from the next request: so this request is the last.
     fn expect_body(&mut self) -> Option<Request> {
         let request = self.reader.head()?;
         let waits = expects_continue(&request.line(), &request.fields);
@@ -157,13 +157,16 @@ impl Connection {
         None
     }
 
-    /// Answers a request. The connection ends with the answer where the client wants
-    /// that, or where nothing else could tell where the answer ends.
+    /// Answers a request. The connection ends with the response if the client wants that,
+    /// or if nothing else shows where the response ends.
     pub fn answer(&mut self, request: &Request, mut response: Response) {
         let has_length = response.body.length.is_some();
         let encoder = (!has_length).then(|| (self.encoder_for)(request)).flatten();
         if let Some(encoder) = &encoder {
             response = response.with("Transfer-Encoding", encoder.name());
+            if let Some(trailers) = encoder.trailers() {
+                response = response.with("Trailer", trailers);
+            }
         }
         let shows_its_end = has_length || encoder.is_some();
         if self.keep_alive != KeepAlive::Open || !wants_to_persist(request) || !shows_its_end {
@@ -187,18 +190,21 @@ impl Connection {
             .add_response(response, encoder, is_head, self.now);
     }
 
-    /// What is to be sent next; it fails as [`ResponseWriter::to_send`] does.
+    /// The bytes to be sent next.
+    ///
+    /// # Errors
+    /// As [`ResponseWriter::to_send`].
     pub fn to_send(&mut self) -> io::Result<&[u8]> {
         self.writer.to_send()
     }
 
-    /// Says how many of these bytes the client has taken.
+    /// Tells how many of these bytes the client has taken.
     pub fn sent(&mut self, length: usize, now: Instant) {
         self.writer.sent(length);
         (self.now, self.since, self.moved) = (now, now, now);
     }
 
-    /// What it waits for, where [`Connection::next_request`] gives nothing.
+    /// What the connection waits for, once [`Connection::next_request`] gives nothing.
     pub fn waits_for(&self) -> Wait {
         let (timeouts, now, since) = (self.timeouts, self.now, self.since);
         if !self.writer.is_done() {
@@ -232,7 +238,7 @@ mod tests {
     const GET: &str = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
     const POST: &str = "POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n";
 
-    /// Each is another one, so that a wait tells which of them counts.
+    /// They all differ, so that a wait tells which of them it comes from.
     const TIMES: Timeouts = Timeouts {
         idle: Duration::from_secs(100),
         head: Duration::from_secs(20),
@@ -241,8 +247,8 @@ mod tests {
         linger: Duration::from_secs(1),
     };
 
-    /// A connection, and the moment at which it was accepted. All other moments are
-    /// seconds from then on.
+    /// A connection, and the moment at which it was accepted. All other moments are given
+    /// in seconds from then.
     struct Tried {
         connection: Connection,
         accepted: Instant,
@@ -335,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_client_is_let_go_without_a_word() {
+    fn an_idle_connection_ends_without_a_response() {
         for received in ["", "\r\n\r\n"] {
             let mut tried = Tried::new();
             tried.receive(1, GET);
@@ -373,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_begun_with_a_request() {
+    fn what_begins_a_request() {
         for (received, has_begun) in [
             ("\r\n", false),
             ("G", true),
@@ -448,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn who_stays_and_who_is_told() {
+    fn which_connections_stay_and_which_clients_are_told() {
         for (head, told, stays) in [
             ("GET / HTTP/1.1\r\nHost: a\r\n", None, true),
             (
@@ -606,7 +612,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_nobody_needs_is_dropped() {
+    fn a_body_that_is_not_needed_is_dropped() {
         let mut tried = Tried::answering_early();
         tried.receive(1, POST);
         let sent = tried.send(2);
@@ -619,7 +625,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_answered_early_hears_no_second_answer() {
+    fn a_request_answered_early_gets_no_second_answer() {
         for is_silent in [true, false] {
             let mut tried = Tried::answering_early();
             tried.receive(1, POST);
@@ -640,7 +646,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_and_was_answered_early_gets_no_other_answer() {
+    fn a_client_that_waits_and_is_answered_early_gets_no_other_answer() {
         let mut tried = Tried::answering_early();
         let waits = POST.replace("Host", "Expect: 100-continue\r\nHost");
         tried.receive(1, format!("{waits}123{GET}"));
@@ -651,7 +657,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_wound_up_ends_with_the_request_under_way() {
+    fn a_connection_that_finishes_ends_with_the_request_under_way() {
         for (received, codes) in [
             ("", &[][..]),
             ("\r\n", &[]),
@@ -667,7 +673,7 @@ mod tests {
                 tried.receive(3, format!("Host: a\r\n\r\n{GET}"));
             }
             assert_eq!(tried.codes(4), codes, "{received}");
-            // A request may be on its way, and a reset would hide that nobody took it.
+            // A request may be on its way, and a reset would hide that it was not taken.
             let closes = if codes.is_empty() { 3 } else { 5 };
             tried.waits(Wait::ToLinger, closes);
         }

@@ -1,5 +1,5 @@
-//! Chapter 10 brings persistent connections: a state machine without a socket and without a
-//! clock, `Connection`, and the thread that waits for it, `Blocking`.
+//! Chapter 10 brings persistent connections: `Connection`, a state machine without a socket
+//! and without a clock, and `Blocking`, with which a thread waits for it.
 
 pub mod blocking;
 pub mod body_decoder;

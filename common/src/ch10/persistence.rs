@@ -2,9 +2,9 @@
 
 use crate::ch09::request::Request;
 
-/// Whether the client wants the connection to stay open once it has its answer: that
-/// of HTTP/1.1 does where it does not say `close`, that of HTTP/1.0 where it asks for
-/// it with `keep-alive`.
+/// Whether the client wants the connection to stay open once it has its response. A client
+/// of HTTP/1.1 does unless it says `close`; a client of HTTP/1.0 does if it says
+/// `keep-alive`.
 ///
 /// ```
 /// let head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_stays() {
+    fn which_connections_stay() {
         for (version, fields, stays) in [
             ("HTTP/1.1", "", true),
             ("HTTP/1.1", "Connection: close\r\n", false),

@@ -1,4 +1,4 @@
-//! Who is let go without a word, and who is told why.
+//! How a connection ends early: without a response, or with the reason.
 
 use crate::ch02::error::RequestError;
 use crate::ch10::connection::Connection;
@@ -7,8 +7,8 @@ use crate::ch10::states::{Ending, KeepAlive, Reading};
 use crate::ch10::wait::Wait;
 
 impl Connection {
-    /// Lets go a client from whom nothing more will come, or nothing in time: without
-    /// a word where it has not begun with a request.
+    /// Ends the connection if the client will send nothing more, or has not sent it in
+    /// time. A client that has not begun a request gets no response.
     pub(crate) fn give_up(&mut self) {
         let is_late = matches!(self.waits_for(), Wait::ToRead(until) if self.now >= until);
         if self.reader.is_idle() {
@@ -32,8 +32,8 @@ impl Connection {
         self.refuse(self.reader.refused(error));
     }
 
-    /// Answers what is no request, where that was not answered before. Nobody can tell
-    /// any more where the next one begins, so it is the last.
+    /// Answers what is not a request, unless its response was sent before. Where the next
+    /// request begins is unknown from here on, so this response is the last.
     pub(crate) fn refuse(&mut self, refused: Refused) {
         self.keep_alive = KeepAlive::Over(Ending::Linger);
         (self.since, self.moved) = (self.now, self.now);
@@ -43,12 +43,12 @@ impl Connection {
         }
     }
 
-    /// Why a request was refused, until it is taken; for the log.
+    /// Why a request was refused, until [`Connection::take_refusal`] takes it; for the log.
     pub fn refusal(&self) -> Option<&RequestError> {
         self.refusal.as_ref()
     }
 
-    /// Takes it.
+    /// Takes the reason for a refusal, so that it is logged once.
     pub fn take_refusal(&mut self) -> Option<RequestError> {
         self.refusal.take()
     }

@@ -1,5 +1,5 @@
-//! What is on its way from the client: requests, the last of which may not have come
-//! whole.
+//! Reads requests out of the bytes that a client has sent. The last one may not have come
+//! whole yet.
 
 use crate::ch02::error::RequestError;
 use crate::ch02::head::find_head;
@@ -11,7 +11,7 @@ use crate::ch10::buffer::Buffer;
 /// What has come.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ReadEvent {
-    /// Nothing whole.
+    /// Nothing that is whole.
     Nothing,
     /// A head whose body is to follow: that of [`RequestReader::head`].
     Head,
@@ -26,12 +26,12 @@ pub enum ReadEvent {
 pub struct Refused {
     /// Why.
     pub error: RequestError,
-    /// Whether it was `HEAD`; `None` where that nobody knows.
+    /// Whether it was `HEAD`; `None` if its head has not come, so that it is unknown.
     pub is_head: Option<bool>,
 }
 
 impl Refused {
-    /// The answer to it. What may have been `HEAD` gets one without content.
+    /// The response to it. It has no content if the request may have been `HEAD`.
     pub fn response(&self) -> Response {
         match self.is_head {
             None => Response::empty(self.error.status),
@@ -40,7 +40,7 @@ impl Refused {
     }
 }
 
-/// Requests that come in, one behind the other.
+/// Reads requests, one behind the other.
 #[derive(Default)]
 pub struct RequestReader {
     scheme: Scheme,
@@ -66,7 +66,7 @@ impl RequestReader {
         self.received.add(bytes);
     }
 
-    /// Whether the client has not begun with a request; empty lines are none.
+    /// Whether the client has not begun a request. Empty lines do not begin one.
     pub fn is_idle(&self) -> bool {
         let is_blank = |byte| b"\r\n".contains(byte);
         !self.is_within_body() && self.received.rest().iter().all(is_blank)
@@ -82,12 +82,12 @@ impl RequestReader {
         self.coming.as_ref()?.request.as_ref()
     }
 
-    /// Takes that request before its body has come. What comes of that is dropped.
+    /// Takes that request before its body has come. The body is dropped as it comes.
     pub fn take_head(&mut self) -> Option<Request> {
         self.coming.as_mut()?.request.take()
     }
 
-    /// Whether it was taken so, and its body is still to follow.
+    /// Whether a request was taken so, and its body is still to come.
     pub fn head_was_taken(&self) -> bool {
         self.is_within_body() && self.head().is_none()
     }
@@ -95,7 +95,7 @@ impl RequestReader {
     /// Goes on to what has come next.
     ///
     /// # Errors
-    /// What is no request. Nobody can tell then where the next one begins.
+    /// What is not a request. Where the next one begins is unknown then.
     pub fn advance(&mut self, decoder_for: DecoderFor) -> Result<ReadEvent, Refused> {
         let advanced = match self.coming {
             None => self.advance_head(decoder_for),
@@ -104,13 +104,13 @@ impl RequestReader {
         advanced.map_err(|error| self.refused(error))
     }
 
-    /// A refusal of what has come so far.
+    /// The refusal of what has come so far.
     pub fn refused(&self, error: RequestError) -> Refused {
         let is_head = self.is_head();
         Refused { error, is_head }
     }
 
-    /// Whether the request under way is `HEAD`; `None` where no head has come whole.
+    /// Whether the request under way is `HEAD`; `None` if its head has not come whole.
     fn is_head(&self) -> Option<bool> {
         if let Some(Coming { request, .. }) = &self.coming {
             let is_head = |request: &Request| request.method == "HEAD";
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn who_may_have_asked_for_the_head_alone() {
+    fn which_refused_requests_may_be_head() {
         for (received, is_head) in [
             (&b"HEAD / HTTP/1.1\r\n\r\n"[..], Some(true)),
             (b"GET / HTTP/1.1\r\n\r\n", Some(false)),

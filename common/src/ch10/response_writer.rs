@@ -1,4 +1,4 @@
-//! What is on its way to the client: responses, the last of which may be long.
+//! Writes responses, one behind the other. The last one may be long.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read};
@@ -9,7 +9,7 @@ use crate::ch09::response::{Body, Response, Watcher};
 use crate::ch10::body_decoder::BodyEncoder;
 use crate::ch10::buffer::Buffer;
 
-/// How much may lie here to be sent, in bytes, besides one head: a longer body is read as
+/// How much may lie ready to be sent, in bytes, besides one head. A longer body is read as
 /// the client takes it.
 pub const ROOM: usize = 64 * 1024;
 
@@ -19,21 +19,21 @@ const PIECE: usize = 16 * 1024;
 /// How much room such a piece may take with what the coding puts around it, in bytes.
 const CODED_PIECE: usize = PIECE + 32;
 
-/// For how many watched bodies room is kept.
+/// For how many watched responses room is kept.
 const KEPT: usize = 4;
 
-/// Responses to be sent, one behind the other.
+/// The responses that are to be sent.
 #[derive(Default)]
 pub struct ResponseWriter {
     buffer: Buffer,
-    /// What of the last response still has to be read.
+    /// The content of the last response, if not all of it has been read.
     body: Option<Content>,
     failure: Option<io::Error>,
-    /// How much has been sent, in all.
+    /// How many bytes have been sent, in all.
     sent: u64,
     watched: VecDeque<Watched>,
-    /// Which of all bytes that are ever sent belong to a transfer coding, and not to
-    /// content. Those that were sent are forgotten.
+    /// Which of all bytes that are ever sent belong to a transfer coding and not to the
+    /// content. Ranges that were sent are removed.
     around: VecDeque<Range<u64>>,
 }
 
@@ -49,8 +49,8 @@ enum Content {
     },
 }
 
-/// A body that is watched. It lies between these bytes of all that is ever sent. The end
-/// is not known as long as the body is being read.
+/// A response that is watched. Its content lies between these two of all bytes that are
+/// ever sent; the end is not known until the content has been read.
 struct Watched {
     start: u64,
     end: Option<u64>,
@@ -58,8 +58,8 @@ struct Watched {
 }
 
 impl ResponseWriter {
-    /// Whether one more response may be added: the body of the one before lies here
-    /// whole, and there is room.
+    /// Whether one more response may be added: the one before has been read to its end, and
+    /// there is room.
     pub fn has_room(&self) -> bool {
         self.body.is_none() && self.buffer.rest().len() < ROOM
     }
@@ -103,21 +103,21 @@ impl ResponseWriter {
                     piece: vec![0; PIECE].into_boxed_slice(),
                 },
             });
-            // A failure is reported when it is that body's turn to be sent.
+            // A failure is reported once all that was read before it has been sent.
             self.failure = self.read_body().err();
         }
     }
 
-    /// How much has been added, in all.
+    /// How many bytes have been added, in all.
     fn added(&self) -> u64 {
         self.sent + self.buffer.rest().len() as u64
     }
 
-    /// What is to be sent next.
+    /// The bytes to be sent next.
     ///
     /// # Errors
-    /// The body could not be read to the end that was announced. The connection has
-    /// to end where it is: that tells the client.
+    /// The body could not be read to the end that was announced. The connection has to
+    /// end here: that is how the client learns of it.
     pub fn to_send(&mut self) -> io::Result<&[u8]> {
         if self.buffer.rest().is_empty() {
             match self.failure.take() {
@@ -193,8 +193,8 @@ impl ResponseWriter {
         Ok(length)
     }
 
-    /// Notes bytes that are not content. What stands behind one piece and before the next
-    /// is one range.
+    /// Notes bytes that are not content. The bytes behind one piece and those before the
+    /// next make one range.
     fn note_around(&mut self, range: Range<u64>) {
         match self.around.back_mut() {
             Some(last) if last.end == range.start => last.end = range.end,
@@ -212,7 +212,10 @@ impl ResponseWriter {
     }
 }
 
-/// Reads what there is room for. No more is read than was announced, and no less.
+/// Reads as much as there is room for, and no more than was announced.
+///
+/// # Errors
+/// The source ends before as much has come as was announced.
 fn read_plain(body: &mut Body, room: usize, buffer: &mut Buffer) -> io::Result<usize> {
     let Body { length, source } = body;
     let most = length.map_or(room, |left| room.min(left.try_into().unwrap_or(room)));

@@ -1,5 +1,5 @@
-//! What each path of the site takes: one table, from which everything else is derived that
-//! has to know it.
+//! What each path of the site takes: one table, from which `Allow` and the early responses
+//! are derived.
 
 use crate::ch02::error::RequestError;
 use crate::ch08::query::Query;
@@ -8,17 +8,17 @@ use crate::ch09::guestbook::{Entry, Guestbook};
 use crate::ch09::request::Request;
 use crate::ch09::response::Response;
 
-/// The methods of a path that is only read.
+/// The methods of a path that can only be read.
 const READ: &str = "GET, HEAD, OPTIONS";
 
-/// What one path takes.
+/// What requests one path takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Route {
     /// The path, as [`Request::path`] gives it.
     pub path: &'static str,
     /// Its methods, as `Allow` lists them (RFC 9110 §10.2.1).
     pub allow: &'static str,
-    /// Whether the body that it takes is a form.
+    /// Whether its requests have to bring a form.
     pub takes_form: bool,
 }
 
@@ -44,8 +44,8 @@ impl Route {
         }
     }
 
-    /// Whether the header section alone shows that a request gets no page here: its method
-    /// is not allowed, or its body is not the form that the path takes.
+    /// Whether the header section alone shows that a request is refused here: its method is
+    /// not allowed, or its body is not the form that the path takes.
     ///
     /// ```
     /// let request = common::Request::from_head(b"PUT /hello HTTP/1.0\r\n\r\n")?;
@@ -61,13 +61,13 @@ impl Route {
     }
 }
 
-/// The row of a path; `None` where the table has none, as for files.
+/// The row of a path; `None` if the table has none, as for files.
 pub fn route(path: &str) -> Option<&'static Route> {
     ROUTES.iter().find(|route| route.path == path)
 }
 
-/// The methods of a path, as `Allow` lists them. A path that the table does not know names
-/// a file, or nothing.
+/// The methods of a path, as `Allow` lists them. A path without a row names a file, or
+/// nothing.
 ///
 /// ```
 /// assert_eq!(common::allowed("/guestbook"), "GET, HEAD, POST, OPTIONS");
@@ -77,7 +77,7 @@ pub fn allowed(path: &str) -> &'static str {
     route(path).map_or(READ, |route| route.allow)
 }
 
-/// Takes the form of a request into the guestbook, and sends the browser back to the page.
+/// Adds the form of a request to the guestbook, and sends the browser back to the page.
 ///
 /// # Errors
 /// What [`parse_form`] and [`Entry::new`] refuse.
@@ -85,14 +85,14 @@ pub fn sign(request: &Request, guestbook: &Guestbook) -> Result<Response, Reques
     sign_with(&parse_form(request)?, guestbook)
 }
 
-/// The same, with a form that was read before.
+/// The same, with a form that has been parsed already.
 ///
 /// # Errors
 /// What [`Entry::new`] refuses.
 pub(crate) fn sign_with(form: &Query, guestbook: &Guestbook) -> Result<Response, RequestError> {
     let first = |name| form.values(name).first().map_or("", String::as_str);
     guestbook.add(Entry::new(first("name"), first("message"))?);
-    // The browser asks for that page next, and a reload repeats that and not this.
+    // The browser asks for that page next; a reload repeats that request and not this one.
     Ok(Response::empty("303 See Other").with("Location", "/guestbook"))
 }
 

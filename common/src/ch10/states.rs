@@ -1,30 +1,30 @@
-//! The states of a connection. Those that cannot be cannot be written.
+//! The states of a connection. A combination that cannot occur cannot be written down.
 
 /// Whether the client may still send something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reading {
-    /// It may.
+    /// The client may send more.
     Open,
     /// The client has closed its side.
     Ended,
 }
 
-/// Whether more requests are taken.
+/// Whether the connection takes more requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeepAlive {
-    /// Yes, as many as come.
+    /// It takes as many as come.
     Open,
-    /// The request under way, where there is one, and no other.
+    /// The request under way, if there is one, is the last.
     FinishAfterCurrent,
-    /// No. What lies ready is sent, and then the connection ends.
+    /// It takes none. What lies ready is sent, and then the connection ends.
     Over(Ending),
 }
 
 /// How a connection ends, once everything has been sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The server closes its side, and reads off what still comes (RFC 9112 §9.6).
+    /// The server closes its side and reads off what still comes (RFC 9112 §9.6).
     Linger,
-    /// The server closes at once: the client has no answer to lose.
+    /// The server closes at once: there is no response that the client could lose.
     Close,
 }

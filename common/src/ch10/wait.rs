@@ -1,4 +1,4 @@
-//! What a connection may wait for, and how long.
+//! What a connection waits for, and how long.
 
 use std::time::{Duration, Instant};
 
@@ -6,22 +6,23 @@ use crate::ch02::stream::{HEAD_TIME, INACTIVITY_TIME};
 use crate::ch03::close::LINGER_TIME;
 use crate::ch06::body_time::BODY_TIME;
 
-/// How long a client may take until its next request begins. While it does not come
-/// back, it costs what a connection costs: in chapter 10 that is a thread.
+/// How long a client may take until its next request begins. Until then it costs what a
+/// connection costs: in chapter 10 that is a thread.
 pub const IDLE_TIME: Duration = Duration::from_secs(10);
 
-/// How long a client may take.
+/// How long a client may take for each thing that it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// To begin with the next request: [`IDLE_TIME`].
+    /// To begin the next request: [`IDLE_TIME`].
     pub idle: Duration,
     /// For a head, from its first byte on: [`HEAD_TIME`].
     pub head: Duration,
     /// For a body: [`BODY_TIME`].
     pub body: Duration,
-    /// To send nothing of a body, or take nothing of a response: [`INACTIVITY_TIME`].
+    /// In which it sends nothing of a body, or takes nothing of a response:
+    /// [`INACTIVITY_TIME`].
     pub inactivity: Duration,
-    /// To close, once it has the last response: [`LINGER_TIME`].
+    /// To close, once it has taken the last response: [`LINGER_TIME`].
     pub linger: Duration,
 }
 
@@ -44,9 +45,9 @@ pub enum Wait {
     ToRead(Instant),
     /// For the client to take bytes.
     ToWrite(Instant),
-    /// For either, whichever comes first. HTTP/1.1 never does: while an answer lies ready
-    /// it takes no further request. In HTTP/2 what the client sends may be what lets the
-    /// server write.
+    /// For either, whichever comes first. A connection of HTTP/1.1 never does: while a
+    /// response lies ready it takes no further request. In HTTP/2, what the client sends
+    /// may be what allows the server to write.
     ToReadOrWrite(Instant),
     /// For the client to close, after it was told that nothing more comes. What it
     /// still sends is read off (RFC 9112 §9.6).
@@ -56,8 +57,8 @@ pub enum Wait {
 }
 
 impl Wait {
-    /// Whether bytes from the client are wanted. While the connection lingers they are,
-    /// but nothing is made of them.
+    /// Whether bytes from the client are wanted. A connection that lingers wants them too,
+    /// and drops them.
     pub fn wants_to_read(self) -> bool {
         matches!(
             self,
@@ -70,7 +71,7 @@ impl Wait {
         matches!(self, Self::ToWrite(_) | Self::ToReadOrWrite(_))
     }
 
-    /// When the wait is over, whatever the client does; `None` where there is none.
+    /// When the wait ends if the client does nothing; `None` where there is no wait.
     pub fn until(self) -> Option<Instant> {
         match self {
             Self::ToRead(until)
@@ -81,7 +82,7 @@ impl Wait {
         }
     }
 
-    /// The same, or the end where the time for it is over.
+    /// The same, or [`Wait::ToClose`] if its time is over.
     pub fn or_close(self, now: Instant) -> Self {
         match self.until() {
             Some(until) if now < until => self,

@@ -1,5 +1,5 @@
-//! Bodies in chunks: each with its size before it, and an empty one at the end, so
-//! that nobody has to know the length of the whole before (RFC 9112 §7.1).
+//! Bodies in chunks: each chunk has its size before it, and an empty one is the end, so
+//! that the length of the whole need not be known before (RFC 9112 §7.1).
 
 use crate::ch02::error::RequestError;
 use crate::ch02::head::MAX_HEAD;
@@ -9,21 +9,21 @@ use crate::ch09::request::Request;
 use crate::ch10::body_decoder::{BodyDecoder, BodyEncoder, Decoded, by_length};
 use crate::ch10::connection::Connection;
 
-/// How long a line between chunks may be, in bytes: a size, and extensions, which
-/// nobody has to understand and nobody needs.
+/// How long a line between chunks may be, in bytes. It holds a size, and extensions, which
+/// a recipient may ignore.
 pub const MAX_LINE: usize = 256;
 
 /// How much may be sent around the content of all chunks together, in bytes. A chunk
-/// of one byte takes six, so a client could make us read six times what we keep.
+/// of one byte takes six, so a client could make the server read six times what it keeps.
 pub const MAX_AROUND: usize = 1024 * 1024;
 
 /// Finds a body by its length, as [`by_length`] does, or in chunks.
 ///
 /// # Errors
-/// What [`by_length`] refuses, but for a `Transfer-Encoding` that is `chunked` and
-/// nothing else: 501 where another coding comes before it, and 400 where `chunked`
-/// comes twice, beside a `Content-Length`, or from a client of HTTP/1.0, which knows
-/// no chunks: it passes on what it has not understood (§6.1).
+/// What [`by_length`] refuses, except a `Transfer-Encoding` that is `chunked` and nothing
+/// else: 501 if another coding comes before it, and 400 if `chunked` comes twice, beside a
+/// `Content-Length`, or from a client of HTTP/1.0. That version has no transfer codings, so
+/// the field may have been passed on by a program that did not understand it (§6.1).
 pub fn by_length_or_chunks(
     request: &Request,
 ) -> Result<Option<Box<dyn BodyDecoder>>, RequestError> {
@@ -69,9 +69,8 @@ enum ChunkState {
     Nothing,
 }
 
-/// Takes a chunked body apart. Lines end in CRLF here and in nothing else: where one
-/// server takes a bare LF for the end of a line and another does not, the two find
-/// different chunks.
+/// Takes a chunked body apart. Lines end in CRLF and in nothing else: if one server takes a
+/// bare LF for the end of a line and another does not, the two find different chunks.
 #[derive(Debug, Default)]
 struct ChunkedDecoder {
     state: ChunkState,
@@ -96,8 +95,8 @@ impl BodyDecoder for ChunkedDecoder {
 }
 
 impl ChunkedDecoder {
-    /// Takes what comes next, a line or content, and gives its length; `None` where it
-    /// has not come, or nothing more belongs to the body.
+    /// Takes what comes next, a line or content, and gives its length; `None` if it has not
+    /// come, or nothing more belongs to the body.
     fn advance(&mut self, rest: &[u8], body: &mut Vec<u8>) -> Result<Option<usize>, RequestError> {
         if let ChunkState::Content(left) = self.state {
             let taken = rest.len().min(left);
@@ -140,22 +139,22 @@ impl ChunkedDecoder {
             },
             ChunkState::Trailers if line.is_empty() => ChunkState::Nothing,
             ChunkState::Trailers => {
-                // A field that comes late is looked through and dropped: whoever takes it
-                // for one of the head lets a client write there what was checked already
-                // (RFC 9110 §6.5.1).
+                // A field that comes late is parsed and dropped. If it were added to those
+                // of the head, a client could change what was checked before (RFC 9110
+                // §6.5.1).
                 parse_fields(&[b"\n", line, b"\r\n"].concat())?;
                 self.trailers += length;
                 ChunkState::Trailers
             }
-            // A chunk has its end. The other two never come as far as here.
+            // That was the end of a chunk. The other two states never come this far.
             ChunkState::LineEnd | ChunkState::Content(_) | ChunkState::Nothing => ChunkState::Size,
         };
         Ok(Some(length))
     }
 }
 
-/// The first line, without its CRLF, which may take so many bytes with it; `None` where
-/// it has not come whole.
+/// The first line, without its CRLF, which may be so many bytes long with it; `None` if it
+/// has not come whole.
 fn line(
     received: &[u8],
     most: usize,
@@ -174,7 +173,7 @@ fn line(
     }
 }
 
-/// The size that a line gives: hexadecimal digits and nothing else, but extensions
+/// The size that a line gives: hexadecimal digits and nothing else, except extensions
 /// behind a semicolon (§7.1.1).
 fn size(line: &[u8], most: usize) -> Result<usize, RequestError> {
     let mut parts = line.splitn(2, |&byte| byte == b';');
@@ -474,7 +473,7 @@ mod tests {
         }
     }
 
-    /// What breaks off must not look whole: no last chunk ends it.
+    /// A body that breaks off must not look whole: it has no last chunk.
     #[test]
     fn a_source_that_breaks_ends_no_chunks() {
         struct Broken;
@@ -491,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn who_gets_no_chunks() {
+    fn which_responses_are_not_chunked() {
         let (old, _) = sent("HTTP/1.0", unknown_length(&b"as it is"[..]));
         let (head, body) = split(&old);
         assert!(head.contains("\r\nConnection: close\r\n"), "{head}");

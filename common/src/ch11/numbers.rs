@@ -14,7 +14,7 @@ pub const MAX_NUMBER: u64 = 1_000_000_000;
 /// How much text is made at once, in bytes.
 const PIECE: usize = 8 * 1024;
 
-/// Gives the numbers as text. They are never there all at once.
+/// Gives the numbers as text. They are never held all at once.
 ///
 /// ```
 /// use std::io::Read;
@@ -35,7 +35,7 @@ impl Numbers {
     /// The numbers from 1 to this one, as a client has written it.
     ///
     /// # Errors
-    /// 400 where it is no number from 0 to [`MAX_NUMBER`].
+    /// 400 if that is not a number from 0 to [`MAX_NUMBER`].
     pub fn to(last: &str) -> Result<Self, RequestError> {
         // `parse` alone would take a sign too.
         let is_number = last.bytes().all(|byte| byte.is_ascii_digit());
@@ -72,7 +72,7 @@ impl Read for Numbers {
 /// The numbers from 1 to the one that the parameter `to` names.
 ///
 /// # Errors
-/// 400 where that is none that [`Numbers::to`] takes.
+/// 400 if that is not a number that [`Numbers::to`] takes.
 pub fn count(request: &Request) -> Result<Response, RequestError> {
     let query = parse_query(&request.target)?;
     let last = query.values("to").first().map_or("", String::as_str);
