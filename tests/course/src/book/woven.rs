@@ -30,7 +30,6 @@ const NOT_YET_WOVEN: &[&str] = &[
     "chapters/ch12-limits/README.md",
     "chapters/ch13-stop/README.md",
     "chapters/ch14-caching/README.md",
-    "chapters/ch17-tls/README.md",
     "tests/course/beyond/README.md",
 ];
 
