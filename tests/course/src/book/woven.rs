@@ -16,11 +16,6 @@ use crate::chapters::{Chapter, Course};
 /// woven is taken out of here.
 const NOT_YET_WOVEN: &[&str] = &[
     "BOOK.md",
-    "chapters/ch15-pool/README.md",
-    "chapters/ch16-events/README.md",
-    "chapters/ch16-events/examples/README.md",
-    "chapters/ch17-tls/README.md",
-    "tests/course/beyond/README.md",
 ];
 
 /// How many lines a block of code may have.
