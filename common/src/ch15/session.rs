@@ -36,7 +36,7 @@ pub struct Session {
     protocol_for: ProtocolFor,
     /// What is spoken; `None` until the handshake of the transport is over.
     pub(crate) protocol: Option<Box<dyn Protocol>>,
-    pub(crate) reading: Reading,
+    pub(crate) reading: ReadState,
     pub(crate) is_half_closed: bool,
     knows_of_shutdown: bool,
     permit: Permit,
@@ -45,7 +45,7 @@ pub struct Session {
 
 /// Whether a read may bring something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
+pub enum ReadState {
     /// Not before the system says that the socket is ready.
     Waiting,
     /// It may. A read that brings less than there is room for has brought all.
@@ -80,7 +80,7 @@ impl Session {
             accepted,
             protocol_for,
             protocol: None,
-            reading: Reading::Draining,
+            reading: ReadState::Draining,
             is_half_closed: false,
             knows_of_shutdown: false,
             permit,
@@ -106,9 +106,9 @@ impl Session {
         let may_write = readiness.may_write;
         let may_read = readiness.may_read || (may_write && self.transport.has_unsent());
         if readiness.may_stop_short {
-            self.reading = Reading::Draining;
-        } else if may_read && self.reading == Reading::Waiting {
-            self.reading = Reading::Ready;
+            self.reading = ReadState::Draining;
+        } else if may_read && self.reading == ReadState::Waiting {
+            self.reading = ReadState::Ready;
         }
         let wait = self.waits_for();
         (may_read && wait.wants_to_read()) || (may_write && wait.wants_to_write())
@@ -164,7 +164,7 @@ impl Session {
         for _ in 0..TURN {
             self.answer(now, respond);
             if self.guard.is_requested() && !self.knows_of_shutdown {
-                (self.knows_of_shutdown, self.reading) = (true, Reading::Draining);
+                (self.knows_of_shutdown, self.reading) = (true, ReadState::Draining);
             }
             let (until, moved) = match self.waits_for() {
                 Wait::ToClose => {

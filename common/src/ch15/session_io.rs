@@ -6,14 +6,14 @@ use std::time::Instant;
 use anyhow::Context;
 
 use crate::ch12::connection_limiter::busy;
-use crate::ch15::session::{Reading, Session};
+use crate::ch15::session::{ReadState, Session};
 
 impl Session {
     /// Reads once, where that may bring something, and gives the protocol what has come.
     pub(crate) fn read(&mut self, now: Instant, piece: &mut [u8]) -> io::Result<()> {
         // At its deadline the session looks: the bytes may be there, and their event late.
         let is_due = self.deadline().is_some_and(|until| now >= until);
-        if self.reading == Reading::Waiting && !is_due {
+        if self.reading == ReadState::Waiting && !is_due {
             return Err(ErrorKind::WouldBlock.into());
         }
         if self.transport.is_handshaking() {
@@ -23,12 +23,12 @@ impl Session {
         let has_all = match &read {
             Ok(length) => {
                 let is_short = *length < piece.len() && self.transport.short_read_is_all();
-                is_short && self.reading == Reading::Ready
+                is_short && self.reading == ReadState::Ready
             }
             Err(error) => error.kind() == ErrorKind::WouldBlock,
         };
         if has_all {
-            self.reading = Reading::Waiting;
+            self.reading = ReadState::Waiting;
         }
         let length = read?;
         if let Some(refusal) = self.transport.refusal() {
