@@ -3,22 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The modules, as `ch02::head`, each with those that its code up to the tests names.
 fn modules() -> BTreeMap<String, BTreeSet<String>> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut texts = BTreeMap::new();
-    for chapter in fs::read_dir(source).unwrap().map(Result::unwrap) {
-        if !chapter.path().is_dir() {
-            continue;
-        }
-        for file in fs::read_dir(chapter.path()).unwrap().map(Result::unwrap) {
-            let module = file.path().file_stem().unwrap().to_owned();
-            let name = [chapter.file_name(), module].map(|name| name.into_string().unwrap());
-            if name[1] != "mod" {
-                let text = fs::read_to_string(file.path()).unwrap();
-                texts.insert(name.join("::"), text);
+    for chapter in entries(&source).filter(|path| path.is_dir()) {
+        for file in entries(&chapter) {
+            let [chapter, module] = [&chapter, &file].map(|path| {
+                let name = path.file_stem().unwrap_or_default();
+                name.to_string_lossy().into_owned()
+            });
+            if module != "mod" {
+                texts.insert(format!("{chapter}::{module}"), read(&file));
             }
         }
     }
@@ -41,6 +39,15 @@ fn modules() -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    entries.map(|entry| entry.expect("an entry").path())
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).expect("a source")
+}
+
 fn is_in_name(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
@@ -48,7 +55,7 @@ fn is_in_name(character: char) -> bool {
 /// The lines of the code up to the tests. A link in a comment is no use: a chapter may say
 /// what a later one does.
 fn code_lines(text: &str) -> impl Iterator<Item = &str> {
-    let code = text.split("\n#[cfg(test)]").next().unwrap();
+    let code = text.split("\n#[cfg(test)]").next().unwrap_or_default();
     code.lines()
         .filter(|line| !line.trim_start().starts_with("//"))
 }
@@ -70,7 +77,7 @@ fn each_use_names_its_chapter() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for name in modules().keys() {
         let path = source.join(format!("{}.rs", name.replace("::", "/")));
-        for line in code_lines(&fs::read_to_string(&path).unwrap()) {
+        for line in code_lines(&read(&path)) {
             let names_it = |rest: &str| {
                 let mut parts = rest.split("::");
                 let chapter = parts.next().unwrap_or_default();
