@@ -2,17 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio, exit};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 #[cfg(unix)]
 use harness::Signal;
+use harness::printed::Printed;
 use process_wrap::std::{ChildWrapper, CommandWrap};
 
 use crate::CannotCheck;
@@ -28,13 +29,6 @@ const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How often is looked whether it has ended.
 const TICK: Duration = Duration::from_millis(10);
-
-/// How long the rest of a number may take that is printed without a line end.
-const REST_OF_A_NUMBER: Duration = Duration::from_millis(100);
-
-/// How much is kept of what a command prints, in bytes. A server that never stops
-/// printing must not take all memory.
-const MOST_KEPT: usize = 16 * 1024 * 1024;
 
 /// The places of all processes, so that Ctrl-C can stop them too.
 static PLACES: Mutex<Vec<Weak<Mutex<Option<Process>>>>> = Mutex::new(Vec::new());
@@ -169,8 +163,8 @@ impl Drop for Place {
 /// A command that was started.
 pub struct Process {
     child: Box<dyn ChildWrapper>,
-    pub output: Collected,
-    pub errors: Collected,
+    pub output: Printed,
+    pub errors: Printed,
     is_told_to_stop: bool,
     mark: Mark,
     is_over: bool,
@@ -197,8 +191,8 @@ impl Process {
             .spawn()
             .map_err(|error| CannotCheck(format!("cannot start `{program}`: {error}")))?;
         RUNNING.fetch_add(1, Ordering::SeqCst);
-        let output = Collected::new(child.stdout().take());
-        let errors = Collected::new(child.stderr().take());
+        let output = Printed::read(child.stdout().take());
+        let errors = Printed::read(child.stderr().take());
         Ok(Self {
             child,
             output,
@@ -288,103 +282,28 @@ impl Drop for Process {
     }
 }
 
-/// What a command prints, read as it comes so that the command never has to
-/// wait for a reader.
-#[derive(Clone)]
-pub struct Collected {
-    shared: Arc<(Mutex<Printed>, Condvar)>,
+/// All that was printed by a command that has ended.
+pub fn all(printed: &Printed) -> String {
+    let bytes = printed.wait_for_end(LAST_WORDS_TIMEOUT);
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
-#[derive(Default)]
-struct Printed {
-    bytes: Vec<u8>,
-    /// When the last of them came.
-    last: Option<Instant>,
-    at_its_end: bool,
-}
-
-impl Collected {
-    fn new(pipe: Option<impl Read + Send + 'static>) -> Self {
-        let shared = Arc::new((Mutex::new(Printed::default()), Condvar::new()));
-        let collected = Self {
-            shared: Arc::clone(&shared),
-        };
-        thread::spawn(move || {
-            let (printed, ended) = &*shared;
-            if let Some(pipe) = pipe {
-                let mut reader = BufReader::new(pipe);
-                while let Ok(chunk @ [_, ..]) = reader.fill_buf() {
-                    let length = chunk.len();
-                    let mut printed = lock(printed);
-                    let room = MOST_KEPT.saturating_sub(printed.bytes.len());
-                    printed.bytes.extend(&chunk[..length.min(room)]);
-                    printed.last = Some(Instant::now());
-                    drop(printed);
-                    reader.consume(length);
-                }
-            }
-            lock(printed).at_its_end = true;
-            ended.notify_all();
-        });
-        collected
+/// The last lines of a command that has ended, as the end of a sentence.
+pub fn last_lines(printed: &Printed, count: usize) -> String {
+    let text = all(printed);
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !is_cargos(line))
+        .filter(|line| !line.starts_with(ADVICE))
+        .collect();
+    if lines.is_empty() {
+        return String::new();
     }
-
-    /// The port behind the first words that name one. Where nothing stands behind its
-    /// digits, more of them may come: they have come when nothing more came for a moment.
-    fn port(&self) -> Option<u16> {
-        let printed = lock(&self.shared.0);
-        let text = String::from_utf8_lossy(&printed.bytes);
-        let (_, rest) = text.split_once("Listening on port ")?;
-        let length = rest.find(|character: char| !character.is_ascii_digit());
-        let is_whole = length.is_some()
-            || printed.at_its_end
-            || printed
-                .last
-                .is_some_and(|last| last.elapsed() > REST_OF_A_NUMBER);
-        let digits = &rest[..length.unwrap_or(rest.len())];
-        digits.parse().ok().filter(|_| is_whole)
-    }
-
-    /// All that was printed by a command that has ended.
-    pub fn all(&self) -> String {
-        let (printed, ended) = &*self.shared;
-        let (printed, _) = ended
-            .wait_timeout_while(lock(printed), LAST_WORDS_TIMEOUT, |printed| {
-                !printed.at_its_end
-            })
-            .unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&printed.bytes).into_owned()
-    }
-
-    pub fn so_far(&self) -> Vec<u8> {
-        lock(&self.shared.0).bytes.clone()
-    }
-
-    pub fn after_listening(&self) -> Vec<u8> {
-        let bytes = self.so_far();
-        match bytes.iter().position(|&byte| byte == b'\n') {
-            Some(end) if bytes.starts_with(b"Listening on port ") => bytes[end + 1..].to_vec(),
-            _ => bytes,
-        }
-    }
-
-    /// The last lines of a command that has ended, as the end of a sentence.
-    pub fn last_lines(&self, count: usize) -> String {
-        let text = self.all();
-        let lines: Vec<&str> = text
-            .lines()
-            .filter(|line| !line.trim().is_empty() && !is_cargos(line))
-            .filter(|line| !line.starts_with(ADVICE))
-            .collect();
-        if lines.is_empty() {
-            return String::new();
-        }
-        let last: Vec<String> = lines[lines.len().saturating_sub(count)..]
-            .iter()
-            .map(|line| format!("\n    {line}"))
-            .collect();
-        format!("; its last words:{}", last.concat())
-    }
+    let last: Vec<String> = lines[lines.len().saturating_sub(count)..]
+        .iter()
+        .map(|line| format!("\n    {line}"))
+        .collect();
+    format!("; its last words:{}", last.concat())
 }
 
 /// What Rust says after each panic, whatever it was.

@@ -20,7 +20,7 @@ use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use crate::chapters::Chapter;
-use crate::process::{self, DEATH_TIMEOUT, Place, Process};
+use crate::process::{self, DEATH_TIMEOUT, Place, Process, all, last_lines};
 use crate::{CannotCheck, cargo};
 
 /// How many times its limit a command may take until it listens, as long as it
@@ -366,7 +366,7 @@ impl Target {
                 (said, last_sign) = (says, Instant::now());
             }
             if process.has_ended() {
-                let last_words = process.errors.last_lines(12);
+                let last_words = last_lines(&process.errors, 12);
                 return Err(CannotCheck(format!(
                     "`{}` ended before it listened{last_words}",
                     words.join(" ")
@@ -440,7 +440,7 @@ impl Target {
             };
             let said = process.port();
             if process.has_ended() {
-                let last_words = process.errors.last_lines(4);
+                let last_words = last_lines(&process.errors, 4);
                 return Err(NeverListened::Ended(CannotCheck(format!(
                     "it ended before it listened{last_words}"
                 ))));
@@ -553,7 +553,7 @@ impl Target {
             return String::new();
         };
         self.left_behind.extend(process.stop());
-        process.output.all()
+        all(&process.output)
     }
 
     /// Whether the command has ended, and if so, how, and what it said last. A server
@@ -582,7 +582,7 @@ impl Target {
             None => String::new(),
         };
         Some(Death {
-            words: words + &process.errors.last_lines(3),
+            words: words + &last_lines(&process.errors, 3),
             is_regular: code == Some(Some(0)),
         })
     }

@@ -19,6 +19,7 @@ pub mod limits;
 pub mod play;
 #[cfg(target_os = "linux")]
 mod possessions;
+pub mod printed;
 pub mod response;
 mod server;
 #[cfg(unix)]

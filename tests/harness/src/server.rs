@@ -3,13 +3,12 @@
 use std::env::consts::EXE_SUFFIX;
 #[cfg(target_os = "linux")]
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 #[cfg(unix)]
@@ -22,6 +21,7 @@ use wait_timeout::ChildExt;
 
 use crate::company::{Cost, connect_narrowly, cost_of};
 use crate::play::{Connection, Host, wait_until_closed};
+use crate::printed::Printed;
 use crate::transcript::{Again, Step, Transcript, without_date_of_log};
 use crate::{Exchange, PATIENCE, wire};
 
@@ -61,8 +61,8 @@ fn carrier(_: &str) -> fn(TcpStream) -> Box<dyn Connection> {
 struct Running {
     child: Child,
     address: SocketAddr,
-    output: Collected,
-    errors: Collected,
+    output: Printed,
+    errors: Printed,
 }
 
 /// What is left of a server that has ended of itself.
@@ -147,7 +147,7 @@ impl Server {
         command.arg("127.0.0.1:0");
         let running = Running::begin(&mut command, program, None::<fn() -> bool>, || false);
         let server = Self::of(command, running, program);
-        server.running().output.read_to_its_end();
+        server.running().output.wait_for_end(A_WHILE);
         server
     }
 
@@ -304,20 +304,20 @@ impl Server {
     /// Waits for what it prints on standard output, and gives all that it has printed
     /// there then, from the line on that names the port.
     pub fn wait_for_output(&self, has_come: impl Fn(&str) -> bool) -> String {
-        let output = Arc::clone(&self.running().output.printed);
-        output.wait_for_text(has_come)
+        let output = self.running().output.clone();
+        wait_for(&output, has_come)
     }
 
     /// Does the same with standard error.
     pub fn wait_for_errors(&self, has_come: impl Fn(&str) -> bool) -> String {
-        let errors = Arc::clone(&self.running().errors.printed);
-        errors.wait_for_text(has_come)
+        let errors = self.running().errors.clone();
+        wait_for(&errors, has_come)
     }
 
     fn add_printed(self, exchange: &str, from_the_first_line: bool) -> String {
         let mut running = self.running();
         running.stop();
-        let mut printed = running.output.read_to_its_end();
+        let mut printed = running.output.wait_for_end(A_WHILE);
         if !from_the_first_line {
             let first_line = printed.iter().position(|&byte| byte == b'\n');
             printed = printed.split_off(first_line.map_or(0, |end| end + 1));
@@ -348,7 +348,7 @@ impl Server {
         let mut log = String::new();
         let Running { output, errors, .. } = &mut *running;
         for (name, stream) in [("output", output), ("errors", errors)] {
-            let printed = stream.read_to_its_end();
+            let printed = stream.wait_for_end(A_WHILE);
             log += &format!("--- standard {name}\n");
             for line in wire::show(&printed) {
                 log += &format!("{line}\n");
@@ -362,7 +362,7 @@ impl Server {
     pub fn clients(self) -> Vec<String> {
         let mut running = self.running();
         running.stop();
-        let printed = running.output.read_to_its_end();
+        let printed = running.output.wait_for_end(A_WHILE);
         String::from_utf8_lossy(&printed)
             .lines()
             .filter(|line| line.starts_with("127.0.0.1:"))
@@ -376,8 +376,8 @@ impl Server {
         let ended = running.child.wait_timeout(PATIENCE);
         let status = ended.expect("a process can be waited for");
         let status = status.expect("the server does not end");
-        let output = text(&running.output.read_to_its_end());
-        let errors = text(&running.errors.read_to_its_end());
+        let output = text(&running.output.wait_for_end(A_WHILE));
+        let errors = text(&running.errors.wait_for_end(A_WHILE));
         let (_, output) = output.split_once('\n').unwrap_or_default();
         Ended {
             code: status.code(),
@@ -430,6 +430,10 @@ impl Server {
     }
 }
 
+/// How long a program that has ended may keep its pipes open. A test that waits for so long
+/// has failed.
+const A_WHILE: Duration = Duration::from_secs(600);
+
 /// Reads all errors as they come.
 const ALL: Option<fn() -> bool> = Some(|| true);
 
@@ -455,26 +459,18 @@ impl Running {
         let stdout = child.stdout.take().expect("stdout is piped");
         let stderr = child.stderr.take().expect("stderr is piped");
         let errors = match reads_errors {
-            Some(reads_on) => Collected::new(stderr, reads_on),
-            None => Collected::default(),
+            Some(reads_on) => Printed::read_while(stderr, reads_on),
+            None => Printed::default(),
         };
         let mut running = Self {
             child,
             address: (Ipv4Addr::LOCALHOST, 0).into(),
-            output: Collected::new(stdout, reads_on),
+            output: Printed::read_while(stdout, reads_on),
             errors,
         };
-        let output = Arc::clone(&running.output.printed);
-        let first_line = output
-            .wait_for(|printed| printed.contains(&b'\n'))
-            .unwrap_or_else(|| panic!("{program} says nothing"));
-        let first_line = text(&first_line);
-        let first_line = first_line.split_inclusive('\n').next().unwrap_or_default();
-        let port = first_line
-            .strip_prefix("Listening on port ")
-            .and_then(|rest| rest.strip_suffix("...\n"))
-            .and_then(|port| port.parse().ok())
-            .unwrap_or_else(|| panic!("{program} names no port: {first_line:?}"));
+        let first_line = wait_for(&running.output, |printed| printed.contains('\n'));
+        let port = running.output.port();
+        let port = port.unwrap_or_else(|| panic!("{program} names no port: {first_line:?}"));
         running.address.set_port(port);
         running
     }
@@ -562,7 +558,7 @@ impl Host for &Server {
     }
 
     fn all_printed(&self) -> Vec<u8> {
-        self.running().output.printed.bytes().clone()
+        self.running().output.so_far()
     }
 
     fn printed_since(&self, length: usize) -> Vec<u8> {
@@ -574,75 +570,11 @@ impl Host for &Server {
     }
 }
 
-/// What comes out of a pipe, read to its end, so that the program never waits for a
-/// reader.
-#[derive(Default)]
-struct Collected {
-    printed: Arc<Printed>,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// What has come so far.
-#[derive(Default)]
-struct Printed {
-    bytes: Mutex<Vec<u8>>,
-    has_more: Condvar,
-}
-
-impl Collected {
-    /// Begins to read. Where `reads_on` says no, behind the first line, the pipe is closed.
-    fn new(
-        pipe: impl Read + Send + 'static,
-        reads_on: impl FnOnce() -> bool + Send + 'static,
-    ) -> Self {
-        let printed = Arc::<Printed>::default();
-        let shared = Arc::clone(&printed);
-        let thread = thread::spawn(move || {
-            let mut reader = BufReader::new(pipe);
-            let mut read_line = || {
-                let mut line = Vec::new();
-                let is_line = matches!(reader.read_until(b'\n', &mut line), Ok(1..));
-                shared.bytes().extend(line);
-                shared.has_more.notify_all();
-                is_line
-            };
-            if read_line() && reads_on() {
-                while read_line() {}
-            }
-        });
-        Self {
-            printed,
-            thread: Some(thread),
-        }
-    }
-
-    /// Waits for the end of the pipe, and gives all that has come.
-    fn read_to_its_end(&mut self) -> Vec<u8> {
-        if let Some(thread) = self.thread.take() {
-            thread.join().expect("cannot read what was printed");
-        }
-        self.printed.bytes().clone()
-    }
-}
-
-impl Printed {
-    fn bytes(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.bytes.lock().expect("no test fails in here")
-    }
-
-    /// Waits for something, and gives all that has come then.
-    fn wait_for(&self, has_come: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
-        let waited = self
-            .has_more
-            .wait_timeout_while(self.bytes(), PATIENCE, |bytes| !has_come(bytes));
-        let (bytes, waited) = waited.expect("no test fails in here");
-        (!waited.timed_out()).then(|| bytes.clone())
-    }
-
-    fn wait_for_text(&self, has_come: impl Fn(&str) -> bool) -> String {
-        let came = self.wait_for(|bytes| has_come(&text(bytes)));
-        text(&came.unwrap_or_else(|| panic!("nothing more than {}", text(&self.bytes()))))
-    }
+/// Waits for something to be printed, and gives all that has come then.
+fn wait_for(printed: &Printed, has_come: impl Fn(&str) -> bool) -> String {
+    let came = printed.wait_for(PATIENCE, |bytes| has_come(&text(bytes)));
+    let came = came.unwrap_or_else(|| panic!("nothing more than {}", text(&printed.so_far())));
+    text(&came)
 }
 
 fn text(bytes: &[u8]) -> String {

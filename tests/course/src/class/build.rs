@@ -10,7 +10,7 @@ use serde_json::Value;
 use toml_edit::DocumentMut;
 
 use crate::chapters::Course;
-use crate::process::Place;
+use crate::process::{Place, all};
 
 /// How often is looked whether a build has come to its end.
 const TICK: Duration = Duration::from_millis(20);
@@ -60,7 +60,7 @@ pub fn build(
             return Err(in_a_line("the build was stopped".to_owned()));
         };
         if let Some(status) = process.status() {
-            break (status.success(), process.output.all(), process.errors.all());
+            break (status.success(), all(&process.output), all(&process.errors));
         }
         if Instant::now() > deadline {
             return Err(in_a_line(format!(
