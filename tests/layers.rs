@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The modules, as `ch02::head`, each with those that its code up to the tests names.
 fn modules() -> BTreeMap<String, BTreeSet<String>> {
@@ -48,6 +48,15 @@ fn modules() -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    entries.map(|entry| entry.expect("an entry").path())
+}
+
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).expect("a source")
+}
+
 fn is_in_name(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
@@ -77,7 +86,7 @@ fn each_use_names_its_chapter() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for name in modules().keys() {
         let path = source.join(format!("{}.rs", name.replace("::", "/")));
-        for line in code_lines(&fs::read_to_string(&path).unwrap()) {
+        for line in code_lines(&read(&path)) {
             let names_it = |rest: &str| {
                 let mut parts = rest.split("::");
                 let chapter = parts.next().unwrap_or_default();
