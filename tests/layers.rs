@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The modules, as `ch02::head`, each with those that its code up to the tests names.
 fn modules() -> BTreeMap<String, BTreeSet<String>> {
@@ -46,11 +46,6 @@ fn modules() -> BTreeMap<String, BTreeSet<String>> {
         .iter()
         .map(|(name, text)| (name.clone(), uses(text)))
         .collect()
-}
-
-fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    let entries = fs::read_dir(folder).expect("a folder");
-    entries.map(|entry| entry.expect("an entry").path())
 }
 
 fn read(file: &Path) -> String {
