@@ -73,6 +73,15 @@ fn d3_a_tls_hello() {
 }
 
 #[test]
+fn d3_nothing_sent() {
+    let exchange = Server::start(CHAPTER)
+        .begin("D3: a client that sends nothing is no error")
+        .half_close()
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
 fn d6_a_drawing() {
     assert_snapshot!(exchange(
         "D6: the content type follows the extension",

@@ -64,6 +64,15 @@ fn d3_a_tls_hello() {
 }
 
 #[test]
+fn d3_nothing_sent() {
+    let exchange = Server::start(CHAPTER)
+        .begin("D3: a client that sends nothing is no error")
+        .half_close()
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
 fn d3_too_many_parameters() {
     let exchange = Server::start(CHAPTER).exchange(
         "D3: more than a thousand parameters are a bad request",

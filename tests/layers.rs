@@ -48,6 +48,10 @@ fn modules() -> BTreeMap<String, BTreeSet<String>> {
         .collect()
 }
 
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).expect("a source")
+}
+
 fn is_in_name(character: char) -> bool {
     character.is_alphanumeric() || character == '_'
 }
@@ -77,7 +81,7 @@ fn each_use_names_its_chapter() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for name in modules().keys() {
         let path = source.join(format!("{}.rs", name.replace("::", "/")));
-        for line in code_lines(&fs::read_to_string(&path).unwrap()) {
+        for line in code_lines(&read(&path)) {
             let names_it = |rest: &str| {
                 let mut parts = rest.split("::");
                 let chapter = parts.next().unwrap_or_default();

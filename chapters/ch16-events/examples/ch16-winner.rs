@@ -25,8 +25,8 @@ fn main() -> anyhow::Result<()> {
     let registry = poll.registry();
     registry.register(&mut listener, LISTENER, Interest::READABLE)?;
 
-    // The answer is made once, with the time of the start, and copied as often as anybody
-    // can ask at a time.
+    // The answer is made once, with the time of the start, and copied as often as a client
+    // may ask at a time.
     let mut date = String::new();
     common::date::add_now(&mut date, Instant::now());
     let answer = format!(
@@ -66,7 +66,7 @@ fn main() -> anyhow::Result<()> {
 /// Answers what a client has sent, and gives whether it is still there.
 fn serve(client: &mut TcpStream, piece: &mut [u8], answers: &str, length: usize) -> bool {
     while let Ok(read) = client.read(piece) {
-        // Where a blank line is, there was a request; which one, nobody looks.
+        // A blank line ends a request. What the request was is not looked at.
         let ends = piece[..read].windows(4).filter(|end| end == b"\r\n\r\n");
         let answers = &answers[..ends.count().min(MOST) * length];
         // It will all go out at once: it always has.

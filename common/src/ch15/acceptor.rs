@@ -22,27 +22,27 @@ use crate::ch15::transport::Transport;
 /// file descriptor left, it would fail again at once.
 const REST: Duration = Duration::from_millis(50);
 
-/// How many connections are accepted at once, before it is the turn of those that there are.
+/// How many connections are accepted at once, before the sessions have their turns.
 const MOST_AT_ONCE: usize = 64;
 
-/// A listening socket that does not wait, and what decides about its connections.
+/// A listening socket that does not wait, and what it needs to make sessions.
 pub struct Acceptor<'a> {
     listener: mio::net::TcpListener,
     limiter: &'a ConnectionLimiter,
     shutdown: &'a Shutdown,
     transport_for: Box<TransportFor<'a>>,
-    /// Until when no connection is accepted.
+    /// Until when no connection is accepted, after `accept` has failed.
     rests_until: Option<Instant>,
 }
 
-/// Makes the transport of a connection, where it can have one.
+/// Makes the transport of a connection.
 type TransportFor<'a> = dyn Fn(TcpStream) -> anyhow::Result<Box<dyn Transport>> + 'a;
 
 impl<'a> Acceptor<'a> {
     /// Accepts the connections of this listener, with TCP alone as their transport.
     ///
     /// # Errors
-    /// The system does not let the listener be one that does not wait.
+    /// The system cannot make the listener non-blocking.
     pub fn new(
         listener: TcpListener,
         limiter: &'a ConnectionLimiter,
@@ -78,7 +78,7 @@ impl<'a> Acceptor<'a> {
         poller.register_listener(&mut self.listener)
     }
 
-    /// What clients may cost.
+    /// What a client may cost.
     pub fn limits(&self) -> &Limits {
         self.limiter.limits()
     }
@@ -88,8 +88,8 @@ impl<'a> Acceptor<'a> {
         self.shutdown
     }
 
-    /// Gives a session for each connection that waits to be accepted, and says when to look
-    /// again, where that is before the next one is made.
+    /// Accepts the connections that wait, and calls `register` with a session for each. Gives
+    /// when to call this again, where that is before the next event of the listener.
     pub fn accept(&mut self, mut register: impl FnMut(Session)) -> Option<Instant> {
         let rests_until = self.rests_until.filter(|until| Instant::now() < *until);
         if rests_until.is_some() {
@@ -121,7 +121,7 @@ impl<'a> Acceptor<'a> {
                     None => self.limiter.reject(stream.into()),
                 },
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return None,
-                // A client that hung up while it waited is no reason to rest from the others.
+                // A client hung up while it waited. The others are still there.
                 Err(error) if concerns_one_client(error.kind()) => {}
                 Err(error) => {
                     log_error(format_args!("cannot accept a connection: {error}"));
@@ -141,9 +141,13 @@ mod tests {
     use std::io::Read;
     use std::net::TcpStream;
 
-    /// Lets in whoever knocks, with these limits, and gives who came and when it wants to
-    /// look again.
-    fn accept(knocking: usize, limits: &str, is_requested: bool) -> (usize, [Option<Instant>; 2]) {
+    /// Accepts so many clients with these limits. Gives how many were accepted, and when the
+    /// acceptor wants to look again.
+    fn accept(
+        connecting: usize,
+        limits: &str,
+        is_requested: bool,
+    ) -> (usize, [Option<Instant>; 2]) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let limits = Limits::default().but_for(limits).unwrap();
@@ -151,7 +155,7 @@ mod tests {
         let limiter = ConnectionLimiter::start(limits, log).unwrap();
         let shutdown = Shutdown::new(Duration::ZERO);
         let mut acceptor = Acceptor::new(listener, &limiter, &shutdown).unwrap();
-        let mut clients: Vec<TcpStream> = (0..knocking)
+        let mut clients: Vec<TcpStream> = (0..connecting)
             .map(|_| TcpStream::connect(address).unwrap())
             .collect();
         if is_requested {
@@ -168,28 +172,28 @@ mod tests {
     }
 
     #[test]
-    fn who_knocks_is_let_in_and_nobody_is_waited_for() {
+    fn connections_are_accepted_and_none_is_waited_for() {
         assert_eq!(accept(0, "", false), (0, [None, None]));
         assert_eq!(accept(3, "", false), (3, [None, None]));
     }
 
     #[test]
-    fn a_crowd_is_let_in_by_and_by() {
+    fn many_connections_are_accepted_in_parts() {
         let (admitted, again) = accept(MOST_AT_ONCE + 1, "", false);
         assert_eq!(admitted, MOST_AT_ONCE + 1);
         assert!(matches!(again, [Some(_), None]));
     }
 
     #[test]
-    fn who_has_no_place_is_told_so() {
+    fn a_client_without_a_permit_is_refused() {
         assert_eq!(accept(3, "connections=2", false), (2, [None, None]));
     }
 
-    /// Its listener is there, so somebody may have come before the signal.
+    /// The listener was there, so these may have connected before the signal.
     #[test]
-    fn who_has_knocked_is_let_in_also_when_the_server_is_to_stop() {
+    fn all_that_have_connected_are_accepted_at_the_stop() {
         assert_eq!(accept(3, "", true), (3, [None, None]));
-        let crowd = MOST_AT_ONCE + 1;
-        assert_eq!(accept(crowd, "", true), (crowd, [None, None]));
+        let many = MOST_AT_ONCE + 1;
+        assert_eq!(accept(many, "", true), (many, [None, None]));
     }
 }

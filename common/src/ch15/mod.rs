@@ -1,5 +1,5 @@
 //! Chapter 15 brings readiness: one thread waits for all connections, and a few workers serve
-//! those for which something has happened.
+//! the connections that are ready.
 
 pub mod acceptor;
 pub mod poller;

@@ -1,4 +1,4 @@
-//! What a thread waits with that has many connections: sockets that are ready, timers, and
+//! Lets one thread wait for many connections: for sockets that are ready, for timers, and for
 //! other threads that wake it. Nothing else ends the wait, so an idle server does nothing.
 
 use std::io::{self, ErrorKind};
@@ -15,11 +15,14 @@ use crate::ch15::timer_queue::TimerQueue;
 /// How many events are taken at once.
 const EVENTS: usize = 256;
 
+/// The number of the listener.
 const LISTENER: Token = Token(0);
+/// The number of the waker.
 const WAKER: Token = Token(1);
+/// The number of the first session.
 const FIRST_SESSION: usize = 2;
 
-/// What a session's socket is watched for. Data that is urgent is told of on Linux alone.
+/// What a session's socket is watched for. Only Linux tells of urgent data.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const INTEREST: Interest = Interest::READABLE
     .add(Interest::WRITABLE)
@@ -54,8 +57,8 @@ impl PollWaker {
 /// Waits for all sockets of a thread at once.
 pub struct Poller {
     poll: Poll,
-    /// It is kept here too: what is waited for goes with the last of its clones, also where
-    /// one has just woken the thread.
+    /// A clone stays here: once the last clone is dropped, the system forgets the waker, and
+    /// with it a wake-up that has not been seen yet.
     waker: PollWaker,
     events: Events,
     timers: TimerQueue<usize>,
@@ -79,7 +82,7 @@ impl Poller {
         })
     }
 
-    /// What wakes its thread.
+    /// What wakes the thread that waits with this poller.
     pub fn waker(&self) -> PollWaker {
         self.waker.clone()
     }
@@ -93,9 +96,9 @@ impl Poller {
         registry.register(listener, LISTENER, Interest::READABLE)
     }
 
-    /// Watches the socket of a session, and gives the session a number. An event that comes
-    /// late must not be taken for one of another session, so a number comes again only
-    /// after all others have, and never while it `is_used`.
+    /// Watches the socket of a session, and gives the session a number. A late event must not
+    /// be taken for one of another session, so a number is given again only after all others
+    /// have been, and never while it `is_used`.
     ///
     /// # Errors
     /// The system refuses.
@@ -121,17 +124,18 @@ impl Poller {
         self.timers.set(id, due);
     }
 
-    /// Takes the timer of a session away.
+    /// Removes the timer of a session.
     pub fn clear_timer(&mut self, id: usize) {
         self.timers.clear(id);
     }
 
-    /// Looks at the listener again at that time, whether or not a connection is made.
+    /// Gives [`Wake::Listener`] at that time, whether or not a connection is made.
     pub fn accept_again(&mut self, at: Instant) {
         self.timers.set(LISTENER.0, at);
     }
 
-    /// Waits for something to happen, but no longer than until then, and gives the time.
+    /// Waits until something happens, or until this time, or without end where there is none.
+    /// Puts what has happened into `wakes`, and gives the time.
     ///
     /// # Errors
     /// The system does not tell of events any more.
@@ -173,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_begin_again_with_those_that_are_free() {
+    fn numbers_begin_again_and_skip_those_in_use() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut poller = Poller::new().unwrap();
         poller.next_id = usize::MAX;

@@ -1,6 +1,6 @@
 //! Few threads for many connections. One thread, the dispatcher, waits for all of them at
-//! once; a session for which something has happened is given to a worker, which goes on
-//! with it for a turn and gives it back. An idle connection costs no thread.
+//! once. It gives a session that is ready to a worker. The worker does one turn of its work
+//! and gives it back. An idle connection costs no thread.
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -37,7 +37,7 @@ pub fn serve(
     respond: impl Fn(&Request) -> Response + Send + Sync + 'static,
 ) -> anyhow::Result<usize> {
     let poller = Poller::new()?;
-    // No session stands there twice, so there is always room for all.
+    // No session is in the queue twice, so there is always room for all.
     let (to_work, work) = sync_channel(acceptor.limits().connections);
     let (done, back) = channel();
     let (work, respond) = (Arc::new(Mutex::new(work)), Arc::new(respond));
@@ -60,7 +60,7 @@ pub fn serve(
     dispatcher.run(acceptor)
 }
 
-/// The life of a worker.
+/// What a worker does until the dispatcher is gone.
 fn take_turns(
     work: &Mutex<Receiver<Turn>>,
     done: &Sender<(Turn, Progress)>,
@@ -86,7 +86,7 @@ fn take_turns(
 struct Dispatcher {
     poller: Poller,
     waiting: HashMap<usize, Box<Session>>,
-    /// The sessions that are with a worker, or on their way, and what their sockets became
+    /// The sessions that are in the queue or with a worker, and what their sockets became
     /// ready for meanwhile.
     away: HashMap<usize, Readiness>,
     to_work: SyncSender<Turn>,
@@ -102,7 +102,7 @@ impl Dispatcher {
         let mut wakes = Vec::new();
         loop {
             if let Some(mut last) = acceptor.take_if(|_| shutdown.is_requested()) {
-                // The connections that were made by now are the last ones.
+                // The connections that have been made by now are the last ones.
                 last.accept(|session| self.register(session));
                 self.ends_at = Some(Instant::now() + shutdown.time());
                 for id in self.waiting.keys().copied().collect::<Vec<_>>() {
@@ -134,7 +134,7 @@ impl Dispatcher {
         }
     }
 
-    /// Takes in the session of a new connection.
+    /// Adds the session of a new connection.
     fn register(&mut self, session: Session) {
         let mut session = Box::new(session);
         let is_used = |id| self.waiting.contains_key(&id) || self.away.contains_key(&id);
@@ -152,8 +152,8 @@ impl Dispatcher {
         self.waiting.insert(id, session);
     }
 
-    /// Passes on what a socket is ready for: where its session can go on with that, to a
-    /// worker.
+    /// Tells a session what its socket is ready for, and gives it to a worker where it can
+    /// go on.
     fn notify(&mut self, id: usize, readiness: Readiness) -> anyhow::Result<()> {
         if let Some(meanwhile) = self.away.get_mut(&id) {
             meanwhile.add(readiness);
@@ -165,8 +165,8 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Gives a session that waits to a worker. Its timer stays: the session has another one,
-    /// and mostly a later one, before that runs out.
+    /// Puts a session that waits into the queue of the workers. Its timer stays. When the
+    /// session comes back, the timer gets a new time, which is mostly later.
     fn dispatch(&mut self, id: usize) -> anyhow::Result<()> {
         let Some(session) = self.waiting.remove(&id) else {
             return Ok(());
@@ -176,6 +176,7 @@ impl Dispatcher {
         given.map_err(|_| anyhow::anyhow!("there are no workers left"))
     }
 
+    /// Takes a session back after its turn.
     fn take_back(
         &mut self,
         id: usize,
@@ -187,7 +188,7 @@ impl Dispatcher {
             self.poller.clear_timer(id);
             return Ok(());
         }
-        // A session that had its turn while the server was asked to stop does not know it.
+        // A session that was with a worker when the server was asked to stop may not know.
         let knows = self.ends_at.is_none() || session.knows_of_shutdown();
         let goes_on = session.notify(meanwhile) || progress == Progress::Ready || !knows;
         self.park(id, session);
@@ -210,16 +211,16 @@ mod tests {
     use std::thread::JoinHandle;
     use std::time::Duration;
 
-    /// How long is waited for what should come at once. It ends a test that has failed.
-    const PATIENCE: Duration = Duration::from_secs(30);
+    /// How long a client waits for what should come at once. It ends a test that has failed.
+    const READ_TIME: Duration = Duration::from_secs(30);
 
-    /// A pool whose answers to `/wait` wait until they are let.
+    /// A pool whose answers to `/wait` wait until they may go on.
     struct Tried {
         address: SocketAddr,
         shutdown: Shutdown,
         /// Says that an answer waits.
         waits: Receiver<()>,
-        /// While this is kept, they do.
+        /// While this is kept, these answers wait.
         let_go: Option<Sender<()>>,
         served: JoinHandle<anyhow::Result<usize>>,
     }
@@ -263,12 +264,12 @@ mod tests {
 
         fn client(&self, sent: &str) -> TcpStream {
             let mut client = TcpStream::connect(self.address).unwrap();
-            client.set_read_timeout(Some(PATIENCE)).unwrap();
+            client.set_read_timeout(Some(READ_TIME)).unwrap();
             client.write_all(sent.as_bytes()).unwrap();
             client
         }
 
-        /// As many clients whose answers wait as there are workers.
+        /// One client for each worker, whose answer waits.
         fn busy_clients(&self) -> Vec<TcpStream> {
             let busy = (0..WORKERS).map(|_| self.client(&get("/wait"))).collect();
             (0..WORKERS).for_each(|_| self.waits.recv().unwrap());
@@ -280,7 +281,7 @@ mod tests {
         format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")
     }
 
-    /// Ends, and gives what comes until the server does too.
+    /// Ends the client's side, and gives what comes until the server ends too.
     fn rest(mut client: TcpStream) -> String {
         client.shutdown(net::Shutdown::Write).unwrap();
         let mut received = String::new();
@@ -300,8 +301,8 @@ mod tests {
         assert!(rest(tried.client(&get("/a"))).ends_with("/a"));
     }
 
-    /// Each client stands in the queue once, however many signs come of it: so there is
-    /// room for all that may be there, and the lobby goes on.
+    /// Each session is in the queue once, however many events there are for it. So there is
+    /// room for all, and the dispatcher goes on.
     #[test]
     fn there_is_room_for_all_clients_in_the_queue() {
         const QUEUED: usize = 20;
@@ -313,11 +314,11 @@ mod tests {
                 client.write_all(&[byte]).unwrap();
             }
         }
-        // No worker has time, and yet somebody says that there is no place.
-        let mut turned_away = String::new();
+        // No worker is free, and one client too many is refused all the same.
+        let mut refused = String::new();
         let mut one_too_many = tried.client("");
-        one_too_many.read_to_string(&mut turned_away).unwrap();
-        assert!(turned_away.starts_with("HTTP/1.1 503 "), "{turned_away}");
+        one_too_many.read_to_string(&mut refused).unwrap();
+        assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
         tried.let_go = None;
         for client in queued {
             assert!(rest(client).ends_with("/a"));
@@ -327,9 +328,9 @@ mod tests {
         }
     }
 
-    /// They come while the worker looks elsewhere, and no later sign repeats them.
+    /// They come while the worker does something else, and no later event repeats them.
     #[test]
-    fn signs_of_a_client_that_is_with_a_worker_are_not_lost() {
+    fn events_of_a_session_that_is_with_a_worker_are_not_lost() {
         let mut tried = Tried::start("idle=600 head=600 linger=600");
         let client = tried.client(&get("/wait"));
         tried.waits.recv().unwrap();
@@ -337,7 +338,7 @@ mod tests {
             (&client).write_all(request.as_bytes()).unwrap();
         }
         client.shutdown(net::Shutdown::Write).unwrap();
-        // The lobby has heard of that when it hears of this one.
+        // The dispatcher has seen that event when it sees this one.
         assert!(rest(tried.client(&get("/c"))).ends_with("/c"));
         tried.let_go = None;
         let received = rest(client);
@@ -346,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_waits_for_who_is_with_a_worker_and_for_who_stands_before_it() {
+    fn a_stop_waits_for_the_workers_and_for_the_queue() {
         let mut tried = Tried::start("");
         let mut begun = tried.busy_clients();
         begun.extend((0..20).map(|_| tried.client(&get("/a"))));
@@ -360,7 +361,7 @@ mod tests {
             let mut received = String::new();
             client.read_to_string(&mut received).unwrap();
             assert!(received.starts_with("HTTP/1.1 200 OK\r\n"), "{received}");
-            // Who stands in the queue hears that this is the last one.
+            // A client whose request was in the queue is told that this is the last one.
             let is_told = received.contains("\r\nConnection: close\r\n");
             assert!(is_told || received.ends_with("/wait"), "{received}");
         }

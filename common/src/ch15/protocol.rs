@@ -1,5 +1,5 @@
 //! What is spoken over a connection: HTTP/1.1 here, and another version where a later
-//! chapter brings one. Whoever moves the bytes calls each of them alike.
+//! chapter brings one. The code that moves the bytes calls each in the same way.
 
 use std::io;
 use std::time::Instant;
@@ -21,7 +21,7 @@ pub type StreamId = u32;
 /// What the server knows of one connection: bytes go in, requests come out; responses go
 /// in, bytes come out. It has neither a socket nor a clock.
 pub trait Protocol: Send {
-    /// Takes what the client has sent; no bytes are its end.
+    /// Takes what the client has sent. No bytes mean that the client has ended.
     fn receive(&mut self, bytes: &[u8], now: Instant);
 
     /// The next request that has come whole, and which stream it belongs to.
@@ -45,17 +45,16 @@ pub trait Protocol: Send {
     /// Whether the client has begun with a request that has not come whole.
     fn has_begun(&self) -> bool;
 
-    /// Tells it the time, where nothing else has happened.
+    /// Tells it the time when nothing else has happened. It may find that the client is late.
     fn time_passes(&mut self, now: Instant);
 
-    /// Tells it that the client has sent something of which nothing is for HTTP yet.
+    /// Tells it that the client has sent something that holds no bytes for HTTP yet.
     fn transport_moves(&mut self, now: Instant);
 
-    /// Lets the request under way be the last; where there is none, the connection ends.
+    /// Makes the request under way the last one. Where there is none, the connection ends.
     fn finish_after_current(&mut self);
 
-    /// Refuses the client with this answer, whatever it sends, where that was not done
-    /// before.
+    /// Refuses the client with this answer, whatever it sends. The first refusal counts.
     fn reject(&mut self, response: Response, error: RequestError, now: Instant);
 
     /// Why a request was refused, for the log.
@@ -117,19 +116,19 @@ impl Protocol for Connection {
 pub type ProtocolFor = fn(&dyn Transport, &Limits, accepted: Instant) -> Box<dyn Protocol>;
 
 impl Connection {
-    /// The same over another transport than TCP alone.
+    /// The same connection over a transport with this scheme.
     fn with_scheme(mut self, scheme: Scheme) -> Self {
         self.reader = self.reader.over(scheme);
         self
     }
 
-    /// Tells it the time, where the client has sent something that is not for it, or is not
-    /// yet. That moves a body on; for all else, a client has no more time than before.
+    /// Notes that the client has sent something that holds no bytes for HTTP yet. The client
+    /// counts as active within a body; for all else it has no more time than before.
     fn note_progress(&mut self, now: Instant) {
         (self.now, self.moved) = (now, now);
     }
 
-    /// Refuses a client with this answer, whatever it sends, where that was not done before.
+    /// Refuses the client with this answer, whatever it sends. The first refusal counts.
     fn turn_down(&mut self, response: Response, error: RequestError, now: Instant) {
         if !self.is_over() {
             (self.keep_alive, self.now) = (KeepAlive::Over(Ending::Linger), now);

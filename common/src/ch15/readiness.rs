@@ -5,9 +5,9 @@ use mio::event::Event;
 /// What a socket is ready for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Readiness {
-    /// Something may be there to be read: bytes, an end, or an error.
+    /// A read may bring something: bytes, the client's end, or an error.
     pub may_read: bool,
-    /// Something may be written; an error shows in that too.
+    /// A write may succeed; an error shows in a write too.
     pub may_write: bool,
     /// A read that brings less than there was room for may not have brought all: it stops
     /// before the client's end, and at an urgent byte (RFC 9293 §3.8.5).
@@ -15,7 +15,7 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Adds what was said later.
+    /// Adds what the system said later.
     pub fn add(&mut self, later: Self) {
         self.may_read |= later.may_read;
         self.may_write |= later.may_write;
@@ -26,7 +26,7 @@ impl Readiness {
 impl From<&Event> for Readiness {
     fn from(event: &Event) -> Self {
         let has_ended = event.is_read_closed() || event.is_error();
-        // Other systems than Linux say nothing of urgent bytes.
+        // Only Linux tells of urgent bytes.
         let tells_of_urgent = cfg!(any(target_os = "linux", target_os = "android"));
         Self {
             may_read: event.is_readable() || event.is_priority() || has_ended,

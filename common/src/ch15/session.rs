@@ -18,11 +18,12 @@ use crate::ch15::protocol::{Protocol, ProtocolFor};
 use crate::ch15::readiness::Readiness;
 use crate::ch15::transport::Transport;
 
-/// How often a session may read or write before it is the turn of the next one. A client
-/// that always has something to do would else keep all others waiting.
+/// How often a session may read or write before the next session has its turn. Otherwise a
+/// client that always has more to send would keep all others waiting.
 const TURN: usize = 4;
 
-/// How many requests are answered before the answers are sent. A few bytes may ask for much.
+/// How many requests are answered before the answers are sent. A short request may ask for
+/// a long answer.
 const ANSWERS: usize = 16;
 
 /// The answer to a client that speaks plain HTTP to a transport that does not.
@@ -35,7 +36,7 @@ pub struct Session {
     protocol_for: ProtocolFor,
     /// What is spoken; `None` until the handshake of the transport is over.
     pub(crate) protocol: Option<Box<dyn Protocol>>,
-    pub(crate) reading: Reading,
+    pub(crate) reading: ReadState,
     pub(crate) is_half_closed: bool,
     knows_of_shutdown: bool,
     permit: Permit,
@@ -44,8 +45,8 @@ pub struct Session {
 
 /// Whether a read may bring something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading {
-    /// Not before the socket is ready again.
+pub enum ReadState {
+    /// Not before the system says that the socket is ready.
     Waiting,
     /// It may. A read that brings less than there is room for has brought all.
     Ready,
@@ -65,8 +66,8 @@ pub enum Progress {
 }
 
 impl Session {
-    /// A session for a connection that was just accepted. What is spoken over it is made
-    /// once the handshake of its transport is over.
+    /// A session for a connection that was just accepted. Its protocol is made once the
+    /// handshake of its transport is over.
     pub fn new(
         transport: Box<dyn Transport>,
         protocol_for: ProtocolFor,
@@ -79,7 +80,7 @@ impl Session {
             accepted,
             protocol_for,
             protocol: None,
-            reading: Reading::Draining,
+            reading: ReadState::Draining,
             is_half_closed: false,
             knows_of_shutdown: false,
             permit,
@@ -87,7 +88,7 @@ impl Session {
         }
     }
 
-    /// The socket below its transport, to be watched.
+    /// The socket below its transport, for a poller to watch.
     pub fn socket(&mut self) -> &mut TcpStream {
         self.transport.socket()
     }
@@ -97,29 +98,30 @@ impl Session {
         self.knows_of_shutdown
     }
 
-    /// Takes what the system says of its socket. Whether the session can go on with it: that
-    /// something may be written is nothing to one that waits for more to come, and some
-    /// systems say it often.
+    /// Takes what the system says of its socket, and gives whether the session can go on. A
+    /// session that waits for a request cannot go on because a write may succeed, which some
+    /// systems report often.
     pub fn notify(&mut self, readiness: Readiness) -> bool {
-        // What a transport has to send itself may be all that kept it from reading.
+        // The transport may not have read because it had to send something first.
         let may_write = readiness.may_write;
         let may_read = readiness.may_read || (may_write && self.transport.has_unsent());
         if readiness.may_stop_short {
-            self.reading = Reading::Draining;
-        } else if may_read && self.reading == Reading::Waiting {
-            self.reading = Reading::Ready;
+            self.reading = ReadState::Draining;
+        } else if may_read && self.reading == ReadState::Waiting {
+            self.reading = ReadState::Ready;
         }
         let wait = self.waits_for();
         (may_read && wait.wants_to_read()) || (may_write && wait.wants_to_write())
     }
 
-    /// When it needs a turn, whether or not its socket becomes ready.
+    /// When it needs a turn even if its socket is not ready.
     pub fn deadline(&self) -> Option<Instant> {
         let until = self.waits_for().until()?;
         let ends_at = self.guard.ends_at();
         Some(ends_at.map_or(until, |end| end.min(until)))
     }
 
+    /// What the session waits for, also before it has a protocol.
     fn waits_for(&self) -> Wait {
         match &self.protocol {
             Some(protocol) => protocol.waits_for(),
@@ -127,13 +129,14 @@ impl Session {
         }
     }
 
-    /// What is spoken, which this makes where it is not there yet.
+    /// The protocol, which is made here the first time.
     pub(crate) fn protocol(&mut self) -> &mut dyn Protocol {
         let make = || (self.protocol_for)(&*self.transport, &self.permit.limits, self.accepted);
         &mut **self.protocol.get_or_insert_with(make)
     }
 
-    /// Goes on for a turn, and never waits. It reads into `piece`.
+    /// Does a turn's work, and never waits. It reads into `piece`. A session that fails, or
+    /// whose answer panics, is closed.
     pub fn advance(
         &mut self,
         now: Instant,
@@ -161,12 +164,12 @@ impl Session {
         for _ in 0..TURN {
             self.answer(now, respond);
             if self.guard.is_requested() && !self.knows_of_shutdown {
-                (self.knows_of_shutdown, self.reading) = (true, Reading::Draining);
+                (self.knows_of_shutdown, self.reading) = (true, ReadState::Draining);
             }
             let (until, moved) = match self.waits_for() {
                 Wait::ToClose => {
                     if !self.is_half_closed {
-                        // To be told is a courtesy that nobody waits for.
+                        // A courtesy to the client. The connection ends all the same.
                         let _ = self.transport.half_close();
                     }
                     return Ok(Progress::Closed);
@@ -177,7 +180,7 @@ impl Session {
                 Wait::ToLinger(until) => (until, self.linger(now, piece)),
             };
             match moved.map_err(|error| (error.kind(), error)) {
-                // A part of something came, of which nothing is for HTTP yet.
+                // Bytes came, and none of them are for HTTP yet.
                 Err((ErrorKind::Interrupted, _)) => match &mut self.protocol {
                     Some(protocol) => protocol.transport_moves(now),
                     None if now >= until => self.protocol().time_passes(now),
@@ -187,8 +190,8 @@ impl Session {
                     if !self.finish_where_requested(now) && now < until {
                         return Ok(Progress::Waiting);
                     }
-                    // Only a client that has really sent nothing is late, and not one that
-                    // waited for its turn.
+                    // Nothing was there to be read. So the client is late, and it was not
+                    // the session that had to wait for its turn.
                     self.protocol().time_passes(now);
                 }
                 Err((_, error)) => return Err(error).context("the connection broke"),
@@ -200,8 +203,8 @@ impl Session {
         Ok(Progress::Ready)
     }
 
-    /// Where the server is to stop, lets the session finish: with its next answer, or where
-    /// it has been idle for all of its grace. Whether that has just come to its end.
+    /// Lets the session finish once the server is to stop: with its next answer, or when it
+    /// has been idle for the whole of its grace. Gives whether the grace has just ended.
     fn finish_where_requested(&mut self, now: Instant) -> bool {
         let has_begun = (self.protocol.as_ref()).is_some_and(|protocol| protocol.has_begun());
         let is_idle = !has_begun && matches!(self.waits_for(), Wait::ToRead(_));
@@ -212,6 +215,7 @@ impl Session {
         grace_is_over
     }
 
+    /// Answers the requests that have come whole, [`ANSWERS`] of them at the most.
     fn answer(&mut self, now: Instant, respond: &impl Fn(&Request) -> Response) {
         let Some(protocol) = &mut self.protocol else {
             return;
@@ -263,7 +267,7 @@ mod tests {
         may_stop_short: false,
     };
 
-    /// Both ends of a connection, and the moment at which it began.
+    /// Both ends of a connection, and the time at which it began.
     fn client() -> (std::net::TcpStream, Session, Instant) {
         client_of(&Shutdown::new(Duration::ZERO))
     }
@@ -272,7 +276,7 @@ mod tests {
         client_over(|stream| Box::new(stream), shutdown)
     }
 
-    /// The same, where this lies over its socket.
+    /// The same, with this transport over its socket.
     fn client_over(
         transport: impl FnOnce(TcpStream) -> Box<dyn Transport>,
         shutdown: &Shutdown,
@@ -291,7 +295,7 @@ mod tests {
         (other_end, client, began)
     }
 
-    /// Waits until so much has come, or the end.
+    /// Waits until so many bytes have come, or the end.
     fn has_come(client: &mut Session, length: usize) {
         let mut room = vec![0; length.max(1)];
         while !matches!(client.socket().peek(&mut room), Ok(came) if came == length) {
@@ -374,7 +378,7 @@ mod tests {
     fn a_short_read_does_not_mean_that_all_was_read() {
         let pieces: [&[u8]; 3] = [b"GET /a HTTP", b"/1.1\r\nHost: a\r\n", b"\r\n"];
         let (mut other_end, mut client, now) = client_in_pieces(pieces.map(Some).to_vec());
-        // No other sign comes of what lies there.
+        // No other event tells of the bytes that are left.
         while advance(&mut client, now) == Progress::Ready {}
         drop(client);
         let mut answer = String::new();
@@ -383,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_has_to_send_first_reads_once_it_can() {
+    fn a_transport_that_has_to_send_first_reads_once_it_can() {
         let (mut other_end, mut client, now) = client_in_pieces(vec![None, Some(GET)]);
         assert_eq!(advance(&mut client, now), Progress::Waiting);
         assert!(client.notify(WRITABLE));
@@ -395,7 +399,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_came_with_the_last_bytes_needs_no_other_sign() {
+    fn an_end_that_came_with_the_last_bytes_needs_no_other_event() {
         let (mut other_end, mut client, now) = client();
         other_end.write_all(GET).unwrap();
         other_end.shutdown(net::Shutdown::Write).unwrap();
@@ -414,7 +418,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_much_to_do_has_its_turn_and_then_another_one() {
+    fn a_session_with_much_to_do_has_one_turn_and_then_another() {
         let (mut other_end, mut client, now) = client();
         let sent = GET.repeat(1000);
         other_end.write_all(&sent).unwrap();
@@ -428,7 +432,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_in_time_counts_also_when_its_sign_comes_late() {
+    fn a_request_in_time_counts_when_its_event_comes_late() {
         let late = Duration::from_secs(3600);
         let (mut other_end, mut client, now) = client();
         other_end.write_all(GET).unwrap();
@@ -441,7 +445,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_in_time_counts_also_when_its_turn_comes_late() {
+    fn a_request_in_time_counts_when_its_turn_comes_late() {
         let late = Duration::from_secs(3600);
         let (mut other_end, mut client, now) = client();
         other_end.write_all(GET).unwrap();
@@ -460,7 +464,7 @@ mod tests {
         assert_eq!(advance(&mut client, now), Progress::Waiting);
         other_end.write_all(GET).unwrap();
         has_come(&mut client, GET.len());
-        // The look at the end of its time is enough, without any sign.
+        // The turn at the end of its grace is enough, without any event.
         let end = client.deadline().unwrap();
         assert_eq!(advance(&mut client, end), Progress::Waiting);
         let mut answer = String::new();
@@ -469,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn who_stays_idle_at_the_stop_is_let_go() {
+    fn an_idle_session_is_closed_at_the_stop() {
         let shutdown = Shutdown::new(Duration::ZERO);
         let (_other_end, mut client, now) = client_of(&shutdown);
         shutdown.request();
@@ -484,12 +488,12 @@ mod tests {
     }
 
     #[test]
-    fn signs_that_count_and_signs_that_do_not() {
+    fn readiness_counts_only_for_what_the_session_waits_for() {
         let (other_end, mut client, now) = client();
         assert_eq!(advance(&mut client, now), Progress::Waiting);
         assert!(client.notify(READABLE));
         assert!(!client.notify(WRITABLE));
-        // It asks for more than can be sent to who does not read.
+        // It asks for more than can be sent to a client that does not read.
         let long = b"GET /long HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100);
         (&other_end).write_all(&long).unwrap();
         has_come(&mut client, long.len());
@@ -499,11 +503,11 @@ mod tests {
     }
 
     #[test]
-    fn signs_add_up() {
-        let mut heard = Readiness::default();
+    fn readiness_adds_up() {
+        let mut added = Readiness::default();
         for readiness in [READABLE, WRITABLE, Readiness::default()] {
-            heard.add(readiness);
+            added.add(readiness);
         }
-        assert!(heard.may_read && heard.may_write);
+        assert!(added.may_read && added.may_write);
     }
 }

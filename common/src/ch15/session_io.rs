@@ -1,4 +1,4 @@
-//! How a session reads and writes: what can be done at once, and nothing else.
+//! How a session reads and writes: what can be done at once, and nothing more.
 
 use std::io::{self, ErrorKind};
 use std::time::Instant;
@@ -6,13 +6,14 @@ use std::time::Instant;
 use anyhow::Context;
 
 use crate::ch12::connection_limiter::busy;
-use crate::ch15::session::{Reading, Session};
+use crate::ch15::session::{ReadState, Session};
 
 impl Session {
+    /// Reads once, where that may bring something, and gives the protocol what has come.
     pub(crate) fn read(&mut self, now: Instant, piece: &mut [u8]) -> io::Result<()> {
-        // Where its time is over, the readiness for what it has sent may be on its way.
+        // At its deadline the session looks: the bytes may be there, and their event late.
         let is_due = self.deadline().is_some_and(|until| now >= until);
-        if self.reading == Reading::Waiting && !is_due {
+        if self.reading == ReadState::Waiting && !is_due {
             return Err(ErrorKind::WouldBlock.into());
         }
         if self.transport.is_handshaking() {
@@ -22,12 +23,12 @@ impl Session {
         let has_all = match &read {
             Ok(length) => {
                 let is_short = *length < piece.len() && self.transport.short_read_is_all();
-                is_short && self.reading == Reading::Ready
+                is_short && self.reading == ReadState::Ready
             }
             Err(error) => error.kind() == ErrorKind::WouldBlock,
         };
         if has_all {
-            self.reading = Reading::Waiting;
+            self.reading = ReadState::Waiting;
         }
         let length = read?;
         if let Some(refusal) = self.transport.refusal() {
@@ -37,7 +38,7 @@ impl Session {
         Ok(())
     }
 
-    /// Reads and writes what can be. It fails only where neither can.
+    /// Reads and writes what it can. It would have to wait only where both would.
     pub(crate) fn read_or_write(
         &mut self,
         now: Instant,
@@ -51,6 +52,7 @@ impl Session {
         })
     }
 
+    /// Tells the client, once, that nothing more comes, and reads off what it still sends.
     pub(crate) fn linger(&mut self, now: Instant, piece: &mut [u8]) -> io::Result<()> {
         if !self.is_half_closed {
             self.transport.half_close()?;
@@ -59,6 +61,7 @@ impl Session {
         self.read(now, piece)
     }
 
+    /// Writes once, from what the protocol has to send.
     pub(crate) fn write(&mut self, now: Instant) -> anyhow::Result<io::Result<()>> {
         let Some(protocol) = &mut self.protocol else {
             return Ok(Ok(()));

@@ -1,20 +1,19 @@
-//! Who is to be looked at when: many moments, and the next of them at once.
+//! Timers: many deadlines, and the earliest of them at once.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::hash::Hash;
 use std::time::Instant;
 
-/// How many moments may stand in the order for nobody, besides as many as there are for
-/// somebody.
-const FEW: usize = 64;
+/// How many stale entries the heap may hold, besides as many as there are timers.
+const MOST_STALE: usize = 64;
 
-/// Moments, each for somebody.
+/// Timers, each with a key.
 ///
-/// Most clients do something before their time is over, and then have a new moment, which
-/// is later. So a later one is only noted, and the old one stays where it is in the order:
-/// when it comes, the note says that it was put off. That makes it cheap to be put off,
-/// which happens with every request, and finding the next moment cheap too.
+/// Most clients do something before their time is over, and then have a later deadline. A
+/// later deadline is only noted, and the entry in the heap stays as it is: when that is
+/// reached, the note says that the timer was put off. So putting a timer off, which happens
+/// with every request, costs no search, and neither does finding the earliest one.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -28,80 +27,80 @@ const FEW: usize = 64;
 /// ```
 #[derive(Debug)]
 pub struct TimerQueue<K> {
-    /// The earliest first. For each in `of`, one of these is not later.
-    order: BinaryHeap<Reverse<(Instant, K)>>,
-    of: HashMap<K, Moments>,
+    /// The earliest first. Each timer has an entry here that is not later than it is due.
+    heap: BinaryHeap<Reverse<(Instant, K)>>,
+    timers: HashMap<K, Timer>,
 }
 
+/// When a timer is due, and where it is in the heap.
 #[derive(Debug)]
-struct Moments {
-    /// When it is due.
+struct Timer {
     due: Instant,
-    /// The earliest moment that stands in the order for it.
-    stands: Instant,
+    /// The time of its earliest entry in the heap.
+    queued: Instant,
 }
 
 impl<K> Default for TimerQueue<K> {
     fn default() -> Self {
         Self {
-            order: BinaryHeap::new(),
-            of: HashMap::new(),
+            heap: BinaryHeap::new(),
+            timers: HashMap::new(),
         }
     }
 }
 
 impl<K: Copy + Eq + Hash + Ord> TimerQueue<K> {
-    /// Gives somebody a moment, in place of the one that it had.
-    pub fn set(&mut self, who: K, due: Instant) {
-        if let Some(moments) = self.of.get_mut(&who) {
-            moments.due = due;
-            if moments.stands <= due {
+    /// Sets the timer of this key, in place of the one that it had.
+    pub fn set(&mut self, key: K, due: Instant) {
+        if let Some(timer) = self.timers.get_mut(&key) {
+            timer.due = due;
+            if timer.queued <= due {
                 return;
             }
-            moments.stands = due;
+            timer.queued = due;
         } else {
-            let stands = due;
-            self.of.insert(who, Moments { due, stands });
+            let queued = due;
+            self.timers.insert(key, Timer { due, queued });
         }
-        self.order.push(Reverse((due, who)));
+        self.heap.push(Reverse((due, key)));
     }
 
-    /// Takes somebody's moment away.
-    pub fn clear(&mut self, who: K) {
-        self.of.remove(&who);
-        if self.order.len() > 2 * self.of.len() + FEW {
-            self.tidy_up();
+    /// Removes the timer of this key.
+    pub fn clear(&mut self, key: K) {
+        self.timers.remove(&key);
+        if self.heap.len() > 2 * self.timers.len() + MOST_STALE {
+            self.remove_stale();
         }
     }
 
-    /// Takes those moments out of the order that stand there for nobody any more. Else as
-    /// many would gather as clients come and go in the longest time that one may take.
-    fn tidy_up(&mut self) {
-        let Self { order, of } = self;
-        let stands = |Reverse((moment, who)): &Reverse<(Instant, K)>| {
-            of.get(who).is_some_and(|moments| moments.stands == *moment)
+    /// Removes the entries that belong to no timer any more. Otherwise the heap would grow
+    /// with each client that comes and goes within the longest timeout.
+    fn remove_stale(&mut self) {
+        let Self { heap, timers } = self;
+        let is_queued = |Reverse((at, key)): &Reverse<(Instant, K)>| {
+            timers.get(key).is_some_and(|timer| timer.queued == *at)
         };
-        order.retain(stands);
+        heap.retain(is_queued);
     }
 
-    /// When it is worth looking again; that may be earlier than somebody is due.
+    /// When to call [`TimerQueue::pop_due`] next. That may be before any timer is due.
     pub fn next(&self) -> Option<Instant> {
-        self.order.peek().map(|Reverse((moment, _))| *moment)
+        self.heap.peek().map(|Reverse((at, _))| *at)
     }
 
-    /// Somebody whose moment has come, with which it is taken away.
+    /// Removes a timer that is due, and gives its key.
     pub fn pop_due(&mut self, now: Instant) -> Option<K> {
         while self.next()? <= now {
-            let Reverse((moment, who)) = self.order.pop()?;
-            match self.of.get_mut(&who) {
-                Some(moments) if moments.due <= now => {
-                    self.of.remove(&who);
-                    return Some(who);
+            let Reverse((at, key)) = self.heap.pop()?;
+            match self.timers.get_mut(&key) {
+                Some(timer) if timer.due <= now => {
+                    self.timers.remove(&key);
+                    return Some(key);
                 }
-                // It was put off: from now on its new moment stands for it.
-                Some(moments) if moments.stands == moment => {
-                    moments.stands = moments.due;
-                    self.order.push(Reverse((moments.due, who)));
+                // It was put off: from now on its new deadline is in the heap.
+                Some(timer) if timer.queued == at => {
+                    timer.queued = timer.due;
+                    self.heap.push(Reverse((timer.due, key)));
                 }
                 _ => {}
             }
@@ -130,20 +129,20 @@ mod tests {
         };
         for now in 0..20_000 {
             for _ in 0..random(4) {
-                let who = random(50);
+                let key = random(50);
                 if random(5) == 0 {
-                    timers.clear(who);
-                    list.remove(&who);
+                    timers.clear(key);
+                    list.remove(&key);
                 } else {
                     let due = now + random(100);
-                    timers.set(who, at(due));
-                    list.insert(who, due);
+                    timers.set(key, at(due));
+                    list.insert(key, due);
                 }
             }
             let mut expected: Vec<u64> = list
                 .iter()
                 .filter(|(_, due)| **due <= now)
-                .map(|(who, _)| *who)
+                .map(|(key, _)| *key)
                 .collect();
             let mut came: Vec<u64> = std::iter::from_fn(|| timers.pop_due(at(now))).collect();
             expected.sort_unstable();
@@ -154,31 +153,31 @@ mod tests {
     }
 
     #[test]
-    fn to_be_put_off_takes_no_room() {
+    fn putting_a_timer_off_takes_no_memory() {
         let start = Instant::now();
         let mut timers = TimerQueue::default();
         for moment in 0..100_000 {
             timers.set(1, start + Duration::from_millis(moment));
         }
-        assert_eq!(timers.order.len(), 1);
+        assert_eq!(timers.heap.len(), 1);
     }
 
     #[test]
-    fn who_comes_and_goes_leaves_nothing() {
+    fn timers_that_were_removed_leave_nothing() {
         let start = Instant::now();
         let mut timers = TimerQueue::default();
         timers.set(0, start);
-        for who in 1..100_000 {
-            timers.set(who, start);
-            timers.clear(who);
-            assert!(timers.order.len() <= FEW + 2);
+        for key in 1..100_000 {
+            timers.set(key, start);
+            timers.clear(key);
+            assert!(timers.heap.len() <= MOST_STALE + 2);
         }
         assert_eq!(
             timers.pop_due(start),
             Some(0),
-            "who stayed is not forgotten"
+            "the timer that stayed is not forgotten"
         );
         assert_eq!(timers.pop_due(start), None);
-        assert!(timers.order.is_empty() && timers.of.is_empty());
+        assert!(timers.heap.is_empty() && timers.timers.is_empty());
     }
 }

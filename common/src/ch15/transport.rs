@@ -8,17 +8,17 @@ use mio::net::TcpStream;
 use crate::ch02::error::RequestError;
 use crate::ch09::request::Scheme;
 
-/// The server's end of a connection. Where reading or writing would have to wait, it fails
-/// with [`WouldBlock`]; `flush` does where something that was written is not on its way yet.
-/// [`Interrupted`] says that something came of which nothing is for the caller.
+/// The server's end of a connection. A read or a write that would have to wait fails with
+/// [`WouldBlock`], and so does `flush` while bytes that were written are still held back. A
+/// read that fails with [`Interrupted`] has received bytes, but none of them for the caller.
 ///
 /// [`WouldBlock`]: std::io::ErrorKind::WouldBlock
 /// [`Interrupted`]: std::io::ErrorKind::Interrupted
 pub trait Transport: Read + Write + Send {
-    /// The socket below it, to be watched.
+    /// The socket below, for a poller to watch.
     fn socket(&mut self) -> &mut TcpStream;
 
-    /// What an absolute target in a request over it begins with.
+    /// What an absolute target begins with in a request over this transport.
     fn scheme(&self) -> Scheme {
         Scheme::Http
     }
@@ -26,7 +26,7 @@ pub trait Transport: Read + Write + Send {
     /// Tells the client that nothing more comes.
     ///
     /// # Errors
-    /// What the connection reports. Where it would have to wait, it is to be tried again.
+    /// What the connection reports. After `WouldBlock`, the caller tries again.
     fn half_close(&mut self) -> io::Result<()>;
 
     /// Whether a read that brings less than there was room for has brought all that the
@@ -35,8 +35,8 @@ pub trait Transport: Read + Write + Send {
         false
     }
 
-    /// Whether something that was written has not been sent yet, so that the session needs
-    /// to know when it can be, also where it has nothing else to send.
+    /// Whether the transport holds bytes that it could not send yet. Then the session has to
+    /// go on when a write may succeed, even if it has nothing to write itself.
     fn has_unsent(&self) -> bool {
         false
     }
@@ -46,8 +46,8 @@ pub trait Transport: Read + Write + Send {
         false
     }
 
-    /// Why the client is told to come back later, where the transport has no room for it.
-    /// What it sends is not looked at then.
+    /// Why the client is refused, where the transport has no capacity for it. What the client
+    /// sends is not looked at then.
     fn refusal(&self) -> Option<RequestError> {
         None
     }

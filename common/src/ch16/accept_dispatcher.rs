@@ -8,11 +8,11 @@ use crate::ch15::acceptor::Acceptor;
 use crate::ch15::poller::{PollWaker, Poller};
 use crate::ch15::session::Session;
 
-/// The acceptor, and the handles of all loops. A loop whose handle is gone knows that no
-/// more sessions come, and ends.
+/// The acceptor, and the handles of all loops. A loop whose handle has been dropped knows
+/// that no more sessions come, and ends once its own have ended.
 pub struct AcceptDispatcher<'a> {
     acceptor: Acceptor<'a>,
-    /// The next one first.
+    /// The handle of the loop whose turn it is comes first.
     handles: Vec<LoopHandle>,
 }
 
@@ -43,8 +43,8 @@ impl<'a> AcceptDispatcher<'a> {
     /// again, as [`Acceptor::accept`] does.
     ///
     /// # Errors
-    /// One of the loops has ended, and its sessions are gone with it: then the others
-    /// should not go on as if nothing had happened.
+    /// One of the loops has ended, and its sessions with it. The others should not go on as
+    /// if nothing had happened.
     pub fn accept(&mut self) -> anyhow::Result<Option<Instant>> {
         let Self { acceptor, handles } = self;
         let mut handed_over = Ok(());
@@ -58,7 +58,7 @@ impl<'a> AcceptDispatcher<'a> {
     }
 }
 
-/// The way to a loop for sessions. When it is dropped, the loop wakes and learns of that.
+/// Hands sessions to a loop. When it is dropped, it wakes the loop, which then finishes.
 pub struct LoopHandle {
     /// `None` while it is being dropped.
     sessions: Option<Sender<Session>>,
@@ -66,7 +66,7 @@ pub struct LoopHandle {
 }
 
 impl LoopHandle {
-    /// A handle, and where the sessions come out that are handed over.
+    /// A handle, and the receiver of the sessions that are handed over.
     pub fn new(waker: PollWaker) -> (Self, Receiver<Session>) {
         let (sessions, handed_over) = channel();
         let handle = Self {
@@ -90,7 +90,7 @@ impl LoopHandle {
 
 impl Drop for LoopHandle {
     fn drop(&mut self) {
-        // First the sender, or the loop would wake and find that it is still there.
+        // The sender goes first. Otherwise the loop could wake and find it still there.
         self.sessions = None;
         self.waker.wake();
     }

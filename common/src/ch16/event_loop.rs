@@ -1,5 +1,5 @@
-//! An event loop: one thread that waits for nothing but the next event, of whichever session
-//! it comes.
+//! An event loop: one thread that serves many sessions, and waits for nothing but the next
+//! event of any of them.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::mpsc::{Receiver, TryRecvError};
@@ -16,8 +16,8 @@ use crate::ch16::accept_dispatcher::{AcceptDispatcher, LoopHandle};
 /// How much is read at once, in bytes.
 const PIECE: usize = 16 * 1024;
 
-/// A session, and whether it stands in the queue of those that are ready. It lies in a box:
-/// the table of all sessions stays as long as it once was, and what lies in it is small so.
+/// A session, and whether it is in the queue of the sessions that are ready. The session is
+/// in a box, as the table never shrinks, and so its empty entries stay small.
 struct Slot {
     session: Box<Session>,
     is_ready: bool,
@@ -27,10 +27,10 @@ struct Slot {
 pub struct EventLoop<'a, R> {
     poller: Poller,
     sessions: HashMap<usize, Slot>,
-    /// The sessions that have more to do without any event, each of them once.
+    /// The sessions that have more to do without an event, each of them once.
     ready: VecDeque<usize>,
     handed_over: Receiver<Session>,
-    /// What all sessions are read into, one at a time.
+    /// The buffer that all sessions read into, one at a time.
     piece: Box<[u8]>,
     respond: &'a R,
     shutdown_time: Duration,
@@ -39,7 +39,7 @@ pub struct EventLoop<'a, R> {
 }
 
 impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
-    /// A loop without sessions, and what hands sessions to it.
+    /// A loop without sessions, and the handle that gives it some.
     ///
     /// # Errors
     /// The system does not tell of events.
@@ -60,8 +60,8 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
     }
 
     /// Serves the sessions that are handed over until its handle is dropped, and then until
-    /// the last of them has ended, for its shutdown time at the most. Gives how many are cut
-    /// off. One of the loops accepts for all.
+    /// the last of them has ended, for the shutdown time at the most. Gives how many are cut
+    /// off. One of the loops has the acceptor, and accepts for all.
     ///
     /// # Errors
     /// The system does not tell of events any more, or another loop has ended.
@@ -77,7 +77,7 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
             };
             let now = self.poller.wait(until, &mut wakes)?;
             if let Some(mut last) = acceptor.take_if(|acceptor| acceptor.is_closing()) {
-                // The connections that were made by now are the last ones.
+                // The connections that have been made by now are the last ones.
                 last.accept()?;
             }
             let were_ready = self.ready.len();
@@ -88,8 +88,8 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
                     Wake::Due(id) => self.wake(id, now),
                 }
             }
-            // A session that was ready before these events has its turn now, and once: where
-            // it is ready again after that, it comes behind the next events.
+            // A session that was ready before these events has one turn now. If it is ready
+            // again after that, its next turn comes after the next events.
             for _ in 0..were_ready {
                 if let Some(id) = self.ready.pop_front() {
                     self.take_turn(id, now);
@@ -106,14 +106,15 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
         Ok(self.sessions.len())
     }
 
+    /// Whether the server is to stop, and no session is left or their time is over.
     fn is_over(&self) -> bool {
         let is_empty = self.sessions.is_empty();
         self.ends_at
             .is_some_and(|end| is_empty || Instant::now() >= end)
     }
 
-    /// Takes in the sessions that were handed over. Only when all of them are here may the
-    /// handle be gone: so none is lost that was accepted just before the server was to stop.
+    /// Adds the sessions that were handed over. The channel says that the handle is gone only
+    /// after it has given all of them, so none is lost that was accepted just before the stop.
     fn register_all(&mut self, now: Instant) {
         loop {
             match self.handed_over.try_recv() {
@@ -124,6 +125,7 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
         }
     }
 
+    /// Adds a session, and waits for its first bytes.
     fn register(&mut self, session: Session) {
         let mut session = Box::new(session);
         let is_used = |id| self.sessions.contains_key(&id);
@@ -153,8 +155,8 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
         }
     }
 
-    /// Passes on what a socket is ready for: where its session can go on with that, it has a
-    /// turn. But a session in the queue has one soon, and not two.
+    /// Tells a session what its socket is ready for, and gives it a turn where it can go on. A
+    /// session in the queue has its turn soon, so it does not get two.
     fn notify(&mut self, id: usize, readiness: Readiness, now: Instant) {
         if let Some(slot) = self.sessions.get_mut(&id)
             && slot.session.notify(readiness)
@@ -164,7 +166,7 @@ impl<'a, R: Fn(&Request) -> Response> EventLoop<'a, R> {
         }
     }
 
-    /// Gives a session a turn, unless it stands in the queue.
+    /// Gives a session a turn, unless it is in the queue already.
     fn wake(&mut self, id: usize, now: Instant) {
         let slot = self.sessions.get(&id);
         if slot.is_some_and(|slot| !slot.is_ready) {
@@ -218,7 +220,7 @@ pub(crate) mod tests {
 
     pub const A_MINUTE: Duration = Duration::from_secs(60);
 
-    /// What thread answers.
+    /// Answers with the name of the thread.
     pub fn name_the_thread(_: &Request) -> Response {
         let thread = format!("{:?}!", thread::current().id());
         Response::html("200 OK", thread)
@@ -237,7 +239,7 @@ pub(crate) mod tests {
     pub type Respond = fn(&Request) -> Response;
     type Loop<'a> = EventLoop<'a, Respond>;
 
-    /// Lets a client in, and gives its number.
+    /// Connects a client, and registers its session with the loop.
     fn accept(address: SocketAddr, acceptor: &mut Acceptor, event_loop: &mut Loop) -> TcpStream {
         let client = TcpStream::connect(address).unwrap();
         let mut has_come = false;
@@ -257,7 +259,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_number_is_not_used_again_and_an_event_that_comes_late_reaches_nobody() {
+    fn a_number_is_not_used_again_and_a_late_event_finds_no_session() {
         alone(|address, acceptor, event_loop, _handle| {
             let first = accept(address, acceptor, event_loop);
             let before = numbers(event_loop);
@@ -281,7 +283,7 @@ pub(crate) mod tests {
 
     /// A session that is handed over just before the shutdown counts as any other.
     #[test]
-    fn who_was_let_in_before_the_stop_is_welcome() {
+    fn a_session_accepted_before_the_stop_is_served() {
         alone(|address, acceptor, event_loop, handle| {
             let _client = TcpStream::connect(address).unwrap();
             let mut has_come = false;
@@ -293,7 +295,7 @@ pub(crate) mod tests {
             assert!(event_loop.ends_at.is_some());
             assert_eq!(event_loop.sessions.len(), 1);
             assert_eq!(event_loop.ready.len(), 1);
-            // To be told so twice does not make it ready twice.
+            // A second call does not make it ready twice.
             event_loop.register_all(Instant::now());
             assert_eq!(event_loop.ready.len(), 1);
         });

@@ -1,4 +1,4 @@
-//! Event loops: one for each core. Each has sessions of its own, which no other loop sees.
+//! Event loops: one for each core. Each has its own sessions, which no other loop sees.
 //!
 //! One loop accepts for all. (Some systems let each loop listen for itself, with
 //! `SO_REUSEPORT`, and deal the connections out by a number made of their addresses: of
@@ -35,7 +35,7 @@ pub fn serve(
     }
     let acceptor = AcceptDispatcher::new(acceptor, handles);
     thread::scope(|scope| {
-        // Whatever fails from here on, the handles go with it, and that ends all loops.
+        // If anything fails from here on, the handles are dropped, and that ends all loops.
         let acceptor = acceptor;
         let mut threads = Vec::new();
         for event_loop in others {
@@ -45,7 +45,7 @@ pub fn serve(
         let cut_off = first.run(Some(acceptor));
         let mut in_all = 0;
         for thread in threads {
-            // Why another loop has ended says more than that the first one noticed it.
+            // The error of the loop that failed says more than that the first one noticed it.
             in_all += thread.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         }
         Ok(in_all + cut_off?)
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn clients_are_dealt_out_in_turn_and_stay_where_they_are() {
+    fn clients_are_handed_out_in_turn_and_stay_in_their_loop() {
         let cut_off = serving(A_MINUTE, name_the_thread, |address, _| {
             let mut clients: Vec<_> = (0..9)
                 .map(|_| TcpStream::connect(address).unwrap())
@@ -166,7 +166,7 @@ mod tests {
                 ask(client, "/");
                 client.write_all(HALF).unwrap();
             }
-            // Once these are let go, all loops know.
+            // Once these are closed, all loops know.
             let mut silent: Vec<_> = (0..3)
                 .map(|_| TcpStream::connect(address).unwrap())
                 .collect();
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_too_long_at_the_stop_is_cut_off() {
+    fn a_client_that_takes_too_long_at_the_stop_is_cut_off() {
         let cut_off = serving(Duration::ZERO, name_the_thread, |address, shutdown| {
             for _ in 0..9 {
                 let mut client = TcpStream::connect(address).unwrap();
@@ -208,9 +208,9 @@ mod tests {
         let (other, ended) = EventLoop::new(&respond, A_MINUTE).unwrap();
         drop(ended);
         let _clients = [address, address].map(|address| TcpStream::connect(address).unwrap());
-        let doors = vec![own, other];
+        let handles = vec![own, other];
         let error = event_loop
-            .run(Some(AcceptDispatcher::new(acceptor, doors)))
+            .run(Some(AcceptDispatcher::new(acceptor, handles)))
             .unwrap_err();
         assert_eq!(error.to_string(), "a loop has ended");
     }

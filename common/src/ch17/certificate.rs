@@ -1,4 +1,4 @@
-//! The certificate that a server shows, and the key that only it has.
+//! The certificate that a server presents, and its private key.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,44 +14,44 @@ use webpki::{EndEntityCert, KeyUsage};
 
 use crate::ch09::date::http_date;
 
-/// What is spoken over TLS, best first, by the names that clients and servers choose it
-/// by (RFC 7301). With a client that names others alone, no handshake comes about, as
-/// §3.2 demands; one that names none is served.
+/// The protocols that the server offers over TLS, best first, by their ALPN names (RFC 7301).
+/// The handshake with a client that offers only others fails, as §3.2 demands. A client that
+/// offers none is served.
 const PROTOCOLS: [&[u8]; 2] = [b"http/1.1", b"http/1.0"];
 
-/// What a file begins with that is saved as Unicode by some editors and shells.
+/// What some editors and shells put at the beginning of a file in Unicode.
 const BYTE_ORDER_MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
 
-/// Where a certificate and its key lie, as PEM.
+/// The files of a certificate and its key, as PEM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificateFiles {
-    /// The certificate, and behind it those that vouch for it.
+    /// The certificate, and after it those of its issuers.
     pub certificate: PathBuf,
     /// The key.
     pub key: PathBuf,
 }
 
 impl CertificateFiles {
-    /// Reads both, and makes what TLS is spoken with. It waits as long as the files take.
+    /// Reads both, and makes the configuration of TLS. It waits as long as the files take.
     ///
     /// # Errors
-    /// One of the two cannot be read or used, or does not belong to the other. The
-    /// sentence names the file, and the cause.
+    /// One of the two cannot be read or used, or they do not belong together. The message
+    /// names the file and the cause.
     pub fn load(&self) -> anyhow::Result<ServerConfig> {
         config(&Pem::read(&self.certificate)?, &Pem::read(&self.key)?)
     }
 }
 
-/// What is read as PEM.
+/// A text that is read as PEM.
 pub(crate) struct Pem {
-    /// What it is called where something is wrong with it.
+    /// What messages call it.
     pub name: String,
     pub text: Vec<u8>,
 }
 
 impl Pem {
-    /// What is no regular file is not opened: nobody knows for how long a pipe would keep
-    /// its reader waiting.
+    /// Reads a regular file, and opens nothing else: a pipe could keep its reader waiting for
+    /// ever.
     fn read(path: &Path) -> anyhow::Result<Self> {
         let name = path.display().to_string();
         let read = || -> io::Result<Vec<u8>> {
@@ -69,6 +69,7 @@ impl Pem {
         Ok(Self { name, text })
     }
 
+    /// The certificates that the text holds.
     fn chain(&self) -> anyhow::Result<Vec<CertificateDer<'static>>> {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&self.text).collect();
         let chain = chain.map_err(|error| self.broken(&error))?;
@@ -76,6 +77,7 @@ impl Pem {
         Ok(chain)
     }
 
+    /// The private key that the text holds. One with a passphrase is refused.
     fn key(&self) -> anyhow::Result<PrivateKeyDer<'static>> {
         let text = String::from_utf8_lossy(&self.text);
         let name = &self.name;
@@ -90,6 +92,7 @@ impl Pem {
         }
     }
 
+    /// Says that the text cannot be read as PEM.
     fn broken(&self, error: &pem::Error) -> anyhow::Error {
         let name = &self.name;
         match error {
@@ -98,7 +101,7 @@ impl Pem {
         }
     }
 
-    /// Says what there is where this is not.
+    /// Says that this is missing, and what the file holds instead.
     fn lacks(&self, what: &str) -> String {
         let text = String::from_utf8_lossy(&self.text);
         let begin = |line: &str| Some(line.strip_prefix("-----BEGIN ")?.trim_end().to_owned());
@@ -112,7 +115,7 @@ impl Pem {
     }
 }
 
-/// What TLS 1.2 and 1.3 are spoken with.
+/// The configuration of TLS 1.2 and 1.3.
 pub(crate) fn config(certificate: &Pem, key: &Pem) -> anyhow::Result<ServerConfig> {
     let provider = ring::default_provider();
     let certified = certified(certificate, key, &provider)?;
@@ -124,7 +127,7 @@ pub(crate) fn config(certificate: &Pem, key: &Pem) -> anyhow::Result<ServerConfi
     Ok(config)
 }
 
-/// The certificates with the key, if they may be shown to a client.
+/// The certificates with the key, if a client may be shown them.
 fn certified(
     certificate: &Pem,
     key: &Pem,
@@ -158,14 +161,14 @@ fn certified(
     Ok(CertifiedKey::new(chain, key))
 }
 
-/// Looks whether the first one is still valid, and whether each other one vouches for the
-/// one before it (RFC 8446 §4.4.2). Whether anybody trusts the last one is the client's
-/// affair.
+/// Checks that the first one has not expired, and that each other one is of the issuer of the
+/// one before it (RFC 8446 §4.4.2). Whether the last one is trusted is for the client to
+/// decide.
 fn check_chain(chain: &[CertificateDer]) -> anyhow::Result<()> {
     let chain: Result<Vec<_>, _> = chain.iter().map(EndEntityCert::try_from).collect();
     let chain = chain.map_err(|error| anyhow!("a certificate is not supported: {error}"))?;
     let (now, usage) = (UnixTime::now(), KeyUsage::server_auth());
-    // Nobody is trusted here, so it finds something in any case: first, whether it is late.
+    // No issuer is trusted here, so this always fails. It checks the time first.
     let verified = chain[0].verify_for_usage(&[], &[], &[], now, usage, None, None);
     if let Err(webpki::Error::CertExpired { not_after, .. }) = verified {
         let until = http_date(not_after.as_secs());
@@ -173,9 +176,9 @@ fn check_chain(chain: &[CertificateDer]) -> anyhow::Result<()> {
     }
     for (at, pair) in chain.windows(2).enumerate() {
         let issuer = pair[0].issuer();
-        let vouches = |other: &EndEntityCert| other.subject() == issuer;
+        let is_issuer = |other: &EndEntityCert| other.subject() == issuer;
         ensure!(
-            vouches(&pair[0]) || vouches(&pair[1]) || !chain.iter().any(vouches),
+            is_issuer(&pair[0]) || is_issuer(&pair[1]) || !chain.iter().any(is_issuer),
             "the order is wrong: number {} has to be the certificate that vouches for \
              number {}",
             at + 2,
@@ -225,10 +228,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_pair_is_said() {
+    fn a_message_says_what_is_wrong_with_a_pair() {
         let key = KeyPair::generate().unwrap();
         let certificate = named("server").self_signed(&key).unwrap().pem();
-        let stranger = KeyPair::generate().unwrap().serialize_pem();
+        let other_key = KeyPair::generate().unwrap().serialize_pem();
         let key = key.serialize_pem();
         let marked = |mark: &[u8], text: &str| [mark, text.as_bytes()].concat();
         let label = |label: &str| key.replace("PRIVATE KEY", label);
@@ -298,7 +301,7 @@ mod tests {
             ),
             (
                 certificate.clone().into(),
-                stranger,
+                other_key,
                 "cert.pem and key.pem do not go together",
             ),
         ] {
@@ -308,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_whose_time_is_over_is_not_shown() {
+    fn a_certificate_that_has_expired_is_not_used() {
         let key = KeyPair::generate().unwrap();
         let mut expired = named("server");
         expired.not_after = date_time_ymd(2021, 12, 31);
@@ -321,7 +324,7 @@ mod tests {
 
     /// The server's, that of its issuer, and that of the issuer of that.
     #[test]
-    fn each_one_in_a_chain_vouches_for_the_one_before_it() {
+    fn each_certificate_of_a_chain_is_of_the_issuer_of_the_one_before() {
         let [root_key, middle_key, key] = [(); 3].map(|()| KeyPair::generate().unwrap());
         let root = named("root").self_signed(&root_key).unwrap().pem();
         let by_root = Issuer::new(named("root"), root_key);
@@ -346,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_not_waited_for() {
+    fn only_a_regular_file_is_opened() {
         let folder = std::env::temp_dir();
         let pair = CertificateFiles {
             certificate: folder.clone(),

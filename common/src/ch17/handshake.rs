@@ -1,10 +1,10 @@
-//! How many handshakes of TLS are under way.
+//! Counts the TLS handshakes that are under way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many handshakes may be under way at once. Each of them costs what dozens of
-/// requests cost. One client may not have so many connections that it takes all of them
+/// How many handshakes may be under way at once. Each costs as much as dozens of requests.
+/// One address may not have so many connections that it could take all of them
 /// ([`Limits`](crate::ch12::limits::Limits)).
 pub const HANDSHAKES: usize = 384;
 
@@ -12,11 +12,11 @@ pub const HANDSHAKES: usize = 384;
 pub struct Handshake(Arc<AtomicUsize>);
 
 impl Handshake {
-    /// Begins with one; `None` where too many are under way.
-    pub fn begin(guard: &Arc<AtomicUsize>) -> Option<Self> {
-        // Counted first and looked at then, so that two at once do not both get in.
-        let handshake = Self(Arc::clone(guard));
-        let before = guard.fetch_add(1, Ordering::Relaxed);
+    /// Begins a handshake, and adds it to this count; `None` where too many are under way.
+    pub fn begin(count: &Arc<AtomicUsize>) -> Option<Self> {
+        // It counts first and compares then. Otherwise two at once could both take the last.
+        let handshake = Self(Arc::clone(count));
+        let before = count.fetch_add(1, Ordering::Relaxed);
         (before < HANDSHAKES).then_some(handshake)
     }
 }

@@ -1,5 +1,4 @@
-//! The command line of a server that speaks TLS: an address, and the two files that it
-//! takes.
+//! The command line of a server that speaks TLS: an address, a certificate and a key.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -21,8 +20,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The certificate and the key that are named, or else those that a server makes
-    /// itself.
+    /// The certificate and the key that are named, or else the ones that the server makes.
     ///
     /// # Errors
     /// As [`Credentials::of_this_machine`].
@@ -57,7 +55,7 @@ impl Options {
     }
 }
 
-/// `None` is a question for help.
+/// `None` where the user asks for help.
 fn parse(mut parser: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
     let (mut address, mut certificate, mut key) = (None, None, None);
     while let Some(argument) = parser.next()? {
@@ -78,6 +76,7 @@ fn parse(mut parser: lexopt::Parser) -> Result<Option<Options>, lexopt::Error> {
     Ok(Some(Options { address, pair }))
 }
 
+/// The value as an address to listen on.
 fn host_and_port(value: OsString) -> Result<String, lexopt::Error> {
     let address = value.string()?;
     if is_host_and_port(&address) {
@@ -97,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_said() {
+    fn what_the_command_line_may_say() {
         let pair = Some(CertificateFiles {
             certificate: "c.pem".into(),
             key: "k.pem".into(),
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn a_message_names_what_is_wrong() {
         for (arguments, problem) in [
             (&["8443"][..], "\"8443\" is not an address"),
             (&["--cert", "c.pem"], "--cert and --key go together"),

@@ -1,4 +1,4 @@
-//! The certificate that a server makes itself where none is named.
+//! The certificate that a server makes itself where the command line names none.
 
 use std::env;
 use std::fs::{self, DirBuilder, OpenOptions};
@@ -12,20 +12,21 @@ use rustls::ServerConfig;
 
 use crate::ch17::certificate::{CertificateFiles, Pem, config};
 
-/// What the files are called.
+/// The name of the certificate's file.
 const CERTIFICATE: &str = "localhost.pem";
+/// The name of the key's file.
 const KEY: &str = "localhost-key.pem";
 
-/// The folder in which they lie, among those of other programs.
+/// The name of their folder, among those of other programs.
 const FOLDER: &str = "http-from-scratch";
 
 /// A certificate and its key.
 pub enum Credentials {
-    /// In two files, which somebody may replace.
+    /// In two files, which may be replaced while the server runs.
     InFiles(CertificateFiles),
-    /// Made for this run alone, as they can be kept nowhere.
+    /// Made for this run alone, as there is no place to keep them.
     InMemory {
-        /// What TLS is spoken with.
+        /// The configuration of TLS.
         config: ServerConfig,
         /// Why they are not kept.
         reason: anyhow::Error,
@@ -33,9 +34,9 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// Those for this machine alone, for which nobody vouches, and which are made where
-    /// there are none yet. They are kept for this user, wherever the program lies, so that
-    /// a client that trusts the certificate does so the next time too.
+    /// Credentials for this machine alone, signed with their own key. They are made the first
+    /// time and kept with this user's files, so that a client that trusts the certificate can
+    /// do so the next time too.
     ///
     /// # Errors
     /// They cannot be made.
@@ -57,7 +58,7 @@ impl Credentials {
     }
 }
 
-/// Where the state of this user's programs is kept, and in it ours: where the XDG Base
+/// Our folder, below the one for the state of this user's programs: where the XDG Base
 /// Directory Specification says, or, on Windows, `LOCALAPPDATA`.
 fn folder(variable: impl Fn(&str) -> Option<PathBuf>) -> anyhow::Result<PathBuf> {
     let named = |name| variable(name).filter(|path| path.is_absolute());
@@ -70,15 +71,16 @@ fn folder(variable: impl Fn(&str) -> Option<PathBuf>) -> anyhow::Result<PathBuf>
     Ok(state.join(FOLDER))
 }
 
+/// The pair in this folder, which is made where it is not there.
 fn kept_in(folder: &Path) -> anyhow::Result<CertificateFiles> {
     if !folder.exists() {
-        // Under another name until it is whole: two servers may begin at once, and
-        // each must find a certificate and the key that belongs to it.
+        // It has another name until it is complete: two servers may start at once, and each
+        // must find a certificate and the key that belongs to it.
         let new = folder.with_extension(process::id().to_string());
         make(&new).map_err(|error| anyhow!("cannot make {}: {error}", new.display()))?;
         if let Err(error) = fs::rename(&new, folder) {
             fs::remove_dir_all(&new)?;
-            // Another one was quicker, and its own is as good.
+            // Another server was quicker, and its pair is as good.
             ensure!(folder.exists(), "cannot make {}: {error}", folder.display());
         }
     }
@@ -99,13 +101,14 @@ fn make(folder: &Path) -> anyhow::Result<()> {
     fs::write(folder.join(CERTIFICATE), made.cert.pem())?;
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
-    // The key is for its owner alone, from the first moment on that there is any of it.
+    // Only its owner may read the key, from before its first byte is written.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut key = options.open(folder.join(KEY))?;
     Ok(key.write_all(made.signing_key.serialize_pem().as_bytes())?)
 }
 
+/// Makes a new key, and a certificate for this machine that is signed with it.
 fn generate() -> anyhow::Result<CertifiedKey<KeyPair>> {
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     Ok(rcgen::generate_simple_self_signed(names)?)

@@ -1,4 +1,4 @@
-//! What new lines of TLS are made with, and how that is changed while the server runs.
+//! What new TLS connections are made with, and how that is replaced while the server runs.
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,7 +12,7 @@ use crate::ch17::certificate::CertificateFiles;
 use crate::ch17::own_certificate::Credentials;
 use crate::ch17::tls_transport::TlsTransport;
 
-/// What new lines are made with.
+/// What new TLS connections are made with. Clones share it.
 #[derive(Clone)]
 pub struct Tls {
     /// The files that are read, or why there are none.
@@ -22,7 +22,7 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Lines with this certificate and key.
+    /// Connections with this certificate and key.
     ///
     /// # Errors
     /// What [`CertificateFiles::load`] finds wrong with them.
@@ -38,7 +38,7 @@ impl Tls {
         })
     }
 
-    /// Says where the certificate lies: who is to trust it has to find it.
+    /// Says where the certificate is, so that a client can be told to trust it.
     pub fn name_certificate(&self) {
         match &*self.pair {
             Ok(pair) => {
@@ -51,10 +51,10 @@ impl Tls {
         }
     }
 
-    /// Reads the certificate and the key again, for all lines from now on; those that are
-    /// there keep what they began with. Where anything is wrong with the new ones, all
-    /// goes on with the old ones: a file may be half written just now. It waits for the
-    /// files, so no thread calls it for which somebody else waits.
+    /// Reads the certificate and the key again, for all new connections. Open connections keep
+    /// what they began with. Where anything is wrong with the new files, the old pair stays: a
+    /// file may be half written just now. This waits for the files, so a thread that serves
+    /// connections or receives signals must not call it.
     pub fn reload(&self) {
         let Ok(pair) = &*self.pair else {
             return log_error("the old certificate stays: it is in memory alone");
@@ -70,7 +70,7 @@ impl Tls {
         }
     }
 
-    /// A line over this connection.
+    /// A transport over this connection.
     ///
     /// # Errors
     /// TLS cannot be spoken as its configuration says.

@@ -1,5 +1,5 @@
-//! TLS on a line that never waits: what a client sends is opened, what it is sent is
-//! sealed, and HTTP knows nothing of it (RFC 8446).
+//! TLS as a transport that never waits. It decrypts what a client sends and encrypts what the
+//! client is sent, and HTTP does not know of it (RFC 8446).
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net;
@@ -15,44 +15,44 @@ use crate::ch12::connection_limiter::BUSY;
 use crate::ch15::transport::Transport;
 use crate::ch17::handshake::Handshake;
 
-/// The first byte of what a client of TLS sends: a record of a handshake.
+/// The first byte of what a TLS client sends: the type of a handshake record.
 const HANDSHAKE: u8 = 0x16;
 
 /// What a client speaks.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Protocol {
+enum ClientProtocol {
     Unknown,
     Tls,
-    /// The same, but too many handshakes are under way for another one.
+    /// TLS, but too many handshakes are under way.
     Refused,
     Plain,
 }
 
-/// A client's line with TLS between.
+/// A connection with TLS over TCP.
 pub struct TlsTransport {
     tcp: TcpStream,
     tls: ServerConnection,
-    protocol: Protocol,
-    /// How many bytes were sealed of which the caller has not heard yet that they are
-    /// sent. It hears of the last one when all are, or else the end of the connection
-    /// might come before the end of an answer.
+    protocol: ClientProtocol,
+    /// How many bytes were encrypted and not yet reported to the caller as sent. The last one
+    /// is reported only when all have been sent. Otherwise the caller could end the connection
+    /// before the end of an answer.
     written: usize,
-    /// Whether the client has said something since it was told something.
+    /// Whether the client has sent something since the server last wrote.
     owes_answer: bool,
     /// Counts all handshakes that are under way.
     handshakes: Arc<AtomicUsize>,
-    /// This one's, from the client's first byte on: one that is silent costs no more than
-    /// over TCP alone.
+    /// This connection's own, from the client's first byte on. A silent connection costs no
+    /// more than over TCP alone.
     handshake: Option<Handshake>,
 }
 
 impl TlsTransport {
-    /// A line over this connection, on which nothing was said yet.
+    /// A transport over a connection on which nothing was sent yet.
     pub fn new(tcp: TcpStream, tls: ServerConnection, handshakes: Arc<AtomicUsize>) -> Self {
         Self {
             tcp,
             tls,
-            protocol: Protocol::Unknown,
+            protocol: ClientProtocol::Unknown,
             written: 0,
             owes_answer: false,
             handshakes,
@@ -60,7 +60,7 @@ impl TlsTransport {
         }
     }
 
-    /// Sends what is sealed.
+    /// Sends all that is encrypted.
     fn send(&mut self) -> io::Result<()> {
         while self.tls.wants_write() {
             self.tls.write_tls(&mut self.tcp)?;
@@ -68,7 +68,7 @@ impl TlsTransport {
         Ok(())
     }
 
-    /// Sends as much of what is sealed as the client takes now, and says how much that is.
+    /// Sends as much of the encrypted bytes as the client takes now, and gives how many.
     fn send_some(&mut self) -> io::Result<usize> {
         let mut sent = 0;
         while self.tls.wants_write() {
@@ -81,91 +81,90 @@ impl TlsTransport {
         Ok(sent)
     }
 
-    /// Receives some of what is to be opened.
+    /// Receives encrypted bytes, and decrypts the records that are complete.
     fn receive(&mut self) -> io::Result<()> {
         self.tls.read_tls(&mut self.tcp)?;
-        let opened = self.tls.process_new_packets();
+        let processed = self.tls.process_new_packets();
         if !self.tls.is_handshaking() {
             self.handshake = None;
         }
-        // What TLS itself has to say goes out, and why it ends most of all; that it cannot
-        // just now is told by the next call.
+        // TLS itself may have to send something, such as an alert that says why it ends. If
+        // that would have to wait, the next call reports it.
         match self.send() {
             Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
             _ => {}
         }
-        let opened = opened.map(drop);
-        opened.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+        let processed = processed.map(drop);
+        processed.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
     }
 
-    /// Finds out what the client speaks, by its first byte. `false` where it has ended
-    /// before that.
+    /// Finds out by its first byte what the client speaks. `false` where it has ended before
+    /// that.
     fn find_protocol(&mut self) -> io::Result<bool> {
         let mut first = [0];
         if self.tcp.peek(&mut first)? == 0 {
             return Ok(false);
         }
-        self.protocol = Protocol::Plain;
+        self.protocol = ClientProtocol::Plain;
         if first == [HANDSHAKE] {
             self.handshake = Handshake::begin(&self.handshakes);
             self.protocol = match self.handshake {
-                Some(_) => Protocol::Tls,
-                None => Protocol::Refused,
+                Some(_) => ClientProtocol::Tls,
+                None => ClientProtocol::Refused,
             };
         }
         Ok(true)
     }
 
-    /// Whether bytes are opened and sealed.
-    fn is_sealed(&self) -> bool {
-        matches!(self.protocol, Protocol::Unknown | Protocol::Tls)
+    /// Whether bytes are decrypted and encrypted.
+    fn is_encrypted(&self) -> bool {
+        matches!(self.protocol, ClientProtocol::Unknown | ClientProtocol::Tls)
     }
 }
 
 impl Read for TlsTransport {
     /// # Errors
-    /// [`ErrorKind::Interrupted`] where something came, and nothing of it was for the
-    /// caller. It has the clock, so it decides for how long that may go on.
+    /// [`ErrorKind::Interrupted`] where bytes came, and none of them were for the caller. The
+    /// caller has the clock, so it decides how long that may go on.
     ///
-    /// [`ErrorKind::UnexpectedEof`] where the connection ends and the client has not said
-    /// that it does, in the middle of something: somebody else may have cut it
-    /// (RFC 8446 §6.1).
+    /// [`ErrorKind::UnexpectedEof`] where the connection ends without a close_notify and the
+    /// client waits for an answer: an attacker may have cut it (RFC 8446 §6.1).
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.protocol == Protocol::Unknown && !self.find_protocol()? {
+        if self.protocol == ClientProtocol::Unknown && !self.find_protocol()? {
             return Ok(0);
         }
-        if !self.is_sealed() {
+        if !self.is_encrypted() {
             return self.tcp.read(buffer);
         }
-        // A client that does not take what TLS has to say is not heard any further.
+        // Nothing more is read from a client that does not take what TLS has to send.
         self.send()?;
-        let mut opened = self.tls.reader().read(buffer);
-        if matches!(&opened, Err(error) if error.kind() == ErrorKind::WouldBlock) {
+        let mut decrypted = self.tls.reader().read(buffer);
+        if matches!(&decrypted, Err(error) if error.kind() == ErrorKind::WouldBlock) {
             self.receive()?;
-            opened = self.tls.reader().read(buffer);
+            decrypted = self.tls.reader().read(buffer);
         }
-        match opened {
+        match decrypted {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
                 Err(ErrorKind::Interrupted.into())
             }
-            // Many go like that when they have what they wanted; nothing is lost then.
+            // Many clients end like that once they have their answers. Nothing is lost then.
             Err(error) if error.kind() == ErrorKind::UnexpectedEof && !self.owes_answer => Ok(0),
-            opened => {
+            decrypted => {
                 self.owes_answer = true;
-                opened
+                decrypted
             }
         }
     }
 }
 
 impl Write for TlsTransport {
-    /// Says of each part that it is sent, also of a record that is not whole: to a slow
-    /// client that is all there is to see of it for a long time. What a record has besides
-    /// its content counts as if it were content; the difference comes out at its end.
+    /// Reports each part as sent, even within a record: a slow client may take nothing else
+    /// for a long time. The bytes that a record adds to its content are counted as content,
+    /// and the end of the record evens that out.
     ///
-    /// What is given next has to begin with what was not said to be sent.
+    /// The next call has to begin with the bytes that were not reported as sent.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !self.is_sealed() {
+        if !self.is_encrypted() {
             return self.tcp.write(bytes);
         }
         if self.written == 0 {
@@ -173,12 +172,12 @@ impl Write for TlsTransport {
         }
         let sent = self.send_some()?;
         self.owes_answer = false;
-        let told = match self.tls.wants_write() {
+        let reported = match self.tls.wants_write() {
             true => sent.min(self.written.saturating_sub(1)),
             false => self.written,
         };
-        self.written -= told;
-        Ok(told)
+        self.written -= reported;
+        Ok(reported)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -196,8 +195,8 @@ impl Transport for TlsTransport {
     }
 
     fn half_close(&mut self) -> io::Result<()> {
-        if self.protocol == Protocol::Tls {
-            // Called again, it says it once.
+        if self.protocol == ClientProtocol::Tls {
+            // However often this is called, it is sent once.
             self.tls.send_close_notify();
             self.send()?;
         }
@@ -213,12 +212,12 @@ impl Transport for TlsTransport {
     }
 
     fn refusal(&self) -> Option<RequestError> {
-        let is_refused = self.protocol == Protocol::Refused;
+        let is_refused = self.protocol == ClientProtocol::Refused;
         is_refused.then(|| RequestError::new(BUSY, "too many handshakes are under way"))
     }
 
     fn speaks_other_protocol(&self) -> bool {
-        self.protocol == Protocol::Plain
+        self.protocol == ClientProtocol::Plain
     }
 }
 
@@ -242,11 +241,11 @@ mod tests {
     use std::net::TcpListener;
     use std::time::{Duration, Instant};
 
-    /// How long the page is: many blocks.
+    /// The length of the page: many blocks.
     const LENGTH: usize = 1 << 20;
 
-    /// How much moves in a step: less than a block, or a record, and more than lies between
-    /// the two ends.
+    /// How many bytes move in a step: fewer than a block or a record has, and more than the
+    /// buffers between the two ends hold.
     const STEP: usize = 12 * 1024;
 
     /// Both ends of a connection, with TLS at each.
@@ -263,7 +262,7 @@ mod tests {
     }
 
     impl Ends {
-        /// Where it is said, little lies between the two.
+        /// The buffers between the two ends are small where that is said.
         fn new(holds_little: bool) -> Self {
             let names = vec!["localhost".to_owned()];
             let made = rcgen::generate_simple_self_signed(names).unwrap();
@@ -326,10 +325,10 @@ mod tests {
                 may_stop_short: true,
             });
             let next = self.client.advance(self.now, &mut piece, &respond);
-            assert_ne!(next, Progress::Closed, "the server gives the client up");
+            assert_ne!(next, Progress::Closed, "the server closes the connection");
         }
 
-        /// Lets the client send all that it has to say.
+        /// Lets the client send these bytes, and what TLS has to send.
         fn send(&mut self, bytes: &[u8]) {
             self.tls.writer().write_all(bytes).unwrap();
             while self.tls.is_handshaking() || self.tls.wants_write() {
@@ -338,7 +337,7 @@ mod tests {
             }
         }
 
-        /// Lets the client take so many bytes as they come, sealed.
+        /// Lets the client take so many encrypted bytes.
         fn take(&mut self, mut left: usize) {
             while left > 0 {
                 self.serve();
@@ -349,14 +348,14 @@ mod tests {
             }
         }
 
-        /// Lets time pass: not so much that a client that moves is late.
+        /// Lets time pass, but not so much that an active client is late.
         fn time_passes(&mut self) {
             self.now += self.inactivity * 3 / 4;
         }
     }
 
     #[test]
-    fn a_client_that_takes_less_than_a_block_in_its_patience_is_served_on() {
+    fn a_client_that_takes_less_than_a_block_within_the_inactivity_time_is_served() {
         let mut ends = Ends::new(true);
         ends.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         for _ in 0..LENGTH / STEP {
@@ -366,13 +365,13 @@ mod tests {
     }
 
     #[test]
-    fn a_body_whose_record_comes_slower_than_a_piece_of_it_may_is_waited_for() {
+    fn a_body_whose_record_takes_longer_than_the_inactivity_time_is_waited_for() {
         let mut ends = Ends::new(false);
         ends.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16000\r\n\r\n");
         ends.tls.writer().write_all(&[b'b'; 16000]).unwrap();
-        let mut sealed = Vec::new();
-        ends.tls.write_tls(&mut sealed).unwrap();
-        for part in sealed.chunks(4000) {
+        let mut encrypted = Vec::new();
+        ends.tls.write_tls(&mut encrypted).unwrap();
+        for part in encrypted.chunks(4000) {
             (&ends.tcp).write_all(part).unwrap();
             let mut room = vec![0; part.len()];
             while !matches!(ends.client.socket().peek(&mut room), Ok(came) if came == part.len()) {

@@ -147,7 +147,7 @@ function sign(request, response, body) {
   if (entry.includes('') || length > 1000) return page(request, response, 422);
   entries.unshift(entry.map(escape));
   entries.splice(100);
-  const place = choice === 'absolute' ? `http://${request.headers.host}/guestbook` : '/guestbook';
+  const place = choice === 'absolute' ? `http://${request.headers.host || 'localhost'}/guestbook` : '/guestbook';
   send(request, response, 303, choice === 'note' ? 'See /guestbook.' : '', { Location: place });
 }
 

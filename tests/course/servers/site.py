@@ -1,7 +1,8 @@
 """Chapter 9's site on Python's own HTTP: what it takes, and what it refuses, is not
-written by whoever wrote the checks.
+written by whoever wrote the checks. With a choice behind the address it makes use of
+one that the rules leave.
 
-    python3 tests/course/servers/site.py 127.0.0.1:8080
+    python3 tests/course/servers/site.py 127.0.0.1:8080 [CHOICE]
 """
 
 import mimetypes
@@ -94,7 +95,9 @@ class Site(BaseHTTPRequestHandler):
             return self.status(HTTPStatus.UNPROCESSABLE_ENTITY)
         entries.insert(0, (escape(name, quote=False), escape(message, quote=False)))
         del entries[100:]
-        self.send(HTTPStatus.SEE_OTHER, fields={"Location": "/guestbook"})
+        place = {"absolute": f"http://{self.headers['Host'] or 'localhost'}/guestbook", "relative": "guestbook"}
+        note = b"See the guestbook." * (choice == "note")
+        self.send(HTTPStatus.SEE_OTHER, note, {"Location": place.get(choice, "/guestbook")})
 
     def send_file(self, path):
         file = (PAGES.parent / path.lstrip("/")).resolve()
@@ -109,6 +112,10 @@ class Site(BaseHTTPRequestHandler):
 
     def status(self, status, fields={}):
         phrase = WORDS.get(status, status.phrase)
+        if choice == "bare":
+            return self.send(status, fields=fields)
+        if choice == "words":
+            return self.html(f"<title>Sorry</title><p>{status.description}", status, fields)
         self.html(f"<h1>{status.value} {phrase}</h1>", status, fields)
 
     def refuse(self, status):
@@ -118,7 +125,8 @@ class Site(BaseHTTPRequestHandler):
 
     def send(self, status, body=b"", fields={}):
         self.send_response(status)
-        if status != HTTPStatus.NO_CONTENT:
+        is_left_out = choice == "no-length-for-head" and self.command == "HEAD"
+        if status != HTTPStatus.NO_CONTENT and not is_left_out:
             fields = {**fields, "Content-Length": len(body)}
         for name, value in fields.items():
             self.send_header(name, value)
@@ -127,7 +135,8 @@ class Site(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
 
-host, port = (sys.argv[1:] or ["127.0.0.1:8080"])[0].rsplit(":", 1)
+address, choice = [*sys.argv[1:], *["127.0.0.1:8080", ""][len(sys.argv[1:]):]][:2]
+host, port = address.rsplit(":", 1)
 server = ThreadingHTTPServer((host, int(port)), Site)
 print(f"Listening on port {server.server_port}...", flush=True)
 server.serve_forever()

@@ -106,7 +106,7 @@ enum Command {
     /// Makes a folder with the workspace for learners, without the solutions
     Handout(HandoutArguments),
     /// Checks all that a class has handed in, and makes one table of it
-    Class(ClassArguments),
+    Class(Box<ClassArguments>),
     /// Rewrites the blocks of the book from their sources, or checks them
     Book(BookArguments),
 }

@@ -43,7 +43,11 @@ pub fn may_be_missing(name: &str, wanted: &Response, came: &Response, asked: &As
     let is_refusal = wanted.status >= 400;
     match &*name.to_ascii_lowercase() {
         // RFC 9110 section 8.6: for HEAD it may be left out, and in front of no content too.
-        "content-length" => asked.method == "HEAD" || is_refusal || came.body.is_empty(),
+        "content-length" => {
+            let is_none = is_refusal || came.body.is_empty();
+            // For HTTP/1.0 the end of the connection is the end of the content.
+            is_none || asked.method == "HEAD" || asked.is_of_http_1_0
+        }
         "transfer-encoding" => asked.method == "HEAD",
         // A refusal need not have content, nor content of that type.
         "content-type" => is_refusal,

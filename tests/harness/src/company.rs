@@ -11,9 +11,9 @@ use crate::clients::{HALF_A_FORM, get, last};
 use crate::play::{Connection, Host, PATIENCE, receive_some};
 use crate::response::answers;
 
-/// How long clients pause. A write that takes a second at the most may take a part first,
-/// and is over then after two.
-const PAUSE: Duration = Duration::from_millis(2500);
+/// How long clients pause. A write that may take a second takes a part of it first, and
+/// perhaps a little more the next time, so that it is over after three.
+const PAUSE: Duration = Duration::from_secs(4);
 
 /// How long a newcomer waits for an answer that should not come.
 const NEWCOMERS_PATIENCE: Duration = Duration::from_millis(300);
@@ -26,6 +26,10 @@ const NARROW: u32 = 536;
 /// buffers for each of them, and less than their answers are long.
 const MOST_KIB: usize = 64 * 1024;
 
+/// How often is looked how much memory there is, and what is no growth, in KiB.
+const GROWTH_LOOK: Duration = Duration::from_millis(200);
+const STANDS_STILL: usize = 512;
+
 /// What happens beside the exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Beside {
@@ -34,11 +38,11 @@ pub enum Beside {
     Entries { count: usize, length: usize },
     /// So many clients have sent half of a form, and wait.
     HalfForms(usize),
-    /// So many clients have asked for this, and read nothing of the answer.
+    /// So many clients have asked for this, and read nothing of the answer but its first byte.
     Unread { count: usize, target: String },
     /// These clients go on reading, and have to get all of it.
     ReadOn,
-    /// Nothing happens for more than two seconds.
+    /// Nothing happens for some seconds.
     Pause,
     /// All of these clients, and those that are silent, may not cost a thread each, nor
     /// much memory.
@@ -54,7 +58,7 @@ const AMPERSANDS: &str = " ampersands";
 const HALF_FORMS: &str = " other clients have sent half of a form, and wait";
 const UNREAD: &str = " other clients read nothing of ";
 const READ_ON: &str = "these clients read on, and each of them gets all of it";
-const PAUSES: &str = "nothing happens for more than two seconds";
+const PAUSES: &str = "nothing happens for some seconds";
 const COST_LITTLE: &str = "these clients cost no thread each, and little memory";
 const NEWCOMER: &str = "a newcomer is not served any more";
 const ENDS: &str = "the process ends, and says that all went well";
@@ -144,7 +148,14 @@ pub struct Company {
     /// How many of them there are, silent ones included.
     clients: usize,
     half: Vec<Box<dyn Connection>>,
-    unread: Vec<(Box<dyn Connection>, String)>,
+    unread: Vec<Unread>,
+}
+
+/// A client that has asked, and has read no more than the first byte.
+struct Unread {
+    client: Box<dyn Connection>,
+    target: String,
+    received: Vec<u8>,
 }
 
 impl Company {
@@ -184,8 +195,13 @@ impl Company {
                 for _ in 0..*count {
                     let mut client = host.connect_narrowly()?;
                     client.write_all(last(target).as_bytes())?;
-                    self.unread.push((client, target.clone()));
+                    self.unread.push(Unread {
+                        client,
+                        target: target.clone(),
+                        received: Vec::new(),
+                    });
                 }
+                self.wait_for_first_bytes();
                 self.clients += count;
             }
             Beside::ReadOn => return Ok(self.read_on()),
@@ -197,6 +213,20 @@ impl Company {
         Ok(Ok(()))
     }
 
+    /// Waits until all that was asked for has begun to come, or for as long as a server
+    /// may take.
+    fn wait_for_first_bytes(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        for unread in self.unread.iter_mut().filter(|one| one.received.is_empty()) {
+            let mut first = [0];
+            let left = deadline.saturating_duration_since(Instant::now());
+            let is_limited = !left.is_zero() && unread.client.limit_reads(left).is_ok();
+            if is_limited && unread.client.read_exact(&mut first).is_ok() {
+                unread.received.extend(first);
+            }
+        }
+    }
+
     fn read_on(&mut self) -> Result<(), Wrong> {
         let wrong = |came: usize, target: &str, how: &str| Wrong {
             problem: format!(
@@ -206,8 +236,12 @@ impl Company {
                      less than all of it is gone on with, and a pause is no error as long as the \
                      client's time is not over.",
         };
-        for (mut client, target) in self.unread.drain(..) {
-            let mut received = Vec::new();
+        for unread in self.unread.drain(..) {
+            let Unread {
+                mut client,
+                target,
+                mut received,
+            } = unread;
             let deadline = Instant::now() + 2 * PATIENCE;
             let how = loop {
                 match receive_some(&mut *client, &mut received, deadline) {
@@ -231,7 +265,7 @@ impl Company {
     }
 
     fn cost_little(&self, host: &dyn Host) -> Result<(), Wrong> {
-        let (Some(before), Some(now)) = (self.before, host.cost()) else {
+        let (Some(before), Some(now)) = (self.before, cost_when_done(host)) else {
             return Ok(());
         };
         let threads = now.threads.saturating_sub(before.threads);
@@ -257,6 +291,21 @@ impl Company {
             });
         }
         Ok(())
+    }
+}
+
+/// What the server costs when its memory grows no more: answers that nobody takes may be
+/// made for a while.
+fn cost_when_done(host: &dyn Host) -> Option<Cost> {
+    let deadline = Instant::now() + PATIENCE;
+    let mut before = host.cost()?;
+    loop {
+        thread::sleep(GROWTH_LOOK);
+        let now = host.cost()?;
+        if now.kib < before.kib + STANDS_STILL || Instant::now() > deadline {
+            return Some(now);
+        }
+        before = now;
     }
 }
 

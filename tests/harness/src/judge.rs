@@ -369,7 +369,7 @@ fn compare_connection(
 
 /// Whether the server may have closed instead of this answer: RFC 9112 lets it do that
 /// with a request that was cut off (section 8), or that took too long (section 9.5). And
-/// whoever makes no tunnels need not say so.
+/// whoever makes no tunnels, or speaks TLS alone, need not say so.
 fn closes_without_a_word(conversation: &Conversation) -> bool {
     let Conversation {
         expected,
@@ -377,6 +377,7 @@ fn closes_without_a_word(conversation: &Conversation) -> bool {
         end,
         leaves_choices,
         half_closes,
+        is_plain,
         ..
     } = conversation;
     let wanted = answers(expected, methods, true).unwrap_or_default();
@@ -387,7 +388,10 @@ fn closes_without_a_word(conversation: &Conversation) -> bool {
     let is_connect = methods.first().is_some_and(|method| method == "CONNECT");
     *leaves_choices
         && matches!(end, End::Closed | End::Reset)
-        && (status == Some(408) || is_connect || *half_closes && status == Some(400))
+        && (status == Some(408)
+            || is_connect
+            || *is_plain && status == Some(400)
+            || *half_closes && status == Some(400))
 }
 
 /// Whether the last answer that came says that the connection closes.
@@ -629,6 +633,19 @@ fn compare_answers(conversation: &Conversation, notes: &mut Vec<Note>) -> Result
                 _ => failure,
             }
         })?;
+    }
+    let before_the_last = came.len().saturating_sub(1);
+    let too_early = came[..before_the_last].iter().find_map(|answer| {
+        let last = answer.last.as_ref()?;
+        last.says_close().then_some(last.status_at)
+    });
+    if let Some(at) = too_early {
+        return Err(Failure::new(
+            "an answer says Connection: close, and another one follows it",
+            "Say close with the last answer alone: a client that reads it sends nothing more \
+             over that connection (RFC 9112 section 9.6).",
+        )
+        .at(at));
     }
     let last = came.last().and_then(|answer| answer.last.as_ref());
     let method = methods.last().map_or("", |method| method);
@@ -1155,6 +1172,57 @@ mod tests {
             let judged = judged_as(method, &wanted, &received, End::Closed);
             assert_eq!(judged.is_ok(), passes, "{method} {status}");
         }
+    }
+
+    #[test]
+    fn what_says_close_is_the_last() {
+        let page = with("Connection: close\r\nContent-Length: 10\r\n", "<h1>A</h1>");
+        let plain = with("Content-Length: 10\r\n", "<h1>A</h1>");
+        let conversation = Conversation {
+            methods: vec!["GET".to_owned(); 2],
+            ..conversation(plain.repeat(2), page.clone() + &page, End::Closed)
+        };
+        let judged = compare_connection(&conversation, true, &mut Vec::new());
+        let problem = judged.err().map(|failure| failure.problem);
+        let expected = "an answer says Connection: close, and another one follows it";
+        assert_eq!(problem.as_deref(), Some(expected));
+    }
+
+    /// What another server may do, where the check leaves it the choice, and where not.
+    #[test]
+    fn choices_are_left_where_they_are() {
+        let refusal =
+            with("Content-Length: 10\r\n", "<h1>A</h1>").replace("200 OK", "404 Not Found");
+        let bare = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+        for (leaves_choices, passes) in [(true, true), (false, false)] {
+            let conversation = Conversation {
+                leaves_choices,
+                ..conversation(&*refusal, bare, End::Closed)
+            };
+            let judged = compare_connection(&conversation, true, &mut Vec::new());
+            assert_eq!(judged.is_ok(), passes);
+        }
+    }
+
+    /// A connection that has to end is not forgiven where it stays open.
+    #[test]
+    fn an_end_that_is_due() {
+        let wanted = with("Connection: close\r\nContent-Length: 10\r\n", "<h1>A</h1>");
+        let plain = with("Content-Length: 10\r\n", "<h1>A</h1>");
+        let conversation = Conversation {
+            asks_to_close: true,
+            end_is_due: true,
+            ..conversation(&*wanted, &*plain, End::HeldOpen)
+        };
+        let judged = compare_connection(&conversation, true, &mut Vec::new());
+        let problem = judged
+            .err()
+            .map(|failure| failure.problem)
+            .unwrap_or_default();
+        assert!(
+            problem.starts_with("the connection had to end"),
+            "{problem}"
+        );
     }
 
     #[test]

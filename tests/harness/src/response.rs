@@ -303,10 +303,15 @@ impl<'a> Response<'a> {
         }
     }
 
+    /// Whether it says itself that the connection ends.
+    pub fn says_close(&self) -> bool {
+        self.has_element(b"Connection", b"close")
+    }
+
     /// Whether the connection has to end with this response (RFC 9112 §9.3).
     pub fn announces_close(&self) -> bool {
         self.framing == Framing::Close
-            || self.has_element(b"Connection", b"close")
+            || self.says_close()
             || self.says_http_1_0 && !self.has_element(b"Connection", b"keep-alive")
     }
 

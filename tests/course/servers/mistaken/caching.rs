@@ -36,7 +36,8 @@ pub fn respond(site: &Site, request: &Request, file: &Path, whole: Response) -> 
             () if site.has("right-max-age") => "public, max-age=60",
             () => "no-cache",
         };
-        if !site.has("no-tag") && !(response.status == 304 && site.has("no-tag-on-304")) {
+        let is_left_out = response.status == 304 && site.has("no-tag-on-304");
+        if !site.has("no-tag") && !is_left_out {
             response = response.with("ETag", &*validators.tag);
         }
         response.with("Cache-Control", keeps)

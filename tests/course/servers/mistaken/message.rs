@@ -192,10 +192,11 @@ impl<'a> Input<'a> {
         let is_expected = request
             .value("expect")
             .is_some_and(|value| value.eq_ignore_ascii_case("100-continue"));
-        if is_expected && !request.is_old {
-            if let Some(status) = site.refuses_before_the_body(&request) {
-                return Err(No::Request(status));
-            }
+        if is_expected
+            && !request.is_old
+            && let Some(status) = site.refuses_before_the_body(&request)
+        {
+            return Err(No::Request(status));
         }
         if is_expected && (!request.is_old || site.has("continue-for-1.0")) {
             if !site.has("no-continue") {

@@ -90,7 +90,7 @@ pub fn serve(listener: TcpListener, chapter: u32, mistake: String) -> io::Result
     if chapter >= 13 && !site.has("dies-of-the-signal") {
         site.stop_at_the_signal(address)?;
     }
-    if site.has("memory-for-each-thread") || site.has("workers") || site.has("one-at-a-time") {
+    if site.has("workers") || site.has("one-at-a-time") {
         let workers = match site.has("one-at-a-time") {
             true => 1,
             false => 8,
@@ -238,10 +238,6 @@ impl Site {
             return self.speaks_plainly(stream, first[0]);
         }
         let mut input = Input::new(Line::new(stream, tls)?, self);
-        let mut memory = Vec::new();
-        if self.has("memory-for-each") || self.has("memory-for-each-thread") {
-            memory = vec![1_u8; 4 * 1024 * 1024];
-        }
         let began = Instant::now();
         let mut late = Vec::new();
         for number in 1.. {
@@ -256,7 +252,7 @@ impl Site {
                     let response = self.respond(&request);
                     (Some(request), response)
                 }
-                Err(No::Request(408)) if self.has("silent-408") => break,
+                Err(No::Request(408)) if self.has("right-silent-408") => break,
                 Err(No::Request(status)) => (None, self.refusal(status)),
                 Err(No::Client) => break,
             };
@@ -282,11 +278,11 @@ impl Site {
             if self.has("ends-with-the-first-client") {
                 exit(0);
             }
-            if is_last && !(self.has("answers-behind-close") && !input.came.is_empty()) {
+            let goes_on = self.has("answers-behind-close") && !input.came.is_empty();
+            if is_last && !goes_on {
                 break;
             }
         }
-        drop(memory);
         if let Line::Sealed(stream) = &mut input.line {
             if !self.has("no-close-notify") {
                 stream.conn.send_close_notify();
@@ -343,7 +339,7 @@ impl Site {
         }
         let says_last = is_last && !(self.is_stopping() && self.has("stop-unsaid"));
         let says_last =
-            says_last && !(self.has("limit-unsaid") && !request.is_some_and(|one| one.closes));
+            says_last && (!self.has("limit-unsaid") || request.is_some_and(|one| one.closes));
         let (head, is_chunked) = response.head(self, request, says_last);
         let is_head = request.is_some_and(|request| request.method == "HEAD");
         let shows = |name: &str| is_head && self.has(name);

@@ -11,18 +11,6 @@ use super::rust::{Kind, Unit};
 use super::{Context, Problem};
 use crate::chapters::{Chapter, Course};
 
-/// The files of the book that none of this is asked of yet: they print whole modules, as
-/// the book did before its code was woven into its text. A file whose text has been
-/// woven is taken out of here.
-const NOT_YET_WOVEN: &[&str] = &[
-    "BOOK.md",
-    "chapters/ch15-pool/README.md",
-    "chapters/ch16-events/README.md",
-    "chapters/ch16-events/examples/README.md",
-    "chapters/ch17-tls/README.md",
-    "tests/course/beyond/README.md",
-];
-
 /// How many lines a block of code may have.
 pub const MOST_LINES: usize = 40;
 
@@ -41,9 +29,6 @@ const CODE: [&str; 8] = [
 /// What a file of the book owes its code.
 pub fn check(context: &Context, file: usize) -> Vec<Problem> {
     let own = &context.book.files[file];
-    if !is_woven(&own.path) {
-        return Vec::new();
-    }
     let lines: Vec<&str> = own.text.lines().collect();
     let (blocks, _) = scan(&lines);
     let mut problems = Vec::new();
@@ -56,10 +41,6 @@ pub fn check(context: &Context, file: usize) -> Vec<Problem> {
     problems.extend(too_long(&blocks));
     problems.extend(touching(&lines, &blocks));
     problems
-}
-
-fn is_woven(path: &str) -> bool {
-    !NOT_YET_WOVEN.contains(&path)
 }
 
 /// The files of `common` that come with a chapter, by their paths from the workspace's
@@ -136,16 +117,11 @@ fn unnamed(context: &Context, file: usize, path: &str, blocks: &[Block]) -> Opti
 /// The excerpts that show lines which another one has shown, and do not say so.
 fn shown_twice(context: &Context, file: usize) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let woven = context.showings.iter().filter(|showing| {
-        let path = &context.book.files[showing.file].path;
-        showing.file == file || is_woven(path)
-    });
-    let woven: Vec<_> = woven.collect();
-    for (number, showing) in woven.iter().enumerate() {
+    for (number, showing) in context.showings.iter().enumerate() {
         if showing.file != file {
             continue;
         }
-        let mut before = woven[..number].iter();
+        let mut before = context.showings[..number].iter();
         let same = before.find_map(|earlier| {
             let lines = showing.lines.intersection(&earlier.lines);
             let line = lines
@@ -223,17 +199,4 @@ fn touching(lines: &[&str], blocks: &[Block]) -> Vec<Problem> {
 /// Whether a line says something: it is neither empty, nor a heading, nor marks alone.
 fn is_prose(line: &str) -> bool {
     !line.trim().is_empty() && !line.starts_with(['#', '<'])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_file_of_the_list_is_one() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        for path in NOT_YET_WOVEN {
-            assert!(root.join(path).is_file(), "{path}");
-        }
-    }
 }

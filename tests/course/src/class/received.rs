@@ -358,8 +358,8 @@ fn text_of(path: &Path) -> anyhow::Result<String> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let bytes = fs::read(path).with_context(|| format!("its {name} cannot be read"))?;
     let wide = |number: fn([u8; 2]) -> u16| {
-        let pairs = bytes[2..].chunks_exact(2);
-        let units: Vec<u16> = pairs.map(|pair| number([pair[0], pair[1]])).collect();
+        let (pairs, _) = bytes[2..].as_chunks();
+        let units: Vec<u16> = pairs.iter().copied().map(number).collect();
         String::from_utf16(&units).ok()
     };
     let text = match &bytes[..] {
