@@ -444,7 +444,7 @@ fn what_was_not_played_has_a_mark_of_its_own() {
         lines.iter().filter(is_so).count()
     };
     assert_eq!((count(false.into()), count(true.into())), (2, 0), "{said}");
-    assert_eq!(count(serde_json::Value::Null), 6, "{said}");
+    assert_eq!(count(serde_json::Value::Null), 7, "{said}");
     let note = "not played: the server does not answer";
     assert!(lines[2..].iter().all(|line| line["note"] == note), "{said}");
 }

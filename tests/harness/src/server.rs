@@ -572,7 +572,12 @@ impl Host for &Server {
 
 /// Waits for something to be printed, and gives all that has come then.
 fn wait_for(printed: &Printed, has_come: impl Fn(&str) -> bool) -> String {
-    let came = printed.wait_for(PATIENCE, |bytes| has_come(&text(bytes)));
+    // Half a line may have come, and the rest a moment later.
+    let lines = |bytes: &[u8]| {
+        let end = bytes.iter().rposition(|&byte| byte == b'\n');
+        text(&bytes[..end.map_or(0, |end| end + 1)])
+    };
+    let came = printed.wait_for(PATIENCE, |bytes| has_come(&lines(bytes)));
     let came = came.unwrap_or_else(|| panic!("nothing more than {}", text(&printed.so_far())));
     text(&came)
 }
