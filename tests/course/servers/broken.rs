@@ -12,6 +12,9 @@ use std::{env, fs, thread};
 /// `protocol_version` (RFC 5246 section 7.2).
 const REFUSED_VERSION: &[u8] = &[21, 3, 1, 0, 2, 2, 70];
 
+/// The first byte of a handshake of TLS (RFC 8446 section 5.1), which begins no method.
+const HANDSHAKE: &[u8] = &[0x16];
+
 const HELLO: &str = "<html><body><h1>Hello, World!</h1></body></html>";
 
 fn main() -> io::Result<()> {
@@ -87,6 +90,10 @@ fn main() -> io::Result<()> {
             "reads-one-segment" => read_head(&mut stream)?,
             _ => read_request(&mut stream)?,
         };
+        if request == HANDSHAKE {
+            finish(stream);
+            continue;
+        }
         if mode == "forgets-brew" && request.starts_with(b"BREW") {
             held.push(stream);
             continue;
@@ -173,10 +180,16 @@ fn answer(mode: &str, request: &[u8]) -> Vec<u8> {
     .into_bytes()
 }
 
+/// A head. Of what begins a handshake of TLS it is no more than that byte: the rest has no
+/// blank line, so a server that waited for it would wait for long.
 fn read_head(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") && !head.ends_with(b"\n\n") && stream.read(&mut byte)? > 0 {
+    while !head.ends_with(b"\r\n\r\n")
+        && !head.ends_with(b"\n\n")
+        && head != HANDSHAKE
+        && stream.read(&mut byte)? > 0
+    {
         head.extend(byte);
     }
     Ok(head)
