@@ -563,7 +563,7 @@ fn the_scores_are_kept_for_the_list() {
     assert!(!before.contains("passed"), "{before}");
     course.run(&["check", "3", "--", BROKEN, "right", "127.0.0.1:0"]);
     let after = course.run(&[]);
-    let passed = "your checks: 2 of 2 passed, robust 6 of 7 (another server than my-server)";
+    let passed = "your checks: 2 of 2 passed, robust 7 of 7 (another server than my-server)";
     assert!(after.contains(passed), "{after}");
     assert!(after.contains("cargo course check 4\n"), "{after}");
     // The best stays.
