@@ -230,9 +230,11 @@ mod tests {
     #[test]
     fn a_message_says_what_is_wrong_with_a_pair() {
         let key = KeyPair::generate().unwrap();
-        let certificate = named("server").self_signed(&key).unwrap().pem();
-        let other_key = KeyPair::generate().unwrap().serialize_pem();
-        let key = key.serialize_pem();
+        // rcgen ends the lines with CRLF on Windows.
+        let with_lf = |pem: String| pem.replace('\r', "");
+        let certificate = with_lf(named("server").self_signed(&key).unwrap().pem());
+        let other_key = with_lf(KeyPair::generate().unwrap().serialize_pem());
+        let key = with_lf(key.serialize_pem());
         let marked = |mark: &[u8], text: &str| [mark, text.as_bytes()].concat();
         let label = |label: &str| key.replace("PRIVATE KEY", label);
         assert_eq!(wrong(&certificate, &key), None);
