@@ -59,7 +59,7 @@ impl Limits {
             idle: time("idle", 10.0),
             head: time("head", 10.0),
             body: time("body", 60.0),
-            patience: time("patience", 10.0),
+            patience: time("inactivity", 10.0),
             linger: time("linger", 2.0),
             life: time("life", 600.0),
             requests: count("requests", 1000.0),

@@ -50,12 +50,12 @@ fn a_roster_and_points() {
     for (line, beginning) in lines.iter().zip([
         "learner,identifier,e-mail,verdict,core,of core,core not played,robust,of robust,robust \
          not played,points,seconds,left behind,note",
-        "Ada Lovelace,a1,ada@example.org,passed,2,2,0,6,6,0,100,",
-        "Ben Bit,b2,ben@example.org,failed,0,2,0,0,6,0,0,",
+        "Ada Lovelace,a1,ada@example.org,passed,2,2,0,7,7,0,100,",
+        "Ben Bit,b2,ben@example.org,failed,0,2,0,1,7,0,2.86,",
         "\"Cleo, of Alexandria\",c3,cleo@example.org,not handed in,not handed in,2,not handed in,\
-         not handed in,6,not handed in,not handed in,not handed in,,",
-        "Dora,d4,dora@example.org,does not compile,not built,2,not built,not built,6,not built,0,",
-        "stranger,not in the roster,not in the roster,passed,2,2,0,6,6,0,100,",
+         not handed in,7,not handed in,not handed in,not handed in,,",
+        "Dora,d4,dora@example.org,does not compile,not built,2,not built,not built,7,not built,0,",
+        "stranger,not in the roster,not in the roster,passed,2,2,0,7,7,0,100,",
     ]) {
         assert!(line.starts_with(beginning), "{csv}");
     }
@@ -149,7 +149,7 @@ fn the_gradebook_of_canvas() {
         "Student,ID,SIS User ID,SIS Login ID,Section,ch03-response (77)\n    \
          Points Possible,,,,,100\n\
          \"Lovelace, Ada\",11,a1,ada,One,100\n\
-         \"Bit, Ben\",12,b2,ben,One,0\n\
+         \"Bit, Ben\",12,b2,ben,One,2.86\n\
          Cleo,13,c3,cleo,One,\n"
     );
 }
@@ -184,9 +184,9 @@ fn junit() {
     assert_eq!(
         suites,
         [
-            ["ch03-response: ada", "8", "0", "0", "0"],
-            ["ch03-response: ben", "8", "2", "0", "6"],
-            ["ch03-response: cleo", "8", "0", "8", "0"],
+            ["ch03-response: ada", "9", "0", "0", "0"],
+            ["ch03-response: ben", "9", "2", "0", "7"],
+            ["ch03-response: cleo", "9", "0", "9", "0"],
         ],
         "{text}"
     );
@@ -248,7 +248,7 @@ fn all_chapters() {
         "learner,ch01-socket,ch01-socket points,ch03-response,ch03-response points,points"
     );
     assert!(lines[1].starts_with("ada,hangs,0,passed,100,100"), "{csv}");
-    assert_eq!(lines[2], "ben,not handed in,not handed in,failed,0,0");
+    assert_eq!(lines[2], "ben,not handed in,not handed in,failed,2.86,2.86");
     let rows = class.rows("out.json");
     let chapters: Vec<&Value> = rows.iter().map(|row| &row["chapter"]).collect();
     assert_eq!(chapters, ["ch01-socket", "ch03-response", "ch03-response"]);
