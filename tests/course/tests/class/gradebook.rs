@@ -117,7 +117,7 @@ fn the_gradebook_of_moodle() {
         ]
     );
     assert!(
-        lines[2].starts_with("b2,Ben Bit,ben@example.org,0,\"failed: page: "),
+        lines[2].starts_with("b2,Ben Bit,ben@example.org,2.86,\"failed: page: "),
         "{moodle}"
     );
     assert!(
@@ -190,7 +190,7 @@ fn junit() {
         ],
         "{text}"
     );
-    assert_eq!(tests, 24);
+    assert_eq!(tests, 27);
 }
 
 /// The fields that `autograding-grading-reporter` adds up.
