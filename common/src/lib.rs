@@ -88,3 +88,8 @@ pub use ch16::*;
 pub mod ch17;
 #[cfg(feature = "ch17")]
 pub use ch17::*;
+
+#[cfg(feature = "ch19")]
+pub mod ch19;
+#[cfg(feature = "ch19")]
+pub use ch19::*;
