@@ -56,7 +56,7 @@ impl HpackDecoder {
     /// What is no field block, or says what the table does not hold. The connection cannot
     /// go on then.
     pub fn decode(&mut self, mut block: &[u8]) -> Result<FieldSection, CompressionError> {
-        let mut section = FieldSection::default();
+        let mut section = FieldSection::of_block(block.len());
         let mut size_updates = 0;
         let mut has_lines = false;
         while let Some(&first) = block.first() {

@@ -11,6 +11,9 @@ pub const FIELD_OVERHEAD: usize = 32;
 /// How large a table is if nothing else is agreed on (RFC 9113 §6.5.2).
 pub const DEFAULT_TABLE_SIZE: usize = 4096;
 
+/// How many fields most tables hold at most.
+const USUAL_FIELDS: usize = 32;
+
 /// The size of a field, as tables and limits count it (RFC 7541 §4.1).
 pub fn field_size(name: &[u8], value: &[u8]) -> usize {
     name.len() + value.len() + FIELD_OVERHEAD
@@ -128,6 +131,11 @@ impl DynamicTable {
             Some(oldest) => oldest.start,
             None => self.bytes.len(),
         };
+        // The first field finds room for many more.
+        if self.bytes.capacity() == 0 {
+            self.bytes.reserve(self.max_size / 4);
+            self.entries.reserve(USUAL_FIELDS);
+        }
         if self.bytes.len() + length > 2 * self.max_size {
             self.bytes.drain(..evicted);
             for entry in &mut self.entries {

@@ -7,7 +7,7 @@ use crate::ch19::string::encode_string;
 
 /// Fields whose value is another one in nearly every message. In the table they would only
 /// take the room of those that come again.
-const NOT_KEPT: [&[u8]; 9] = [
+const NOT_KEPT: [&[u8]; 8] = [
     b":path",
     b"age",
     b"content-length",
@@ -15,7 +15,6 @@ const NOT_KEPT: [&[u8]; 9] = [
     b"etag",
     b"if-modified-since",
     b"if-none-match",
-    b"last-modified",
     b"location",
 ];
 

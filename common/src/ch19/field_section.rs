@@ -13,7 +13,19 @@ pub struct FieldSection {
     is_cut: bool,
 }
 
+/// How many field lines most sections have at most.
+const USUAL_LINES: usize = 16;
+
 impl FieldSection {
+    /// An empty section, with room for what a block of this length usually stands for.
+    pub(crate) fn of_block(length: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(4 * length),
+            ends: Vec::with_capacity(USUAL_LINES),
+            is_cut: false,
+        }
+    }
+
     /// The field lines, as names and values.
     pub fn lines(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let mut start = 0;

@@ -51,16 +51,22 @@ const fn look_up(bits: u32) -> (u16, u32) {
 pub fn decode_huffman(coded: &[u8], text: &mut Vec<u8>) -> Result<(), CompressionError> {
     // A code has 5 bits at least.
     text.reserve(coded.len() * 8 / 5);
-    let mut octets = coded.iter();
+    let mut rest = coded;
     // The bits that are not decoded yet stand at the front, and behind them zeros.
     let (mut bits, mut count) = (0_u64, 0);
     loop {
-        while count <= 56 {
-            let Some(&octet) = octets.next() else {
-                break;
-            };
-            bits |= u64::from(octet) << (56 - count);
-            count += 8;
+        // The longest code has 30 bits.
+        if count < 32 {
+            if let Some((next, behind)) = rest.split_first_chunk() {
+                bits |= u64::from(u32::from_be_bytes(*next)) << (32 - count);
+                (rest, count) = (behind, count + 32);
+            } else {
+                for &octet in rest {
+                    bits |= u64::from(octet) << (56 - count);
+                    count += 8;
+                }
+                rest = &[];
+            }
         }
         let (symbol, length) = match SHORT_CODES[(bits >> (64 - SHORT)) as usize] {
             (_, 0) => look_up((bits >> 32) as u32),
