@@ -1,5 +1,5 @@
 //! Chapter 18 brings the frames of HTTP/2: [`header`] has the nine bytes that each begins
-//! with, [`frame`] reads them and [`write`] writes them, [`settings`] has what each side
+//! with, [`frame`] reads them and [`mod@write`] writes them, [`settings`] has what each side
 //! announces, and [`show`] prints them. [`preface`] and [`receive`] read from a connection,
 //! [`http2_error`] says what is wrong with a frame, and [`go_away()`] tells the client.
 

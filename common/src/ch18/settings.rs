@@ -79,7 +79,7 @@ fn check(setting: Setting) -> Result<Setting, Http2Error> {
 }
 
 impl fmt::Display for Setting {
-    /// `ENABLE_PUSH=0`, or `0x4d0=7` if the setting is unknown.
+    /// `ENABLE_PUSH=0`, or `1232=7` if the setting is unknown.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self.id {
             Self::HEADER_TABLE_SIZE => "HEADER_TABLE_SIZE",
@@ -90,7 +90,7 @@ impl fmt::Display for Setting {
             Self::MAX_HEADER_LIST_SIZE => "MAX_HEADER_LIST_SIZE",
             Self::ENABLE_CONNECT_PROTOCOL => "ENABLE_CONNECT_PROTOCOL",
             Self::NO_RFC7540_PRIORITIES => "NO_RFC7540_PRIORITIES",
-            unknown => return write!(formatter, "{unknown:#x}={}", self.value),
+            unknown => return write!(formatter, "{unknown}={}", self.value),
         };
         write!(formatter, "{name}={}", self.value)
     }
@@ -125,8 +125,8 @@ mod tests {
             (6, 9, None, "MAX_HEADER_LIST_SIZE=9"),
             (8, 1, None, "ENABLE_CONNECT_PROTOCOL=1"),
             (9, 1, None, "NO_RFC7540_PRIORITIES=1"),
-            (0, 1, None, "0x0=1"),
-            (0x4d0, 7, None, "0x4d0=7"),
+            (0, 1, None, "0=1"),
+            (0x4d0, 7, None, "1232=7"),
         ] {
             match (one(id, value), refused) {
                 (Ok(settings), None) => {

@@ -17,7 +17,7 @@ impl Display for Frame {
     ///
     /// ```
     /// let frame = common::Frame::WindowUpdate { stream: 1, increment: 65_535 };
-    /// assert_eq!(frame.to_string(), "WINDOW_UPDATE 1 +65535");
+    /// assert_eq!(frame.to_string(), "WINDOW_UPDATE 1 65535");
     /// ```
     fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -27,11 +27,11 @@ impl Display for Frame {
                 data,
                 padding,
             } => {
-                write!(to, "DATA {stream}{}", flag(*end_stream, "END_STREAM"))?;
-                if *padding > 0 {
-                    write!(to, " PADDED, {padding} bytes of padding")?;
+                write!(to, "DATA {stream} {}", data.len())?;
+                if let Some(padding) = padding.checked_sub(1) {
+                    write!(to, " pad={padding}")?;
                 }
-                write_bytes(to, data, Text(data))
+                write!(to, "{}{}", flag(*end_stream, "END_STREAM"), Text(data))
             }
             Self::Headers {
                 stream,
@@ -40,13 +40,13 @@ impl Display for Frame {
                 priority,
                 fragment,
             } => {
+                write!(to, "HEADERS {stream}")?;
+                if let Some(priority) = priority {
+                    write!(to, " {priority}")?;
+                }
                 let end_stream = flag(*end_stream, "END_STREAM");
                 let end_headers = flag(*end_headers, "END_HEADERS");
-                write!(to, "HEADERS {stream}{end_stream}{end_headers}")?;
-                if let Some(priority) = priority {
-                    write!(to, " PRIORITY {priority}")?;
-                }
-                write_bytes(to, fragment, Hex(fragment))
+                write!(to, "{end_stream}{end_headers}{}", Hex(fragment))
             }
             Self::Priority { stream, priority } => write!(to, "PRIORITY {stream} {priority}"),
             Self::RstStream { stream, code } => write!(to, "RST_STREAM {stream} {code}"),
@@ -58,18 +58,18 @@ impl Display for Frame {
                 to.write_str(ellipsis(settings, SHOWN_SETTINGS))
             }
             Self::SettingsAck => write!(to, "SETTINGS 0 ACK"),
-            Self::Ping(data) => write!(to, "PING 0: {}", Hex(data)),
-            Self::PingAck(data) => write!(to, "PING 0 ACK: {}", Hex(data)),
+            Self::Ping(data) => write!(to, "PING 0 {:016x}", u64::from_be_bytes(*data)),
+            Self::PingAck(data) => write!(to, "PING 0 {:016x} ACK", u64::from_be_bytes(*data)),
             Self::GoAway {
                 last_stream,
                 code,
                 debug_data,
             } => {
-                write!(to, "GOAWAY 0 {code}, last stream {last_stream}")?;
-                write_bytes(to, debug_data, Text(debug_data))
+                let debug_data = Text(debug_data);
+                write!(to, "GOAWAY 0 last={last_stream} {code}{debug_data}")
             }
             Self::WindowUpdate { stream, increment } => {
-                write!(to, "WINDOW_UPDATE {stream} +{increment}")
+                write!(to, "WINDOW_UPDATE {stream} {increment}")
             }
             Self::Continuation {
                 stream,
@@ -77,8 +77,7 @@ impl Display for Frame {
                 fragment,
             } => {
                 let end_headers = flag(*end_headers, "END_HEADERS");
-                write!(to, "CONTINUATION {stream}{end_headers}")?;
-                write_bytes(to, fragment, Hex(fragment))
+                write!(to, "CONTINUATION {stream}{end_headers}{}", Hex(fragment))
             }
             Self::Unknown {
                 kind,
@@ -86,8 +85,11 @@ impl Display for Frame {
                 stream,
                 payload,
             } => {
-                write!(to, "type {kind:#x} {stream}, flags {flags:#04x}")?;
-                write_bytes(to, payload, Hex(payload))
+                write!(to, "{kind:#04x} {stream}")?;
+                if *flags != 0 {
+                    write!(to, " flags={flags:#04x}")?;
+                }
+                write!(to, "{}", Hex(payload))
             }
         }
     }
@@ -95,18 +97,9 @@ impl Display for Frame {
 
 impl Display for Priority {
     fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
-        let exclusive = if self.exclusive { "exclusively " } else { "" };
         let weight = u16::from(self.weight) + 1;
-        write!(to, "{exclusive}on {}, weight {weight}", self.dependency)
-    }
-}
-
-/// How many bytes there are, and which.
-fn write_bytes(to: &mut Formatter<'_>, bytes: &[u8], shown: impl Display) -> fmt::Result {
-    match bytes.len() {
-        0 => write!(to, ", 0 bytes"),
-        1 => write!(to, ", 1 byte: {shown}"),
-        length => write!(to, ", {length} bytes: {shown}"),
+        let exclusive = flag(self.exclusive, "exclusive");
+        write!(to, "on={} weight={weight}{exclusive}", self.dependency)
     }
 }
 
@@ -123,32 +116,30 @@ fn ellipsis<T>(all: &[T], shown: usize) -> &'static str {
     if all.len() > shown { " …" } else { "" }
 }
 
-/// Bytes as two hexadecimal digits each.
+/// Bytes as two hexadecimal digits each, behind a colon; nothing if there is no byte.
 struct Hex<'a>(&'a [u8]);
 
 impl Display for Hex<'_> {
     fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
         for (position, byte) in self.0.iter().take(SHOWN_BYTES).enumerate() {
-            let space = if position > 0 { " " } else { "" };
-            write!(to, "{space}{byte:02x}")?;
+            let before = if position == 0 { ": " } else { " " };
+            write!(to, "{before}{byte:02x}")?;
         }
         to.write_str(ellipsis(self.0, SHOWN_BYTES))
     }
 }
 
-/// Bytes as text. All but printable ASCII characters are escaped, line ends too, so that
-/// no client can write a line of the log of its own.
+/// Bytes as text, behind a colon. All but printable ASCII characters are escaped, line ends
+/// too, so that no client can write a line of the log of its own.
 struct Text<'a>(&'a [u8]);
 
 impl Display for Text<'_> {
     fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
         let shown = &self.0[..self.0.len().min(SHOWN_BYTES)];
-        write!(
-            to,
-            "{}{}",
-            shown.escape_ascii(),
-            ellipsis(self.0, SHOWN_BYTES)
-        )
+        if !shown.is_empty() {
+            write!(to, ": {}", shown.escape_ascii())?;
+        }
+        to.write_str(ellipsis(self.0, SHOWN_BYTES))
     }
 }
 
@@ -173,7 +164,7 @@ mod tests {
                     data: b"name=Ada".to_vec(),
                     padding: 0,
                 },
-                "DATA 1 END_STREAM, 8 bytes: name=Ada",
+                "DATA 1 8 END_STREAM: name=Ada",
             ),
             (
                 Frame::Data {
@@ -182,7 +173,7 @@ mod tests {
                     data: Vec::new(),
                     padding: 3,
                 },
-                "DATA 1 PADDED, 3 bytes of padding, 0 bytes",
+                "DATA 1 0 pad=2",
             ),
             (
                 Frame::Headers {
@@ -192,7 +183,7 @@ mod tests {
                     priority: Some(priority),
                     fragment: b"\x82\x04".to_vec(),
                 },
-                "HEADERS 13 END_STREAM END_HEADERS PRIORITY on 11, weight 16, 2 bytes: 82 04",
+                "HEADERS 13 on=11 weight=16 END_STREAM END_HEADERS: 82 04",
             ),
             (
                 Frame::Priority {
@@ -202,7 +193,7 @@ mod tests {
                         ..priority
                     },
                 },
-                "PRIORITY 3 exclusively on 11, weight 16",
+                "PRIORITY 3 on=11 weight=16 exclusive",
             ),
             (
                 Frame::RstStream {
@@ -216,32 +207,26 @@ mod tests {
                     Setting { id: 2, value: 0 },
                     Setting { id: 99, value: 1 },
                 ]),
-                "SETTINGS 0 ENABLE_PUSH=0 0x63=1",
+                "SETTINGS 0 ENABLE_PUSH=0 99=1",
             ),
             (Frame::Settings(Vec::new()), "SETTINGS 0"),
             (Frame::SettingsAck, "SETTINGS 0 ACK"),
-            (
-                Frame::Ping(*b"\x00234567\xff"),
-                "PING 0: 00 32 33 34 35 36 37 ff",
-            ),
-            (
-                Frame::PingAck([0; 8]),
-                "PING 0 ACK: 00 00 00 00 00 00 00 00",
-            ),
+            (Frame::Ping(*b"\x00234567\xff"), "PING 0 00323334353637ff"),
+            (Frame::PingAck([0; 8]), "PING 0 0000000000000000 ACK"),
             (
                 Frame::GoAway {
                     last_stream: 5,
                     code: ErrorCode(0x99),
                     debug_data: b"bye".to_vec(),
                 },
-                "GOAWAY 0 0x99, last stream 5, 3 bytes: bye",
+                "GOAWAY 0 last=5 0x99: bye",
             ),
             (
                 Frame::WindowUpdate {
                     stream: 0,
                     increment: 9,
                 },
-                "WINDOW_UPDATE 0 +9",
+                "WINDOW_UPDATE 0 9",
             ),
             (
                 Frame::Continuation {
@@ -249,7 +234,7 @@ mod tests {
                     end_headers: false,
                     fragment: Vec::new(),
                 },
-                "CONTINUATION 1, 0 bytes",
+                "CONTINUATION 1",
             ),
             (
                 Frame::Unknown {
@@ -258,7 +243,7 @@ mod tests {
                     stream: 0,
                     payload: b"u".to_vec(),
                 },
-                "type 0x10 0, flags 0x01, 1 byte: 75",
+                "0x10 0 flags=0x01: 75",
             ),
         ] {
             assert_eq!(frame.to_string(), line);
@@ -274,7 +259,7 @@ mod tests {
             padding: 0,
         };
         let shown = r"a\r\nFrame received: \x1b[2J\xc3\xbc\\";
-        assert_eq!(frame.to_string(), format!("DATA 1, 26 bytes: {shown}"));
+        assert_eq!(frame.to_string(), format!("DATA 1 26: {shown}"));
     }
 
     #[test]

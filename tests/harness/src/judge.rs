@@ -1079,6 +1079,7 @@ mod tests {
             saw_a_stop: false,
             expected: wanted.into(),
             received: received.into(),
+            talk: None,
             end,
             own_address: None,
         }
