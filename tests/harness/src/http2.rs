@@ -105,18 +105,22 @@
 
 mod block;
 mod frame;
+mod message;
 mod names;
 mod notation;
 mod progress;
 mod reader;
+mod rules;
 mod talk;
 
 pub use block::{FieldLine, Indexing};
 pub use frame::{Frame, Payload, Piece, Priority, bytes_of, with_values};
-pub use names::{error_name, flags, kinds};
+pub use message::{Message, field, streams};
+pub use names::{error_name, flags, kinds, setting};
 pub use notation::{read, show};
 pub use progress::Progress;
 pub use reader::{Reader, Received};
+pub use rules::broken_rule;
 pub use talk::{OPAQUE, Talk};
 
 /// What a client begins a connection with (RFC 9113 §3.4).
