@@ -24,7 +24,7 @@ pub fn carry(stream: &TcpStream, connection: &mut Http2Connection) -> anyhow::Re
         log_error(error);
     }
     let wait = connection.waits_for();
-    let time = wait.until().map_or_else(Instant::now, |until| until);
+    let time = wait.until().unwrap_or_else(Instant::now);
     let mut timed = TimedStream::new(stream, time.saturating_duration_since(Instant::now()));
     match wait {
         Wait::ToWrite(_) | Wait::ToReadOrWrite(_) => {

@@ -12,14 +12,15 @@ use crate::ch10::buffer::Buffer;
 use crate::ch10::states::{Ending, Reading};
 use crate::ch10::wait::{Timeouts, Wait};
 use crate::ch18::frame::Frame;
-use crate::ch18::http2_error::{ErrorCode, Http2Error};
+use crate::ch18::http2_error::ErrorCode;
 use crate::ch19::decoder::HpackDecoder;
 use crate::ch19::dynamic_table::DEFAULT_TABLE_SIZE;
 use crate::ch19::encoder::HpackEncoder;
 use crate::ch19::field_block::FieldBlock;
-use crate::ch19::response_fields::{add_content, add_header_section, read_content};
+use crate::ch19::incoming::WINDOW;
+use crate::ch19::response_fields::{add_block, add_content, add_header_section, read_content};
 use crate::ch19::send_windows::SendWindows;
-use crate::ch19::streams::{Ready, Streams, WINDOW};
+use crate::ch19::streams::{Ready, Streams};
 
 /// The largest field section that is taken (`SETTINGS_MAX_HEADER_LIST_SIZE`). 100 fields
 /// count 3,200 bytes of it before they have a name.
@@ -75,7 +76,7 @@ pub struct Http2Connection {
     pub(crate) windows: SendWindows,
     /// The request that [`Http2Connection::next_request`] gave last, without its fields.
     answering: Option<Ready>,
-    errors: VecDeque<anyhow::Error>,
+    pub(crate) errors: VecDeque<anyhow::Error>,
 }
 
 impl Http2Connection {
@@ -114,11 +115,6 @@ impl Http2Connection {
             self.begun = now;
         }
         self.received.add(bytes);
-        self.read_frames();
-        self.streams.refuse_full();
-        if self.reading == Reading::Ended {
-            self.client_ended();
-        }
     }
 
     /// Whether nothing more is taken.
@@ -126,11 +122,16 @@ impl Http2Connection {
         matches!(self.phase, Phase::Over(_))
     }
 
-    /// The next request that has come whole, and its stream. A request that cannot be
-    /// answered by a page is answered here.
+    /// The next request that has come whole, and its stream. What comes before it is taken
+    /// here, and a request that no page can answer is answered here.
     pub fn next_request(&mut self) -> Option<(u32, Request)> {
         while self.to_send.rest().len() < ROOM {
-            let mut ready = self.streams.next()?;
+            let Some(mut ready) = self.streams.take_ready() else {
+                match self.read_frame() {
+                    true => continue,
+                    false => break,
+                }
+            };
             let stream = ready.stream;
             let asked = std::mem::replace(&mut ready.asked, Err((not_answered(), false)));
             self.answering = Some(ready);
@@ -149,6 +150,26 @@ impl Http2Connection {
     /// fit into the client's window, or is longer than 65,535 bytes, it is replaced by 500.
     pub fn answer(&mut self, stream: u32, request: &Request, response: Response) {
         self.respond(stream, response, request.method == "HEAD");
+    }
+
+    /// Sends an interim response to the request that was given last: a status below 200, and
+    /// fields with names in lower case. The response itself is still to come (RFC 9110
+    /// §15.2).
+    pub fn send_interim(&mut self, stream: u32, status: &str, fields: &[(&str, &str)]) {
+        let is_answering = |ready: &Ready| ready.stream == stream;
+        if self.answering.as_ref().is_some_and(is_answering) {
+            self.add_interim(stream, status, fields);
+        }
+    }
+
+    pub(crate) fn add_interim(&mut self, stream: u32, status: &str, fields: &[(&str, &str)]) {
+        let lines = [(":status", status)]
+            .into_iter()
+            .chain(fields.iter().copied());
+        let lines = lines.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let mut block = Vec::new();
+        self.encoder.encode(lines, &mut block);
+        add_block(&block, stream, false, &mut self.to_send);
     }
 
     fn respond(&mut self, stream: u32, mut response: Response, is_head: bool) {
@@ -179,48 +200,6 @@ impl Http2Connection {
             // The client need not send the rest (RFC 9113 §8.1).
             self.reset(stream, ErrorCode::NO_ERROR);
         }
-    }
-
-    /// Ends a stream at once.
-    pub(crate) fn reset(&mut self, stream: u32, code: ErrorCode) {
-        self.streams.reset(stream);
-        self.send(&Frame::RstStream { stream, code });
-    }
-
-    /// Ends the stream that is at fault, or the connection.
-    pub(crate) fn fail(&mut self, error: Http2Error) {
-        match error.stream {
-            Some(stream) => self.reset(stream, error.code),
-            None => self.go_away(error.code, error.problem),
-        }
-        self.errors.push_back(error.into());
-    }
-
-    /// Answers a client that does not speak HTTP/2, in HTTP/1.1.
-    pub(crate) fn refuse_version(&mut self, error: RequestError) {
-        let response = Response::from(error.clone()).with("Connection", "close");
-        let mut bytes = Vec::new();
-        // Writing to a Vec cannot fail, and the page is there whole.
-        let _ = response.write_to(&mut bytes, false);
-        self.to_send.add(&bytes);
-        self.end(Ending::Linger);
-        self.errors.push_back(error.into());
-    }
-
-    /// Tells the client that no more streams are taken, and ends the connection.
-    pub(crate) fn go_away(&mut self, code: ErrorCode, problem: &str) {
-        self.send(&Frame::GoAway {
-            last_stream: self.streams.last(),
-            code,
-            debug_data: problem.into(),
-        });
-        self.end(Ending::Linger);
-    }
-
-    /// Takes nothing more.
-    pub(crate) fn end(&mut self, ending: Ending) {
-        (self.phase, self.since) = (Phase::Over(ending), self.now);
-        self.streams = Streams::default();
     }
 
     pub(crate) fn send(&mut self, frame: &Frame) {

@@ -7,13 +7,14 @@ pub mod compression_error;
 pub mod decoder;
 pub mod dynamic_table;
 pub mod encoder;
+pub mod endings;
 pub mod field_block;
 pub mod field_section;
-pub mod frames_in;
 pub mod http2_connection;
 pub mod http2_timeouts;
 pub mod huffman;
 pub mod huffman_code;
+pub mod incoming;
 pub mod integer;
 pub mod request_fields;
 pub mod response_fields;
@@ -21,6 +22,8 @@ pub mod send_windows;
 pub mod static_table;
 pub mod streams;
 pub mod string;
+pub mod take_frames;
+pub mod take_requests;
 
 pub use {
     carry::carry,

@@ -3,7 +3,7 @@
 
 use crate::ch18::http2_error::{ErrorCode, Http2Error};
 use crate::ch18::settings::MAX_WINDOW_SIZE;
-use crate::ch19::streams::WINDOW;
+use crate::ch19::incoming::WINDOW;
 
 /// The window of the connection, and that with which each stream begins.
 #[derive(Debug)]

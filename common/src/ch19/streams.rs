@@ -8,77 +8,16 @@ use crate::ch09::request::Request;
 use crate::ch10::wait::Timeouts;
 use crate::ch18::http2_error::{ErrorCode, Http2Error};
 use crate::ch18::settings::MAX_WINDOW_SIZE;
+use crate::ch19::incoming::{Incoming, WINDOW, wrong_length};
 
 /// How many streams a client may have open at a time (`SETTINGS_MAX_CONCURRENT_STREAMS`).
 /// RFC 9113 §6.5.2 advises against less than 100. One request after the other is answered;
 /// the others wait in their streams, each with a body of at most [`WINDOW`] bytes.
 pub const MAX_STREAMS: usize = 100;
 
-/// How many bytes of content a client may send on a stream, or a server, before the other
-/// side allows more (RFC 9113 §6.9.2). Here no side ever allows more on a stream.
-pub const WINDOW: usize = 65_535;
-
 /// How many streams are remembered that were reset here. The client may have sent more on
 /// them before it knew.
 const REMEMBERED: usize = 100;
-
-/// A request whose body has not come whole.
-pub struct Incoming {
-    pub request: Request,
-    /// How long its body is, where the client has said so.
-    length: Option<usize>,
-    /// How much of its window is used up: the body, and padding.
-    used: usize,
-    /// By how much the client has raised the window of the response.
-    raised: u32,
-    since: Instant,
-    moved: Instant,
-}
-
-impl Incoming {
-    pub fn new(request: Request, length: Option<usize>, now: Instant) -> Self {
-        Self {
-            request,
-            length,
-            used: 0,
-            raised: 0,
-            since: now,
-            moved: now,
-        }
-    }
-
-    /// Adds what a DATA frame holds.
-    ///
-    /// # Errors
-    /// FLOW_CONTROL_ERROR past the window, and PROTOCOL_ERROR for a body that is longer than
-    /// was announced (RFC 9113 §8.1.1).
-    fn add(&mut self, data: &[u8], padding: usize, now: Instant) -> Result<(), Http2Error> {
-        self.used += data.len() + padding;
-        if self.used > WINDOW {
-            return Err(Http2Error::connection(
-                ErrorCode::FLOW_CONTROL_ERROR,
-                "the body exceeds the stream's window",
-            ));
-        }
-        self.request.body.extend_from_slice(data);
-        self.moved = now;
-        match self.length {
-            Some(length) if self.request.body.len() > length => Err(wrong_length()),
-            _ => Ok(()),
-        }
-    }
-
-    fn deadline(&self, timeouts: &Timeouts) -> Instant {
-        (self.since + timeouts.body).min(self.moved + timeouts.inactivity)
-    }
-}
-
-fn wrong_length() -> Http2Error {
-    Http2Error::connection(
-        ErrorCode::PROTOCOL_ERROR,
-        "the body is not as long as announced",
-    )
-}
 
 /// A request that waits for its response.
 pub struct Ready {
@@ -276,7 +215,7 @@ impl Streams {
     }
 
     /// The next one that waits for its response.
-    pub fn next(&mut self) -> Option<Ready> {
+    pub fn take_ready(&mut self) -> Option<Ready> {
         self.ready.pop_front()
     }
 
