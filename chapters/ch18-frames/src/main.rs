@@ -38,14 +38,25 @@ fn handle_connection(mut stream: &TcpStream) -> anyhow::Result<()> {
         match frame {
             Frame::Settings(_) => stream.write_all(&Frame::SettingsAck.to_bytes())?,
             Frame::Ping(data) => stream.write_all(&Frame::PingAck(data).to_bytes())?,
-            Frame::Headers { .. } | Frame::Continuation { .. } => {
-                return refuse_request(stream, reader);
-            }
+            Frame::Headers { .. } => return refuse_request(stream, reader),
+            // A stream begins with HEADERS (RFC 9113 §5.1), and none has come yet.
+            Frame::Data { .. }
+            | Frame::RstStream { .. }
+            | Frame::WindowUpdate { stream: 1.., .. }
+            | Frame::Continuation { .. } => return Err(no_stream().into()),
             _ => {}
         }
         next = common::read_frame(&mut reader)?;
     }
     Ok(())
+}
+
+/// The error of a frame for a stream that does not exist.
+fn no_stream() -> Http2Error {
+    Http2Error::connection(
+        ErrorCode::PROTOCOL_ERROR,
+        "the frame's stream has not begun with HEADERS",
+    )
 }
 
 /// A server that does not decode a field block has to end the connection (RFC 9113 §4.3).

@@ -87,7 +87,7 @@ impl Display for Frame {
             } => {
                 write!(to, "{kind:#04x} {stream}")?;
                 if *flags != 0 {
-                    write!(to, " flags={flags:#04x}")?;
+                    write!(to, " {flags:#04x}")?;
                 }
                 write!(to, "{}", Hex(payload))
             }
@@ -243,7 +243,7 @@ mod tests {
                     stream: 0,
                     payload: b"u".to_vec(),
                 },
-                "0x10 0 flags=0x01: 75",
+                "0x10 0 0x01: 75",
             ),
         ] {
             assert_eq!(frame.to_string(), line);
