@@ -41,7 +41,7 @@
 //! | `PING 0 0011223344556677 ACK` | eight bytes in hexadecimal |
 //! | `GOAWAY 0 last=1 NO_ERROR` | below, the debug data, where there is some |
 //! | `WINDOW_UPDATE 1 1000` | the increment |
-//! | `0x2a 0` | a type without a name; below, its payload |
+//! | `0x2a 0` | a type without a name; below, its payload, in hexadecimal as below or as text |
 //! | `BYTES` | what is no frame; below, the bytes |
 //!
 //! What is sent may be wrong on purpose, and is written with these words too:
