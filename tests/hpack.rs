@@ -176,7 +176,7 @@ fn both_ways(
     assert_eq!(update.is_empty(), table_size == DEFAULT_TABLE_SIZE);
     for example in examples {
         let block = bytes_of(example.block);
-        let section = decoder.decode(&block).unwrap();
+        let section = decoder.decode(&block).expect("a field block");
         assert_eq!(
             section.lines().collect::<Vec<_>>(),
             lines(example.fields),

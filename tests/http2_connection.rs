@@ -792,11 +792,11 @@ fn shown(mut sent: &[u8]) -> String {
     let mut decoder = HpackDecoder::new(4096, 1 << 20);
     let mut shown = Vec::new();
     while let Some((header, rest)) = sent.split_first_chunk::<HEADER_LENGTH>() {
-        let header = FrameHeader::parse(header).unwrap();
+        let header = FrameHeader::parse(header).expect("a frame header");
         let (payload, behind) = rest.split_at(header.length);
         sent = behind;
         let end = |is_end: bool| if is_end { " END" } else { "" };
-        shown.push(match Frame::parse(header, payload).unwrap() {
+        shown.push(match Frame::parse(header, payload).expect("a frame") {
             Frame::Headers {
                 stream,
                 end_stream,
@@ -804,8 +804,8 @@ fn shown(mut sent: &[u8]) -> String {
                 fragment,
                 ..
             } => {
-                let section = decoder.decode(&fragment).unwrap();
-                let (name, status) = section.lines().next().unwrap();
+                let section = decoder.decode(&fragment).expect("a field block");
+                let (name, status) = section.lines().next().expect("a status");
                 assert_eq!(name, b":status");
                 let status = String::from_utf8_lossy(status);
                 format!("HEADERS {stream}{} {status}", end(end_stream))
@@ -818,7 +818,7 @@ fn shown(mut sent: &[u8]) -> String {
             } => {
                 let text = match data.len() {
                     100.. => data.len().to_string(),
-                    _ => String::from_utf8(data).unwrap(),
+                    _ => String::from_utf8(data).expect("it is text"),
                 };
                 format!("DATA {stream}{} {text}", end(end_stream))
             }
@@ -878,7 +878,7 @@ fn each_exchange_cut_in_two_and_byte_by_byte() {
 fn moved_up(mut sent: &[u8]) -> Vec<Vec<u8>> {
     let mut frames = Vec::new();
     while let Some(header) = sent.first_chunk::<HEADER_LENGTH>() {
-        let mut header = FrameHeader::parse(header).unwrap();
+        let mut header = FrameHeader::parse(header).expect("a frame header");
         let (frame, behind) = sent.split_at(HEADER_LENGTH + header.length);
         sent = behind;
         if header.stream != 0 {
