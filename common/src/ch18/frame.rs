@@ -1,12 +1,9 @@
 //! The frames of HTTP/2, out of bytes and back (RFC 9113 §6).
 
-use crate::ch18::header::{FrameHeader, flag, kind};
+use crate::ch18::header::{FrameHeader, WITHOUT_RESERVED_BIT, flag, kind};
 use crate::ch18::http2_error::{ErrorCode, Http2Error};
+use crate::ch18::priority::Priority;
 use crate::ch18::settings::{Setting, parse_settings};
-
-/// The 31 bits of a stream's number or of a window's increment. The bit before them is
-/// reserved, and ignored.
-pub(crate) const WITHOUT_RESERVED_BIT: u32 = 0x7fff_ffff;
 
 /// A frame. Frames of the connection have no stream; it is 0 on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,16 +59,6 @@ pub enum Frame {
         stream: u32,
         payload: Vec<u8>,
     },
-}
-
-/// The obsolete priority of a stream, as RFC 7540 §5.3 had it. It is printed and ignored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Priority {
-    pub exclusive: bool,
-    /// The stream that this one depends on.
-    pub dependency: u32,
-    /// The weight less one: 0 to 255 for 1 to 256.
-    pub weight: u8,
 }
 
 impl Frame {
@@ -136,6 +123,26 @@ impl Frame {
                 payload: payload.to_vec(),
             },
         })
+    }
+}
+
+impl Frame {
+    /// The stream that the frame belongs to; 0 is the connection.
+    pub fn stream(&self) -> u32 {
+        match self {
+            Self::Data { stream, .. }
+            | Self::Headers { stream, .. }
+            | Self::Priority { stream, .. }
+            | Self::RstStream { stream, .. }
+            | Self::WindowUpdate { stream, .. }
+            | Self::Continuation { stream, .. }
+            | Self::Unknown { stream, .. } => *stream,
+            Self::Settings(_)
+            | Self::SettingsAck
+            | Self::Ping(_)
+            | Self::PingAck(_)
+            | Self::GoAway { .. } => 0,
+        }
     }
 }
 
@@ -219,17 +226,6 @@ fn wrong_size(problem: &'static str) -> Http2Error {
 
 fn malformed(problem: &'static str) -> Http2Error {
     Http2Error::connection(ErrorCode::PROTOCOL_ERROR, problem)
-}
-
-impl Priority {
-    fn parse(&[a, b, c, d, weight]: &[u8; 5]) -> Self {
-        let dependency = u32::from_be_bytes([a, b, c, d]);
-        Self {
-            exclusive: dependency & !WITHOUT_RESERVED_BIT != 0,
-            dependency: dependency & WITHOUT_RESERVED_BIT,
-            weight,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,10 @@ pub const HEADER_LENGTH: usize = 9;
 /// other has not announced more with SETTINGS_MAX_FRAME_SIZE (RFC 9113 §4.2).
 pub const MAX_FRAME_SIZE: usize = 16 * 1024;
 
+/// The 31 bits of a stream's number or of a window's increment. The bit before them is
+/// reserved, and ignored.
+pub(crate) const WITHOUT_RESERVED_BIT: u32 = 0x7fff_ffff;
+
 /// What a frame says of itself before its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameHeader {
@@ -79,7 +83,7 @@ impl FrameHeader {
             length,
             kind,
             flags,
-            stream: u32::from_be_bytes(stream) & 0x7fff_ffff,
+            stream: u32::from_be_bytes(stream) & WITHOUT_RESERVED_BIT,
         })
     }
 

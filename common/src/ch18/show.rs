@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use crate::ch18::frame::{Frame, Priority};
+use crate::ch18::frame::Frame;
+use crate::ch18::priority::Priority;
 
 /// How many bytes of a payload are shown. A field block or a piece of a body may have
 /// 16,384.

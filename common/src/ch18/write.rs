@@ -1,6 +1,6 @@
 //! Frames as the bytes that go over the wire (RFC 9113 §6).
 
-use crate::ch18::frame::{Frame, Priority};
+use crate::ch18::frame::Frame;
 use crate::ch18::header::{FrameHeader, HEADER_LENGTH, flag, kind};
 use crate::ch18::http2_error::Http2Error;
 
@@ -15,12 +15,12 @@ impl Frame {
     /// ```
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut payload = Vec::new();
-        let (kind, flags, stream) = self.write_payload(&mut payload);
+        let (kind, flags) = self.write_payload(&mut payload);
         let header = FrameHeader {
             length: payload.len(),
             kind,
             flags,
-            stream,
+            stream: self.stream(),
         };
         let mut bytes = Vec::with_capacity(HEADER_LENGTH + payload.len());
         bytes.extend(header.to_bytes());
@@ -28,15 +28,15 @@ impl Frame {
         bytes
     }
 
-    /// Writes the payload, and gives the type, the flags and the stream.
-    fn write_payload(&self, payload: &mut Vec<u8>) -> (u8, u8, u32) {
+    /// Writes the payload, and gives the type and the flags.
+    fn write_payload(&self, payload: &mut Vec<u8>) -> (u8, u8) {
         let if_set = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
         match self {
             Self::Data {
-                stream,
                 end_stream,
                 data,
                 padding,
+                ..
             } => {
                 let mut flags = if_set(*end_stream, flag::END_STREAM);
                 // Of the bytes that are not data, the first says how many follow them.
@@ -46,45 +46,45 @@ impl Frame {
                 }
                 payload.extend(data);
                 payload.resize(data.len() + padding, 0);
-                (kind::DATA, flags, *stream)
+                (kind::DATA, flags)
             }
             Self::Headers {
-                stream,
                 end_stream,
                 end_headers,
                 priority,
                 fragment,
+                ..
             } => {
                 payload.extend(priority.iter().flat_map(|priority| priority.to_bytes()));
                 payload.extend(fragment);
                 let flags = if_set(*end_stream, flag::END_STREAM)
                     | if_set(*end_headers, flag::END_HEADERS)
                     | if_set(priority.is_some(), flag::PRIORITY);
-                (kind::HEADERS, flags, *stream)
+                (kind::HEADERS, flags)
             }
-            Self::Priority { stream, priority } => {
+            Self::Priority { priority, .. } => {
                 payload.extend(priority.to_bytes());
-                (kind::PRIORITY, 0, *stream)
+                (kind::PRIORITY, 0)
             }
-            Self::RstStream { stream, code } => {
+            Self::RstStream { code, .. } => {
                 payload.extend(code.0.to_be_bytes());
-                (kind::RST_STREAM, 0, *stream)
+                (kind::RST_STREAM, 0)
             }
             Self::Settings(settings) => {
                 for setting in settings {
                     payload.extend(setting.id.to_be_bytes());
                     payload.extend(setting.value.to_be_bytes());
                 }
-                (kind::SETTINGS, 0, 0)
+                (kind::SETTINGS, 0)
             }
-            Self::SettingsAck => (kind::SETTINGS, flag::ACK, 0),
+            Self::SettingsAck => (kind::SETTINGS, flag::ACK),
             Self::Ping(data) => {
                 payload.extend(data);
-                (kind::PING, 0, 0)
+                (kind::PING, 0)
             }
             Self::PingAck(data) => {
                 payload.extend(data);
-                (kind::PING, flag::ACK, 0)
+                (kind::PING, flag::ACK)
             }
             Self::GoAway {
                 last_stream,
@@ -94,39 +94,31 @@ impl Frame {
                 payload.extend(last_stream.to_be_bytes());
                 payload.extend(code.0.to_be_bytes());
                 payload.extend(debug_data);
-                (kind::GOAWAY, 0, 0)
+                (kind::GOAWAY, 0)
             }
-            Self::WindowUpdate { stream, increment } => {
+            Self::WindowUpdate { increment, .. } => {
                 payload.extend(increment.to_be_bytes());
-                (kind::WINDOW_UPDATE, 0, *stream)
+                (kind::WINDOW_UPDATE, 0)
             }
             Self::Continuation {
-                stream,
                 end_headers,
                 fragment,
+                ..
             } => {
                 payload.extend(fragment);
                 let flags = if_set(*end_headers, flag::END_HEADERS);
-                (kind::CONTINUATION, flags, *stream)
+                (kind::CONTINUATION, flags)
             }
             Self::Unknown {
                 kind,
                 flags,
-                stream,
                 payload: unknown,
+                ..
             } => {
                 payload.extend(unknown);
-                (*kind, *flags, *stream)
+                (*kind, *flags)
             }
         }
-    }
-}
-
-impl Priority {
-    fn to_bytes(self) -> [u8; 5] {
-        let exclusive = u32::from(self.exclusive) << 31;
-        let [a, b, c, d] = (self.dependency | exclusive).to_be_bytes();
-        [a, b, c, d, self.weight]
     }
 }
 
@@ -147,6 +139,7 @@ impl From<Http2Error> for Frame {
 mod tests {
     use super::*;
     use crate::ch18::http2_error::ErrorCode;
+    use crate::ch18::priority::Priority;
     use crate::ch18::settings::Setting;
 
     /// A generator of numbers that are the same in each run (xorshift).
