@@ -76,7 +76,7 @@ fn request() {
         .frames("SETTINGS 0 ACK\nGOAWAY 0 last=0 NO_ERROR")
         .half_close()
         .finish();
-    assert_snapshot!(server.add_what_it_printed(&exchange));
+    assert_snapshot!(server.add_lines_it_printed(7, &exchange));
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn request_with_a_body() {
         .receive()
         .half_close()
         .finish();
-    assert_snapshot!(server.add_what_it_printed(&exchange));
+    assert_snapshot!(server.add_lines_it_printed(5, &exchange));
 }
 
 #[test]
@@ -420,4 +420,110 @@ fn a_client_that_pings_without_end_is_let_go() {
 #[test]
 fn a_log_that_nobody_reads_costs_no_answer() {
     hostile::nobody_reads_the_log(CHAPTER, a_ping_is_answered);
+}
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch18-solution")
+}
+
+#[test]
+fn exercise_a_request_with_a_body() {
+    let server = solution();
+    let exchange = server
+        .begin("exercise: a request with a body is a line of its own")
+        .frames(OPENING)
+        .frames(http2::request(1, "POST", "/guestbook", "", None).replace(" END_STREAM", ""))
+        .frames(http2::data(1, "name=Ada", false) + &http2::data(1, "&text=Hi", true))
+        .receive()
+        .frames("SETTINGS 0 ACK")
+        .half_close()
+        .finish();
+    assert_snapshot!(server.add_lines_it_printed(2, &exchange));
+}
+
+#[test]
+fn exercise_in_the_order_of_the_numbers() {
+    let server = solution();
+    let exchange = server
+        .begin("exercise: the lines are in the order of the numbers, whatever the type")
+        .frames(OPENING)
+        .frames("PRIORITY 11 on=0 weight=1\nPRIORITY 3 on=0 weight=1\n0x2a 101\n  [payload 00]")
+        .frames("PRIORITY 3 on=11 weight=2\nPING 0 000000000000000c")
+        .receive()
+        .half_close()
+        .finish();
+    assert_snapshot!(server.add_lines_it_printed(4, &exchange));
+}
+
+#[test]
+fn exercise_padding() {
+    let server = solution();
+    let exchange = server
+        .begin("exercise: padding is not data")
+        .frames(OPENING)
+        .frames(http2::request(1, "POST", "/guestbook", "", None).replace(" END_STREAM", ""))
+        .frames("DATA 1 8 pad=10\n  name=Ada\nDATA 1 0 pad=0 END_STREAM")
+        .receive()
+        .half_close()
+        .finish();
+    assert_snapshot!(server.add_lines_it_printed(2, &exchange));
+}
+
+#[test]
+fn exercise_many_streams() {
+    let server = solution();
+    let priority = |stream: u32| format!("PRIORITY {stream} on=0 weight=1\n");
+    let frames: String = (1..=25).map(|number| priority(2 * number + 1)).collect();
+    let exchange = server
+        .begin("exercise: twenty streams are counted one by one")
+        .frames(OPENING)
+        .frames(frames + &priority(7) + &priority(51))
+        .receive()
+        .half_close()
+        .finish();
+    assert_snapshot!(server.add_lines_it_printed(21, &exchange));
+}
+
+#[test]
+fn exercise_an_error() {
+    let server = solution();
+    let exchange = server
+        .begin("exercise: what came before an error counts")
+        .frames(OPENING)
+        .frames("PRIORITY 3 on=0 weight=1\nPING 0\n  [payload 00]")
+        .finish();
+    assert_snapshot!(server.add_lines_it_printed(2, &exchange));
+}
+
+#[test]
+fn exercise_another_connection() {
+    let server = solution();
+    let exchange = server
+        .begin("exercise: each connection counts for itself")
+        .frames(OPENING)
+        .frames("PRIORITY 3 on=0 weight=1")
+        .receive()
+        .half_close()
+        .another()
+        .frames(OPENING)
+        .frames("PRIORITY 5 on=0 weight=1")
+        .receive()
+        .half_close()
+        .finish();
+    assert_snapshot!(server.add_lines_it_printed(4, &exchange));
+}
+
+#[test]
+fn exercise_no_frame() {
+    let server = solution();
+    let exchange = server
+        .begin("exercise: a connection without a frame prints nothing")
+        .frames("PREFACE")
+        .half_close()
+        .another()
+        .frames(OPENING)
+        .receive()
+        .half_close()
+        .finish();
+    assert_snapshot!(server.add_lines_it_printed(1, &exchange));
 }
