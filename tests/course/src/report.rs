@@ -2,7 +2,7 @@
 //! helps to mend it.
 
 use anstyle::{AnsiColor, Style};
-use harness::checks::{Check, Kind, is_of_part_two};
+use harness::checks::{Check, Kind, is_of_part_three, is_of_part_two};
 use harness::http2::{self, Piece, Received, Talk};
 use harness::judge::Failure;
 use harness::transcript::{Again, Step};
@@ -190,6 +190,9 @@ const ROBUST: &str = "robust: what this workspace adds";
 
 fn group_name(outcome: &Outcome) -> &'static str {
     match outcome.check.kind {
+        Kind::Core if is_of_part_three(&outcome.check.chapter) => {
+            "core: the site, what RFC 9113 and RFC 7541 demand, and what protects others"
+        }
         Kind::Core if is_of_part_two(&outcome.check.chapter) => {
             "core: the site, what RFC 9110 and RFC 9112 demand, and what protects others"
         }

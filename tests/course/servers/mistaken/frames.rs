@@ -104,7 +104,7 @@ impl<'a> Connection<'a> {
         self.stream
             .set_read_timeout(Some(Duration::from_secs(10)))?;
         if self.has("http-1.1") {
-            self.stream.read(&mut [0; 4096])?;
+            let _ = self.stream.read(&mut [0; 4096])?;
             return self.stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         }
         if self.has("never-begins") {
