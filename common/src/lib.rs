@@ -93,3 +93,8 @@ pub use ch17::*;
 pub mod ch18;
 #[cfg(feature = "ch18")]
 pub use ch18::*;
+
+#[cfg(feature = "ch19")]
+pub mod ch19;
+#[cfg(feature = "ch19")]
+pub use ch19::*;

@@ -20,7 +20,7 @@ pub struct Request {
     /// for `CONNECT` it is a host and a port (RFC 9112 §3.2).
     pub target: String,
     /// The target without its query, as [`normal`](path::normal) has it.
-    path: String,
+    pub(crate) path: String,
     /// The version that the client speaks, such as `HTTP/1.1`.
     pub version: String,
     /// The host that the client means, with its port where one is given: that of a
@@ -45,7 +45,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Https => "https",
@@ -194,7 +194,7 @@ fn split_address<'a>(method: &str, address: &'a str) -> Result<(&'a str, String)
 /// `localhost` or `[::1]:8080`. It may be empty, since an address that is not HTTP's may
 /// have no host. A name and a password before the host are no part of an HTTP address
 /// (RFC 9110 §4.2.4).
-fn is_authority(text: &str) -> bool {
+pub(crate) fn is_authority(text: &str) -> bool {
     let (host, port) = match text.rfind(']') {
         Some(bracket) => text.split_at(bracket + 1),
         None => text.split_at(text.find(':').unwrap_or(text.len())),

@@ -181,7 +181,11 @@ fn asks_the_same(a: &Transcript, b: &Transcript) -> bool {
     let asks = |step: &&Step| {
         !matches!(
             step,
-            Step::Receive(_) | Step::Closes | Step::Resets | Step::Prints(_)
+            Step::Receive(_)
+                | Step::ReceiveFrames(_)
+                | Step::Closes
+                | Step::Resets
+                | Step::Prints(_)
         )
     };
     a.steps.iter().filter(asks).eq(b.steps.iter().filter(asks))

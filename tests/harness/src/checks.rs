@@ -155,6 +155,11 @@ pub fn is_of_part_two(chapter: &str) -> bool {
     number(&chapter.replace('-', "_")).is_some_and(|number| number >= PART_TWO)
 }
 
+/// Whether a chapter belongs to part three.
+pub fn is_of_part_three(chapter: &str) -> bool {
+    number(&chapter.replace('-', "_")).is_some_and(|number| number >= PART_THREE)
+}
+
 /// Whether a chapter speaks TLS.
 pub fn is_sealed(chapter: &str) -> bool {
     let number = number(&chapter.replace('-', "_"));

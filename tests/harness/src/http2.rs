@@ -41,7 +41,7 @@
 //! | `PING 0 0011223344556677 ACK` | eight bytes in hexadecimal |
 //! | `GOAWAY 0 last=1 NO_ERROR` | below, the debug data, where there is some |
 //! | `WINDOW_UPDATE 1 1000` | the increment |
-//! | `0x2a 0` | a type without a name; below, its payload |
+//! | `0x2a 0` | a type without a name; below, its payload, in hexadecimal as below or as text |
 //! | `BYTES` | what is no frame; below, the bytes |
 //!
 //! What is sent may be wrong on purpose, and is written with these words too:
@@ -105,18 +105,22 @@
 
 mod block;
 mod frame;
+mod message;
 mod names;
 mod notation;
 mod progress;
 mod reader;
+mod rules;
 mod talk;
 
 pub use block::{FieldLine, Indexing};
 pub use frame::{Frame, Payload, Piece, Priority, bytes_of, with_values};
-pub use names::{error_name, flags, kinds};
+pub use message::{Message, field, streams};
+pub use names::{error_name, flags, kinds, setting};
 pub use notation::{read, show};
 pub use progress::Progress;
 pub use reader::{Reader, Received};
+pub use rules::broken_rule;
 pub use talk::{OPAQUE, Talk};
 
 /// What a client begins a connection with (RFC 9113 §3.4).

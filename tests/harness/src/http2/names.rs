@@ -28,6 +28,14 @@ pub mod flags {
     pub const PRIORITY: u8 = 0x20;
 }
 
+/// Settings (RFC 9113 §6.5.2).
+pub mod setting {
+    pub const ENABLE_PUSH: u16 = 0x02;
+    pub const MAX_CONCURRENT_STREAMS: u16 = 0x03;
+    pub const INITIAL_WINDOW_SIZE: u16 = 0x04;
+    pub const MAX_FRAME_SIZE: u16 = 0x05;
+}
+
 const KINDS: [&str; 10] = [
     "DATA",
     "HEADERS",

@@ -309,7 +309,7 @@ impl Words<'_> {
                 debug: read_wire(below)?,
             },
             kinds::WINDOW_UPDATE => Payload::WindowUpdate(number()?),
-            _ => return None,
+            _ => Payload::Bytes(read_wire(below)?),
         })
     }
 }
@@ -425,9 +425,10 @@ BYTES
         assert_eq!(show(&pieces).join("\n") + "\n", ALL);
     }
 
-    /// The words may stand in another order.
+    /// The words may stand in another order, and a payload without a form as text.
     #[test]
-    fn an_order_of_words() {
+    fn what_is_read_is_more_than_what_is_shown() {
+        assert_eq!(read("0x2a 0\n  ab"), read("0x2a 0\n  [payload 61 62]"));
         assert_eq!(
             read("HEADERS 1 END_HEADERS END_STREAM"),
             read("HEADERS 1 END_STREAM END_HEADERS")
@@ -454,7 +455,6 @@ BYTES
             "HEADERS 1\n  [unknown] a: b",
             "HEADERS 1\n  [index 1] a: b",
             "HEADERS 1 on=3",
-            "0x2a 0",
             "PREFACE\n  more",
             "  :method: GET",
         ] {

@@ -82,6 +82,17 @@ impl Reader {
         });
     }
 
+    /// What has come and is no whole frame.
+    pub fn rest(&self) -> &[u8] {
+        &self.rest
+    }
+
+    /// How long the frame is going to be of which a part has come.
+    pub fn announced(&self) -> Option<usize> {
+        let length = self.rest.get(..3)?;
+        (!self.is_other).then(|| length_of(length))
+    }
+
     /// All that has come so far, but for half a frame.
     pub fn received(&self) -> &[Received] {
         &self.received
@@ -114,7 +125,7 @@ impl Reader {
             return Some((received, PREFACE.len()));
         }
         let (head, rest) = self.rest.split_at_checked(HEAD)?;
-        let length = usize::from(head[0]) << 16 | usize::from(head[1]) << 8 | usize::from(head[2]);
+        let length = length_of(&head[..3]);
         let payload = rest.get(..length)?;
         let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
         let mut frame = Frame::read(head[3], head[4], stream, payload);
@@ -161,4 +172,11 @@ impl Reader {
             }
         }
     }
+}
+
+/// A number of three bytes.
+fn length_of(bytes: &[u8]) -> usize {
+    bytes
+        .iter()
+        .fold(0, |length, byte| length << 8 | usize::from(*byte))
 }
