@@ -617,10 +617,7 @@ fn exercise_each() {
 #[test]
 fn exercise_other_paths() {
     let heading = "exercise: what has no style sheet has no hint";
-    assert_snapshot!(exercise(
-        heading,
-        &(get(1, "/hello") + &get(3, "/nothing"))
-    ));
+    assert_snapshot!(exercise(heading, &(get(1, "/hello") + &get(3, "/nothing"))));
 }
 
 #[test]
