@@ -1,5 +1,9 @@
 //! Chapter 19: the fields of HTTP/2 are decoded, and requests are answered.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use harness::http2::{self, OPENING, data, get};
 use harness::{Server, check_command_line, hostile, still_does_what_came_before};
 use insta::assert_snapshot;
@@ -546,6 +550,123 @@ fn a_log_that_nobody_reads_costs_no_answer() {
 #[test]
 fn a_silent_crowd() {
     hostile::a_silent_crowd(&Server::start(CHAPTER), the_page_is_served);
+}
+
+/// Frames in the notation, as bytes.
+fn bytes(frames: &str) -> Vec<u8> {
+    http2::bytes_of(&http2::read(frames).expect("these are frames"))
+}
+
+/// A client's end of a connection on which this was sent, or as much of it as the server
+/// takes.
+fn client_that_sent(server: &Server, sent: &[u8]) -> TcpStream {
+    let mut client = server.connect();
+    client
+        .set_write_timeout(Some(Duration::from_millis(300)))
+        .expect("cannot limit a write");
+    let _ = client.write_all(sent);
+    client
+}
+
+#[test]
+fn half_a_request_holds_up_nobody() {
+    let server = Server::start(CHAPTER);
+    let sent = bytes(&format!(
+        "{OPENING}{}",
+        begun(1, "") + &data(1, "name=Ada", true)
+    ));
+    let clients: Vec<_> = (0..sent.len())
+        .step_by(7)
+        .map(|length| client_that_sent(&server, &sent[..length]))
+        .collect();
+    the_page_is_served(&server);
+    drop(clients);
+    the_page_is_served(&server);
+}
+
+/// How much memory a server may take for one client, in KiB: a hundred bodies that have not
+/// come whole, each as long as a window, and as much again for how vectors grow.
+#[cfg(target_os = "linux")]
+const MOST_KIB: usize = 2 * 100 * 64;
+
+const MIB: usize = 1024 * 1024;
+
+/// Clients that send without end, and read nothing of what comes back.
+#[test]
+fn floods_hold_up_nobody_and_take_bounded_memory() {
+    let server = Server::start(CHAPTER);
+    the_page_is_served(&server);
+    #[cfg(target_os = "linux")]
+    let before = harness::company::cost_of([server.process()]).expect("it tells");
+    let hello = format!("HEADERS # END_STREAM END_HEADERS\n{HELLO}");
+    let form = begun(1, "").replacen("HEADERS 1", "HEADERS #", 1);
+    let body = "DATA #\n  [payload 78*16000]\n".repeat(4);
+    let mut clients = Vec::new();
+    // `#` is another stream each time.
+    for (frames, length) in [
+        (hello.clone(), MIB),
+        (hello + "RST_STREAM # CANCEL", MIB),
+        (form.clone() + &body, 8 * MIB),
+        (form + "RST_STREAM # CANCEL", MIB),
+        ("PING 0 0000000000000001".to_owned(), 4 * MIB),
+        ("SETTINGS 0 HEADER_TABLE_SIZE=0".to_owned(), 4 * MIB),
+        ("CONTINUATION 1".to_owned(), MIB / 4),
+    ] {
+        let mut sent = bytes(OPENING);
+        if frames.starts_with("CONTINUATION") {
+            sent.extend(bytes("HEADERS 1"));
+        }
+        for number in 0.. {
+            let stream = (2 * number + 1).to_string();
+            sent.extend(bytes(&frames.replace('#', &stream)));
+            if sent.len() >= length {
+                break;
+            }
+        }
+        clients.push(client_that_sent(&server, &sent));
+        the_page_is_served(&server);
+        #[cfg(target_os = "linux")]
+        {
+            let after = harness::company::cost_of([server.process()]).expect("it tells");
+            let grown = after.kib.saturating_sub(before.kib);
+            let most = MOST_KIB * clients.len();
+            assert!(grown < most, "it takes {grown} KiB more");
+        }
+    }
+    drop(clients);
+    the_page_is_served(&server);
+}
+
+#[test]
+#[ignore = "waits for the 10 s that a client is given"]
+fn a_silent_client_is_let_go() {
+    let server = Server::start(CHAPTER);
+    let opening = bytes(OPENING);
+    let asked = bytes(&(OPENING.to_owned() + &begun(1, "")));
+    let clients: Vec<_> = [
+        opening.clone(),
+        asked[..asked.len() - 4].to_vec(),
+        asked,
+        opening[..20].to_vec(),
+        Vec::new(),
+    ]
+    .map(|sent| client_that_sent(&server, &sent))
+    .into();
+    the_page_is_served(&server);
+    let ends = clients.into_iter().map(|mut client| {
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).expect("an end");
+        String::from_utf8_lossy(&received).into_owned()
+    });
+    let ends: Vec<String> = ends.collect();
+    assert!(ends[0].contains("\u{0}\u{8}\u{7}"), "{ends:?}");
+    assert!(
+        ends[1].ends_with("a frame or a field block did not come in time"),
+        "{ends:?}"
+    );
+    assert!(ends[2].contains("<h1>408 Request Timeout</h1>"), "{ends:?}");
+    assert!(ends[3].starts_with("HTTP/1.1 408 "), "{ends:?}");
+    assert_eq!(ends[4], "");
 }
 
 #[test]

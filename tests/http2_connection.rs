@@ -953,6 +953,7 @@ fn drain(connection: &mut Http2Connection, now: Instant) -> Vec<u8> {
         if to_send.is_empty() {
             return sent;
         }
+        assert!(connection.waits_for().wants_to_write(), "it is never sent");
         connection.sent(to_send.len(), now);
         sent.extend(to_send);
     }
@@ -977,6 +978,27 @@ fn an_idle_connection_is_told_to_go() {
     assert_eq!(&sent[..13], b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x03");
     assert_eq!(connection.waits_for(), Wait::ToLinger(at(began, 166)));
     assert!(connection.take_error().is_none());
+}
+
+/// By default most times are the same.
+#[test]
+fn a_client_that_is_late_is_told() {
+    for sent in [
+        &b""[..],
+        &get(1, "/a")[..12],
+        &headers(1, true, false, Vec::new()),
+        &post(1, &[]),
+    ] {
+        let began = Instant::now();
+        let mut connection = Http2Connection::new(Timeouts::default(), began);
+        connection.receive(&opened(sent), began);
+        drain(&mut connection, began);
+        let Wait::ToRead(until) = connection.waits_for() else {
+            panic!("it waits for the client");
+        };
+        connection.time_passes(until);
+        assert!(!drain(&mut connection, until).is_empty(), "{sent:?}");
+    }
 }
 
 #[test]
