@@ -1,5 +1,9 @@
 //! Chapter 19: the fields of HTTP/2 are decoded, and requests are answered.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use harness::http2::{self, OPENING, data, get};
 use harness::{Server, check_command_line, hostile, still_does_what_came_before};
 use insta::assert_snapshot;
@@ -548,6 +552,123 @@ fn a_silent_crowd() {
     hostile::a_silent_crowd(&Server::start(CHAPTER), the_page_is_served);
 }
 
+/// Frames in the notation, as bytes.
+fn bytes(frames: &str) -> Vec<u8> {
+    http2::bytes_of(&http2::read(frames).expect("these are frames"))
+}
+
+/// A client's end of a connection on which this was sent, or as much of it as the server
+/// takes.
+fn client_that_sent(server: &Server, sent: &[u8]) -> TcpStream {
+    let mut client = server.connect();
+    client
+        .set_write_timeout(Some(Duration::from_millis(300)))
+        .expect("cannot limit a write");
+    let _ = client.write_all(sent);
+    client
+}
+
+#[test]
+fn half_a_request_holds_up_nobody() {
+    let server = Server::start(CHAPTER);
+    let sent = bytes(&format!(
+        "{OPENING}{}",
+        begun(1, "") + &data(1, "name=Ada", true)
+    ));
+    let clients: Vec<_> = (0..sent.len())
+        .step_by(7)
+        .map(|length| client_that_sent(&server, &sent[..length]))
+        .collect();
+    the_page_is_served(&server);
+    drop(clients);
+    the_page_is_served(&server);
+}
+
+/// How much memory a server may take for one client, in KiB: a hundred bodies that have not
+/// come whole, each as long as a window, and as much again for how vectors grow.
+#[cfg(target_os = "linux")]
+const MOST_KIB: usize = 2 * 100 * 64;
+
+const MIB: usize = 1024 * 1024;
+
+/// Clients that send without end, and read nothing of what comes back.
+#[test]
+fn floods_hold_up_nobody_and_take_bounded_memory() {
+    let server = Server::start(CHAPTER);
+    the_page_is_served(&server);
+    #[cfg(target_os = "linux")]
+    let before = harness::company::cost_of([server.process()]).expect("it tells");
+    let hello = format!("HEADERS # END_STREAM END_HEADERS\n{HELLO}");
+    let form = begun(1, "").replacen("HEADERS 1", "HEADERS #", 1);
+    let body = "DATA #\n  [payload 78*16000]\n".repeat(4);
+    let mut clients = Vec::new();
+    // `#` is another stream each time.
+    for (frames, length) in [
+        (hello.clone(), MIB),
+        (hello + "RST_STREAM # CANCEL", MIB),
+        (form.clone() + &body, 8 * MIB),
+        (form + "RST_STREAM # CANCEL", MIB),
+        ("PING 0 0000000000000001".to_owned(), 4 * MIB),
+        ("SETTINGS 0 HEADER_TABLE_SIZE=0".to_owned(), 4 * MIB),
+        ("CONTINUATION 1".to_owned(), MIB / 4),
+    ] {
+        let mut sent = bytes(OPENING);
+        if frames.starts_with("CONTINUATION") {
+            sent.extend(bytes("HEADERS 1"));
+        }
+        for number in 0.. {
+            let stream = (2 * number + 1).to_string();
+            sent.extend(bytes(&frames.replace('#', &stream)));
+            if sent.len() >= length {
+                break;
+            }
+        }
+        clients.push(client_that_sent(&server, &sent));
+        the_page_is_served(&server);
+        #[cfg(target_os = "linux")]
+        {
+            let after = harness::company::cost_of([server.process()]).expect("it tells");
+            let grown = after.kib.saturating_sub(before.kib);
+            let most = MOST_KIB * clients.len();
+            assert!(grown < most, "it takes {grown} KiB more");
+        }
+    }
+    drop(clients);
+    the_page_is_served(&server);
+}
+
+#[test]
+#[ignore = "waits for the 10 s that a client is given"]
+fn a_silent_client_is_let_go() {
+    let server = Server::start(CHAPTER);
+    let opening = bytes(OPENING);
+    let asked = bytes(&(OPENING.to_owned() + &begun(1, "")));
+    let clients: Vec<_> = [
+        opening.clone(),
+        asked[..asked.len() - 4].to_vec(),
+        asked,
+        opening[..20].to_vec(),
+        Vec::new(),
+    ]
+    .map(|sent| client_that_sent(&server, &sent))
+    .into();
+    the_page_is_served(&server);
+    let ends = clients.into_iter().map(|mut client| {
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).expect("an end");
+        String::from_utf8_lossy(&received).into_owned()
+    });
+    let ends: Vec<String> = ends.collect();
+    assert!(ends[0].contains("\u{0}\u{8}\u{7}"), "{ends:?}");
+    assert!(
+        ends[1].ends_with("a frame or a field block did not come in time"),
+        "{ends:?}"
+    );
+    assert!(ends[2].contains("<h1>408 Request Timeout</h1>"), "{ends:?}");
+    assert!(ends[3].starts_with("HTTP/1.1 408 "), "{ends:?}");
+    assert_eq!(ends[4], "");
+}
+
 #[test]
 fn log() {
     let server = Server::start(CHAPTER);
@@ -578,4 +699,65 @@ fn log() {
 #[test]
 fn command_line() {
     check_command_line(CHAPTER);
+}
+
+fn exercise(heading: &str, frames: &str) -> String {
+    Server::start_solution(CHAPTER, "ch19-solution")
+        .begin_anew(heading)
+        .frames(OPENING)
+        .frames(frames)
+        .receive()
+        .stays_open()
+}
+
+#[test]
+fn exercise_hint() {
+    let heading = "exercise: the home page comes behind a hint";
+    assert_snapshot!(exercise(heading, &get(1, "/")));
+}
+
+#[test]
+fn exercise_site() {
+    let heading = "exercise: the page about the site comes behind a hint";
+    assert_snapshot!(exercise(heading, &get(1, "/pages/site.html")));
+}
+
+#[test]
+fn exercise_query() {
+    let heading = "exercise: a query changes nothing";
+    assert_snapshot!(exercise(heading, &get(1, "/pages/site.html?from=mail")));
+}
+
+#[test]
+fn exercise_each() {
+    let heading = "exercise: each page of a connection has its hint";
+    let frames = get(1, "/pages/site.html") + &get(3, "/hello") + &get(5, "/pages/site.html");
+    assert_snapshot!(exercise(heading, &frames));
+}
+
+#[test]
+fn exercise_other_paths() {
+    let heading = "exercise: what has no style sheet has no hint";
+    assert_snapshot!(exercise(heading, &(get(1, "/hello") + &get(3, "/nothing"))));
+}
+
+#[test]
+fn exercise_head() {
+    let heading = "exercise: HEAD has no hint";
+    let head = http2::request(1, "HEAD", "/pages/site.html", "", None);
+    assert_snapshot!(exercise(heading, &head));
+}
+
+#[test]
+fn exercise_form() {
+    let heading = "exercise: another method has no hint";
+    let form = http2::request(1, "POST", "/", FORM, Some("name=Ada&message=Hello"));
+    assert_snapshot!(exercise(heading, &form));
+}
+
+#[test]
+fn exercise_known() {
+    let heading = "exercise: a client that has the page has its style sheet";
+    let asks = http2::request(1, "GET", "/", "if-none-match: *\n", None);
+    assert_snapshot!(exercise(heading, &asks));
 }

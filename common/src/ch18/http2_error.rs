@@ -9,19 +9,33 @@ use std::fmt;
 pub struct ErrorCode(pub u32);
 
 impl ErrorCode {
+    /// Nothing is wrong, and all the same it ends.
     pub const NO_ERROR: Self = Self(0x0);
+    /// A mistake that has no code of its own.
     pub const PROTOCOL_ERROR: Self = Self(0x1);
+    /// The side that sends it cannot go on.
     pub const INTERNAL_ERROR: Self = Self(0x2);
+    /// More DATA has come than was allowed, or a window is too large.
     pub const FLOW_CONTROL_ERROR: Self = Self(0x3);
+    /// SETTINGS were not acknowledged in time.
     pub const SETTINGS_TIMEOUT: Self = Self(0x4);
+    /// A frame has come for a stream that has ended.
     pub const STREAM_CLOSED: Self = Self(0x5);
+    /// A frame has a length that it must not have.
     pub const FRAME_SIZE_ERROR: Self = Self(0x6);
+    /// The request was not looked at, and may be sent again.
     pub const REFUSED_STREAM: Self = Self(0x7);
+    /// The response, or the request, is not needed any more.
     pub const CANCEL: Self = Self(0x8);
+    /// A field block cannot be decoded.
     pub const COMPRESSION_ERROR: Self = Self(0x9);
+    /// The connection that CONNECT asked for has failed.
     pub const CONNECT_ERROR: Self = Self(0xa);
+    /// The other side asks for too much.
     pub const ENHANCE_YOUR_CALM: Self = Self(0xb);
+    /// TLS is not as good as HTTP/2 wants it.
     pub const INADEQUATE_SECURITY: Self = Self(0xc);
+    /// The request has to be sent in HTTP/1.1.
     pub const HTTP_1_1_REQUIRED: Self = Self(0xd);
 }
 
