@@ -111,6 +111,7 @@ fn our_own_servers_pass_all_there_is() {
             "ch15-pool",
             "ch17-tls",
             "ch18-frames",
+            "ch19-hpack",
         ] {
             scope.spawn(move || {
                 let server = program(chapter);
