@@ -140,6 +140,13 @@ impl<'a> Exchange<'a> {
     pub fn beside(mut self, beside: Beside) -> Self {
         let acted = self.company.act(&beside, &mut self.server);
         acted.expect("a connection").expect("nothing is wrong");
+        let steps = self.transcript.steps.iter().rev();
+        let mut of_this_connection = steps.take_while(|step| **step != Step::Another);
+        if !of_this_connection.any(|step| matches!(step, Step::Send(_) | Step::ToldToStop)) {
+            // The server may have waited for the first byte as long as it does.
+            self.stream = self.server.open();
+            self.remember_address();
+        }
         self.note(Step::Beside(beside))
     }
 
