@@ -40,9 +40,11 @@ impl ConnectionGuard {
         connection: &mut Connection,
     ) -> anyhow::Result<bool> {
         let goes_on = stream.wait(connection)?;
-        let (has_begun, wait) = (connection.has_begun(), connection.waits_for());
-        if self.must_finish(has_begun, wait, Instant::now()) {
-            connection.finish_after_current();
+        if self.is_requested() {
+            let (has_begun, wait) = (connection.has_begun(), connection.waits_for());
+            if self.must_finish(has_begun, wait, Instant::now()) {
+                connection.finish_after_current();
+            }
         }
         Ok(goes_on)
     }

@@ -203,6 +203,9 @@ impl Session {
     /// Lets the session finish once the server is to stop: with its next answer, or when it
     /// has been idle for the whole of its grace. Gives whether the grace has just ended.
     fn finish_where_requested(&mut self, now: Instant) -> bool {
+        if !self.guard.is_requested() {
+            return false;
+        }
         let has_begun = (self.protocol.as_ref()).is_some_and(|protocol| protocol.has_begun());
         let must_finish = self.guard.must_finish(has_begun, self.waits_for(), now);
         if must_finish {
