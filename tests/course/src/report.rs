@@ -259,7 +259,7 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
         lines('<', expected, failure.position);
     }
     if let Some(position) = failure.position {
-        say!("  They part at byte {position} of what came back.");
+        say!("  It shows at byte {position} of what came back.");
     }
     say!("\n  what is wrong");
     wrapped("    ", &failure.problem);
