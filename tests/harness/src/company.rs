@@ -143,6 +143,8 @@ pub struct Wrong {
 
 /// The other clients.
 pub struct Company {
+    /// How long the server may take for what one of them waits for.
+    patience: Duration,
     /// What the server cost before they came.
     before: Option<Cost>,
     /// How many of them there are, silent ones included.
@@ -161,8 +163,9 @@ struct Unread {
 impl Company {
     /// Nobody yet, but for so many silent clients that are about to come. Without a
     /// `host` it is not asked what they cost.
-    pub fn new(host: Option<&dyn Host>, silent: usize) -> Self {
+    pub fn new(host: Option<&dyn Host>, silent: usize, patience: Duration) -> Self {
         Self {
+            patience,
             before: host.and_then(Host::cost),
             clients: silent,
             half: Vec::new(),
@@ -179,7 +182,7 @@ impl Company {
             Beside::Entries { count, length } => {
                 for number in 1..=*count {
                     let mut client = host.connect()?;
-                    if let Err(wrong) = write_entry(&mut *client, number, *length)? {
+                    if let Err(wrong) = write_entry(&mut *client, number, *length, self.patience)? {
                         return Ok(Err(wrong));
                     }
                 }
@@ -217,7 +220,7 @@ impl Company {
     /// Waits until all that was asked for has begun to come, or for as long as a server
     /// may take.
     fn wait_for_first_bytes(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         for unread in self.unread.iter_mut().filter(|one| one.received.is_empty()) {
             let mut first = [0];
             let left = deadline.saturating_duration_since(Instant::now());
@@ -243,7 +246,7 @@ impl Company {
                 target,
                 mut received,
             } = unread;
-            let deadline = Instant::now() + 2 * PATIENCE;
+            let deadline = Instant::now() + 2 * self.patience;
             let how = loop {
                 match receive_some(&mut *client, &mut received, deadline) {
                     Ok(true) => {}
@@ -266,7 +269,7 @@ impl Company {
     }
 
     fn cost_little(&self, host: &dyn Host) -> Result<(), Wrong> {
-        let (Some(before), Some(now)) = (self.before, cost_when_done(host)) else {
+        let (Some(before), Some(now)) = (self.before, cost_when_done(host, self.patience)) else {
             return Ok(());
         };
         let threads = now.threads.saturating_sub(before.threads);
@@ -297,8 +300,8 @@ impl Company {
 
 /// What the server costs when its memory grows no more: answers that nobody takes may be
 /// made for a while.
-fn cost_when_done(host: &dyn Host) -> Option<Cost> {
-    let deadline = Instant::now() + PATIENCE;
+fn cost_when_done(host: &dyn Host, patience: Duration) -> Option<Cost> {
+    let deadline = Instant::now() + patience;
     let mut before = host.cost()?;
     loop {
         thread::sleep(GROWTH_LOOK);
@@ -320,6 +323,7 @@ fn write_entry(
     client: &mut dyn Connection,
     number: usize,
     length: usize,
+    patience: Duration,
 ) -> io::Result<Result<(), Wrong>> {
     let message = format!("{number}{}", "%26".repeat(length));
     let body = format!("name=Ada&message={message}");
@@ -328,7 +332,7 @@ fn write_entry(
     let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
     client.write_all(request.as_bytes())?;
     let mut received = Vec::new();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience;
     let end = loop {
         if received.ends_with(b"\r\n\r\n") {
             break String::new();
@@ -337,7 +341,7 @@ fn write_entry(
             Ok(true) => {}
             Ok(false) => break " before the server closed the connection".to_owned(),
             Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => {
-                break format!(" within {} s", PATIENCE.as_secs());
+                break format!(" within {} s", patience.as_secs());
             }
             Err(error) => break format!(" before the connection broke ({error})"),
         }
@@ -452,7 +456,7 @@ mod tests {
                 let _ = server.read(&mut vec![0; most])?;
                 server.write_all(answer.as_bytes())
             });
-            let written = write_entry(&mut client, 65, 0).unwrap();
+            let written = write_entry(&mut client, 65, 0, PATIENCE).unwrap();
             answering.join().unwrap().unwrap();
             let told = written.map_or_else(|wrong| wrong.problem, |()| String::new());
             let told =
@@ -460,6 +464,15 @@ mod tests {
             assert!(told.starts_with(problem), "{told}");
             assert_eq!(told.is_empty(), problem.is_empty());
         }
+    }
+
+    #[test]
+    fn an_entry_is_waited_for_as_long_as_it_is_said() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let written = write_entry(&mut client, 65, 0, Duration::ZERO).unwrap();
+        let problem = written.unwrap_err().problem;
+        assert!(problem.ends_with(": nothing came within 0 s"), "{problem}");
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl<'a> Exchange<'a> {
         if older > 0 {
             transcript.steps.push(Step::Older(older));
         }
-        let company = Company::new(Some(&server), older);
+        let company = Company::new(Some(&server), older, PATIENCE);
         let older = (0..older).map(|_| server.connect()).collect();
         let stream = server.open();
         let mut exchange = Self {
@@ -184,7 +184,7 @@ impl<'a> Exchange<'a> {
     /// Does the same, after so many other clients that say nothing.
     pub fn another_behind(mut self, older: usize) -> Self {
         self.read_to_end();
-        self.company = Company::new(Some(&self.server), older);
+        self.company = Company::new(Some(&self.server), older, PATIENCE);
         self.older = (0..older).map(|_| self.server.connect()).collect();
         self.stream = self.server.open();
         self.remember_address();

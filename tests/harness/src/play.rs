@@ -351,7 +351,7 @@ fn try_connection(
         _ => 0,
     });
     let measures = steps.contains(&Step::Beside(Beside::CostLittle));
-    let mut company = Company::new(measures.then_some(&*host), silent.sum());
+    let mut company = Company::new(measures.then_some(&*host), silent.sum(), PATIENCE);
     let mut older = Vec::new();
     let is_before =
         |step: &&Step| !matches!(step, Step::Send(_) | Step::Receive(_) | Step::ToldToStop);
