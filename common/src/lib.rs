@@ -1,8 +1,8 @@
 //! The code that the chapters share. What one chapter teaches, the next ones take from here.
 //!
 //! Each chapter that adds something has a module with its number, and a Cargo feature of
-//! the same name that includes the chapters before it. Nothing here uses what a later
-//! chapter brings. The parsers are pure: bytes or text in, a value or a `RequestError` out.
+//! the same name that includes the chapters that it builds on. Nothing here uses what
+//! another chapter brings. The parsers are pure: bytes or text in, a value or a `RequestError` out.
 
 #[cfg(feature = "ch01")]
 pub mod ch01;
@@ -88,3 +88,13 @@ pub use ch16::*;
 pub mod ch17;
 #[cfg(feature = "ch17")]
 pub use ch17::*;
+
+#[cfg(feature = "ch18")]
+pub mod ch18;
+#[cfg(feature = "ch18")]
+pub use ch18::*;
+
+#[cfg(feature = "ch19")]
+pub mod ch19;
+#[cfg(feature = "ch19")]
+pub use ch19::*;

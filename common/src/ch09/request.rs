@@ -46,7 +46,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Http => "http",
             Self::Https => "https",
@@ -110,15 +110,33 @@ impl Request {
         } else {
             (None, target.to_owned())
         };
-        Ok(Self {
+        let version = shared(version, &["HTTP/1.1", "HTTP/1.0"]);
+        Ok(Self::of_parts(
+            method,
+            target,
+            version,
+            address_host,
+            fields,
+        ))
+    }
+
+    /// A request of its parts, which have been checked. It has no body yet.
+    pub(crate) fn of_parts(
+        method: &str,
+        target: String,
+        version: Cow<'static, str>,
+        address_host: Option<String>,
+        fields: Fields,
+    ) -> Self {
+        Self {
             method: shared(method, &["GET", "HEAD", "POST", "OPTIONS"]),
             path: path::normal(without_query(&target)),
             target,
-            version: shared(version, &["HTTP/1.1", "HTTP/1.0"]),
+            version,
             address_host,
-            body: Vec::new(),
             fields,
-        })
+            body: Vec::new(),
+        }
     }
 
     /// The request line, with the target as it is here.
@@ -220,7 +238,7 @@ fn split_address<'a>(method: &str, address: &'a str) -> Result<(&'a str, String)
 /// `localhost` or `[::1]:8080`. It may be empty, since an address that is not HTTP's may
 /// have no host. A name and a password before the host are no part of an HTTP address
 /// (RFC 9110 §4.2.4).
-fn is_authority(text: &str) -> bool {
+pub(crate) fn is_authority(text: &str) -> bool {
     let (host, port) = match text.rfind(']') {
         Some(bracket) => text.split_at(bracket + 1),
         None => text.split_at(text.find(':').unwrap_or(text.len())),

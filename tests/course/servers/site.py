@@ -136,7 +136,8 @@ class Site(BaseHTTPRequestHandler):
 
 
 address, choice = [*sys.argv[1:], *["127.0.0.1:8080", ""][len(sys.argv[1:]):]][:2]
-host, port = address.rsplit(":", 1)
-server = ThreadingHTTPServer((host, int(port)), Site)
-print(f"Listening on port {server.server_port}...", flush=True)
-server.serve_forever()
+if __name__ == "__main__":
+    host, port = address.rsplit(":", 1)
+    server = ThreadingHTTPServer((host, int(port)), Site)
+    print(f"Listening on port {server.server_port}...", flush=True)
+    server.serve_forever()

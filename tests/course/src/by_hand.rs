@@ -1,5 +1,7 @@
 //! The `curl` lines that do by hand what a check does.
 
+mod frames;
+
 use std::net::SocketAddr;
 
 use harness::transcript::{Again, Step};
@@ -49,6 +51,9 @@ const KILL: &str = "# End the server with kill -9, and start it again.";
 /// A shell command that sends what one connection of a transcript sends.
 fn command(steps: &[Step], address: SocketAddr, is_sealed: bool) -> String {
     let is_sealed = is_sealed && !steps.contains(&Step::Plain);
+    if steps.contains(&Step::Http2) {
+        return frames::command(steps, address, is_sealed);
+    }
     let older = steps.iter().find_map(|step| match step {
         Step::Older(count) => Some(*count),
         _ => None,
@@ -72,6 +77,9 @@ fn command(steps: &[Step], address: SocketAddr, is_sealed: bool) -> String {
 /// A shell command that sends the very bytes of one connection, to which curl, where it
 /// writes the request itself, would add fields of its own, and rests where the check did.
 pub fn exactly(steps: &[Step], address: SocketAddr, is_sealed: bool) -> String {
+    if steps.contains(&Step::Http2) {
+        return frames::exactly(steps, address, is_sealed);
+    }
     let client = client(address, steps.contains(&Step::HalfClose), is_sealed);
     let parts: Vec<String> = pieces(steps)
         .iter()
@@ -144,6 +152,9 @@ fn pieces(steps: &[Step]) -> Vec<Piece> {
     pieces
 }
 
+/// The version of a request that goes in frames.
+const HTTP_2: &str = "HTTP/2";
+
 /// A request that curl can be told to send.
 struct Request {
     method: String,
@@ -192,8 +203,11 @@ impl Request {
 
     fn curl(&self, address: SocketAddr, is_sealed: bool) -> String {
         let mut words = vec!["curl".to_owned(), "-i".to_owned()];
-        if self.version == "HTTP/1.0" {
-            words.push("--http1.0".to_owned());
+        match &*self.version {
+            "HTTP/1.0" => words.push("--http1.0".to_owned()),
+            HTTP_2 if is_sealed => words.push("--http2".to_owned()),
+            HTTP_2 => words.push("--http2-prior-knowledge".to_owned()),
+            _ => {}
         }
         if self.target.contains("/.") {
             words.push("--path-as-is".to_owned());

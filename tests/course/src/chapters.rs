@@ -1,5 +1,6 @@
 //! The chapters, as the workspace's folders and files tell them.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, bail, ensure};
 use harness::checks::{Check, checks_of};
+use toml_edit::{DocumentMut, Item, Table};
 
 /// The workspace and its chapters, in their order.
 pub struct Course {
@@ -80,10 +82,16 @@ impl Course {
     }
 
     /// The chapter that another one builds on: the one before it, but chapter 3
-    /// for 5b, which goes back to its page. The first has none.
+    /// for 5b, which goes back to its page, and chapter 2 for 18, which begins anew
+    /// in HTTP/2. The first has none.
     pub fn base_of(&self, chapter: &Chapter) -> Option<&Chapter> {
-        if chapter.number == "5b" {
-            return self.chapters.iter().find(|base| base.number == "3");
+        let elsewhere = match &*chapter.number {
+            "5b" => Some("3"),
+            "18" => Some("2"),
+            _ => None,
+        };
+        if let Some(number) = elsewhere {
+            return self.chapters.iter().find(|base| base.number == number);
         }
         let position = self
             .chapters
@@ -111,6 +119,56 @@ impl Course {
             .iter()
             .map(|name| format!("{folder}/{name}"))
             .collect())
+    }
+
+    /// What `common` has of a chapter and those that it builds on, by their short names. A
+    /// chapter that brings nothing knows what the one before it does.
+    pub fn known_after(&self, chapter: &Chapter) -> anyhow::Result<BTreeSet<String>> {
+        let features = self.features_of_common()?;
+        let names = self.chapters.iter().map(Chapter::short_name);
+        let before: Vec<&str> = names
+            .take_while(|name| *name != chapter.short_name())
+            .collect();
+        let mut names = [chapter.short_name()]
+            .into_iter()
+            .chain(before.into_iter().rev());
+        let newest = names.find(|name| features.contains_key(name));
+        self.included_in(newest.context("common has no features")?)
+    }
+
+    /// What a feature of `common` includes: the short names of the chapters, its own among
+    /// them.
+    pub fn included_in(&self, feature: &str) -> anyhow::Result<BTreeSet<String>> {
+        let features = self.features_of_common()?;
+        let mut included = BTreeSet::new();
+        let mut left = vec![feature.to_owned()];
+        while let Some(feature) = left.pop() {
+            let needed = features.get(&feature).and_then(Item::as_array);
+            let needed = needed.with_context(|| format!("common has no feature {feature}"))?;
+            let needed = needed.iter().filter_map(|name| name.as_str());
+            left.extend(needed.filter(|name| !name.contains(':')).map(str::to_owned));
+            included.insert(feature);
+        }
+        Ok(included)
+    }
+
+    /// The features that together include all others.
+    pub fn newest_features(&self) -> anyhow::Result<Vec<String>> {
+        let features = self.features_of_common()?;
+        let newest = features.get("default").and_then(Item::as_array);
+        let newest = newest.context("common has no default feature")?;
+        let newest = newest.iter().filter_map(|name| name.as_str());
+        Ok(newest.map(str::to_owned).collect())
+    }
+
+    fn features_of_common(&self) -> anyhow::Result<Table> {
+        let path = self.root.join("common/Cargo.toml");
+        let mut manifest: DocumentMut = read(&path)?
+            .parse()
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let features = manifest.remove("features");
+        let features = features.and_then(|features| features.into_table().ok());
+        features.with_context(|| format!("{} has no features", path.display()))
     }
 
     /// The text of a chapter's `main.rs`, or of that of `my-server`.

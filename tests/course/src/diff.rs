@@ -85,18 +85,12 @@ fn show_modules(
     new: &Chapter,
     layout: Layout,
 ) -> anyhow::Result<()> {
-    let place = |feature: &str| {
-        course
-            .chapters
-            .iter()
-            .position(|chapter| chapter.short_name() == feature)
-    };
-    let known = place(old.short_name());
-    let used = place(&feature_of(course, new)?);
+    let known = course.known_after(old)?;
+    let used = course.included_in(&feature_of(course, new)?)?;
     let mut came_in = Vec::new();
     for chapter in &course.chapters {
         let feature = chapter.short_name();
-        if place(feature) > known && place(feature) <= used {
+        if used.contains(feature) && !known.contains(feature) {
             came_in.extend(course.modules_of(chapter)?);
         }
     }
@@ -187,7 +181,11 @@ fn asks_the_same(a: &Transcript, b: &Transcript) -> bool {
     let asks = |step: &&Step| {
         !matches!(
             step,
-            Step::Receive(_) | Step::Closes | Step::Resets | Step::Prints(_)
+            Step::Receive(_)
+                | Step::ReceiveFrames(_)
+                | Step::Closes
+                | Step::Resets
+                | Step::Prints(_)
         )
     };
     a.steps.iter().filter(asks).eq(b.steps.iter().filter(asks))

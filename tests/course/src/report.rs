@@ -2,7 +2,8 @@
 //! helps to mend it.
 
 use anstyle::{AnsiColor, Style};
-use harness::checks::{Check, Kind, is_of_part_two};
+use harness::checks::{Check, Kind, is_of_part_three, is_of_part_two};
+use harness::http2::{self, Piece, Received, Talk};
 use harness::judge::Failure;
 use harness::transcript::{Again, Step};
 use harness::wire;
@@ -189,6 +190,9 @@ const ROBUST: &str = "robust: what this workspace adds";
 
 fn group_name(outcome: &Outcome) -> &'static str {
     match outcome.check.kind {
+        Kind::Core if is_of_part_three(&outcome.check.chapter) => {
+            "core: the site, what RFC 9113 and RFC 7541 demand, and what protects others"
+        }
         Kind::Core if is_of_part_two(&outcome.check.chapter) => {
             "core: the site, what RFC 9110 and RFC 9112 demand, and what protects others"
         }
@@ -223,8 +227,7 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
         Some(_) => &transcript.steps[..],
         None => steps,
     };
-    let sends = |step: &Step| matches!(step, Step::Send(_) | Step::SendOneByOne(_));
-    if !steps.iter().any(sends) {
+    if !steps.iter().any(Step::is_sent) {
         say!("    (nothing)");
     }
     for step in steps {
@@ -233,6 +236,9 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
             Step::Older(count) => say!("    (after {count} connections that stay silent)"),
             Step::Send(bytes) | Step::SendOneByOne(bytes) => {
                 lines('>', bytes, None);
+            }
+            Step::SendFrames(sent) | Step::SendFramesOneByOne(sent) => {
+                shown('>', &http2::show(sent), 0);
             }
             Step::HalfClose => say!("    (and the end of what the client sends)"),
             Step::ToldToStop => say!("    (and the server was told to stop)"),
@@ -252,6 +258,8 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
         lines('=', &outcome.played.printed, None);
         say!("  expected to be printed");
         lines('=', expected, None);
+    } else if let Some(talk) = conversation.and_then(|conversation| conversation.talk.as_ref()) {
+        came_in_frames(talk, failure.position);
     } else {
         say!("  came back");
         lines('<', received, failure.position);
@@ -293,14 +301,36 @@ fn up_to(connection: usize, steps: &[Step]) -> &[Step] {
     &steps[..ends.nth(connection).unwrap_or(steps.len())]
 }
 
+/// Prints the frames that came and those that were expected.
+fn came_in_frames(talk: &Talk, position: Option<usize>) {
+    let received = talk.reader.received();
+    let is_it = |one: &&Received| position.is_some_and(|position| one.at < position);
+    let number = received.iter().take_while(is_it).count();
+    let pieces = |received: &[Received]| -> Vec<Piece> {
+        received.iter().map(|one| one.piece.clone()).collect()
+    };
+    let before = http2::show(&pieces(&received[..number.saturating_sub(1)]));
+    say!("  came back");
+    shown('<', &http2::show(&pieces(received)), before.len());
+    say!("  expected");
+    shown('<', &http2::show(&talk.expected), 0);
+    if number > 0 {
+        say!("  It is frame {number} of what came back.");
+    }
+}
+
 /// Prints bytes with their line ends, and of many lines those around a position.
 pub fn lines(mark: char, bytes: &[u8], position: Option<usize>) {
-    let lines = wire::show(bytes);
+    let before = &bytes[..position.unwrap_or(1).saturating_sub(1).min(bytes.len())];
+    let line_of_position = before.iter().filter(|&&byte| byte == b'\n').count();
+    shown(mark, &wire::show(bytes), line_of_position);
+}
+
+/// Prints lines, and of many those around the one of that number.
+pub fn shown(mark: char, lines: &[String], line_of_position: usize) {
     if lines.is_empty() {
         say!("    (nothing)");
     }
-    let before = &bytes[..position.unwrap_or(1).saturating_sub(1).min(bytes.len())];
-    let line_of_position = before.iter().filter(|&&byte| byte == b'\n').count();
     let first = line_of_position
         .saturating_sub(LINES / 2)
         .min(lines.len().saturating_sub(LINES));

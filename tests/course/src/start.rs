@@ -9,7 +9,7 @@ use crate::chapters::{Course, read};
 /// The learner's own crate.
 pub const MY_SERVER: &str = "my-server";
 
-/// The manifest; `FEATURE` stands for all that `common` has.
+/// The manifest; `FEATURES` stands for all that `common` has.
 const MANIFEST: &str = r#"[package]
 name = "my-server"
 description = "My own server"
@@ -21,7 +21,7 @@ publish.workspace = true
 
 [dependencies]
 anyhow.workspace = true
-common = { workspace = true, features = ["FEATURE"] }
+common = { workspace = true, features = [FEATURES] }
 
 [lints]
 workspace = true
@@ -96,18 +96,9 @@ pub fn start(course: &Course, from: Option<&str>, force: bool) -> anyhow::Result
 
 /// The manifest of a learner's crate, which has all of `common`.
 pub fn manifest(course: &Course) -> anyhow::Result<String> {
-    Ok(MANIFEST.replace("FEATURE", &newest_feature(course)?))
-}
-
-/// The feature of `common` that includes all others.
-fn newest_feature(course: &Course) -> anyhow::Result<String> {
-    let manifest = read(&course.root.join("common/Cargo.toml"))?;
-    let default = manifest
-        .lines()
-        .find_map(|line| line.strip_prefix("default = [\"")?.strip_suffix("\"]"));
-    default
-        .map(str::to_owned)
-        .context("common/Cargo.toml has no default feature")
+    let features = course.newest_features()?;
+    let features: Vec<String> = features.iter().map(|name| format!("{name:?}")).collect();
+    Ok(MANIFEST.replace("FEATURES", &features.join(", ")))
 }
 
 /// Gives the crate that is there the first name that is free, in its manifest too:

@@ -267,3 +267,8 @@ fn ch15_answers_for_an_answer_that_fails() {
 fn ch16_counts_elsewhere() {
     assert_snapshot!(Chapter::new("ch16-events").prove(true));
 }
+
+#[test]
+fn ch18_counts_what_each_stream_carries() {
+    assert_snapshot!(Chapter::new("ch18-frames").prove(false));
+}

@@ -56,8 +56,15 @@ impl Kind {
 /// The number of the first chapter of part two.
 pub(crate) const PART_TWO: u32 = 9;
 
-/// The number of the chapter that speaks TLS.
+/// The number of the first chapter of part three, which begins with HTTP/2 anew.
+const PART_THREE: u32 = 18;
+
+/// The number of the first chapter that speaks TLS.
 const SEALED: u32 = 17;
+
+/// The number of the first chapter of part three that speaks TLS, and HTTP/1.1 beside
+/// HTTP/2, as all before it do together.
+const TOGETHER: u32 = 20;
 
 /// How many exchanges are played at the same time.
 const AT_ONCE: usize = 8;
@@ -73,7 +80,8 @@ impl Check {
 ///
 /// A chapter of part one has its own. In part two a chapter still does what those
 /// before it did, so it has theirs too, but for their exercises, and but for those of
-/// which it pins one of the same name itself.
+/// which it pins one of the same name itself. Part three begins anew: its first chapters
+/// speak HTTP/2 alone.
 ///
 /// # Errors
 /// The folder, or a snapshot in it, cannot be read.
@@ -126,9 +134,12 @@ pub fn checks_of(chapter: &str, snapshots: &Path) -> io::Result<Vec<Check>> {
     Ok(checks)
 }
 
-/// Whether both are chapters of part two, and this one is earlier than the other.
+/// Whether a chapter still does what this earlier one did.
 fn comes_before(earlier: &str, later: &str) -> bool {
     match (number(earlier), number(later)) {
+        (Some(earlier), Some(later @ PART_THREE..TOGETHER)) => {
+            PART_THREE <= earlier && earlier < later
+        }
         (Some(earlier), Some(later)) => PART_TWO <= earlier && earlier < later,
         _ => false,
     }
@@ -139,14 +150,20 @@ fn number(chapter: &str) -> Option<u32> {
     chapter.strip_prefix("ch")?.split('_').next()?.parse().ok()
 }
 
-/// Whether a chapter belongs to part two.
+/// Whether a chapter belongs to part two, or to what follows it.
 pub fn is_of_part_two(chapter: &str) -> bool {
     number(&chapter.replace('-', "_")).is_some_and(|number| number >= PART_TWO)
 }
 
+/// Whether a chapter belongs to part three.
+pub fn is_of_part_three(chapter: &str) -> bool {
+    number(&chapter.replace('-', "_")).is_some_and(|number| number >= PART_THREE)
+}
+
 /// Whether a chapter speaks TLS.
 pub fn is_sealed(chapter: &str) -> bool {
-    number(&chapter.replace('-', "_")).is_some_and(|number| number >= SEALED)
+    let number = number(&chapter.replace('-', "_"));
+    number.is_some_and(|number| number >= SEALED && !(PART_THREE..TOGETHER).contains(&number))
 }
 
 /// The exchange that a snapshot file holds, below what insta writes about it.
@@ -228,6 +245,8 @@ mod tests {
             ("ch10_keepalive__limited", "lesson: what chapter 10 teaches"),
             ("ch10_keepalive__safe", "core, D6: what protects others"),
             ("ch11_chunked__later", "core: a later page"),
+            ("ch18_frames__opening", "core: how a connection begins"),
+            ("ch19_hpack__page", "core: a page in HTTP/2"),
         ] {
             let text = format!("---\nsource: a\n---\n* {heading}\n> GET\n");
             fs::write(folder.join(format!("{file}.snap")), text).unwrap();
@@ -248,12 +267,26 @@ mod tests {
                 "ch09_site: taught",
             ]
         );
+        assert_eq!(names("ch18-frames", &folder), ["ch18_frames: opening"]);
+        assert_eq!(
+            names("ch19-hpack", &folder),
+            ["ch18_frames: opening", "ch19_hpack: page"]
+        );
+        assert_eq!(names("ch20-streams", &folder).len(), 8);
         let checks = checks_of("ch10-keepalive", &folder).unwrap();
         let decide = checks.iter().filter(|check| check.decides()).count();
         assert_eq!(decide, 5);
         assert!(checks.iter().all(|check| check.transcript.chapter >= 9));
         assert!(is_of_part_two("ch10-keepalive"));
         assert!(!is_of_part_two("ch05a-status"));
+        let sealed = [
+            "ch16-events",
+            "ch17-tls",
+            "ch18-frames",
+            "ch19-hpack",
+            "ch20-streams",
+        ];
+        assert_eq!(sealed.map(is_sealed), [false, true, false, false, true]);
         fs::remove_dir_all(&folder).unwrap();
     }
 }

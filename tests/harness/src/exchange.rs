@@ -6,6 +6,7 @@ use std::thread;
 use std::time::Instant;
 
 use crate::company::{Beside, Company};
+use crate::http2::{self, Frame, OPAQUE, Payload, Piece, Progress, Reader, bytes_of, flags, kinds};
 use crate::play::{Connection, End, REST, ask_once_more, bytes_received, bytes_sent};
 use crate::response::{answers, methods};
 use crate::transcript::{Again, Placeholders, Step, Transcript};
@@ -19,6 +20,8 @@ pub struct Exchange<'a> {
     company: Company,
     placeholders: Placeholders,
     transcript: Transcript,
+    /// What has come over this connection, where it speaks HTTP/2.
+    reader: Option<Reader>,
 }
 
 impl<'a> Exchange<'a> {
@@ -41,6 +44,7 @@ impl<'a> Exchange<'a> {
             company,
             placeholders: Placeholders::default(),
             transcript,
+            reader: None,
         };
         exchange.remember_address();
         exchange
@@ -79,6 +83,93 @@ impl<'a> Exchange<'a> {
         self.note(Step::SendOneByOne(bytes.as_ref().to_vec()))
     }
 
+    /// Sends frames in one write, which are written as [`crate::http2`] says.
+    pub fn frames(mut self, text: impl AsRef<str>) -> Self {
+        let frames = self.note_frames(text.as_ref());
+        let filled_in = self.placeholders.fill_in_frames(&frames);
+        let sent = self.stream.write_all(&bytes_of(&filled_in));
+        sent.expect("cannot send");
+        self.note(Step::SendFrames(frames))
+    }
+
+    /// Sends frames, each of their bytes in a write of its own.
+    pub fn frames_one_by_one(mut self, text: impl AsRef<str>) -> Self {
+        let frames = self.note_frames(text.as_ref());
+        for byte in bytes_of(&self.placeholders.fill_in_frames(&frames)) {
+            self.stream.write_all(&[byte]).expect("cannot send");
+        }
+        self.note(Step::SendFramesOneByOne(frames))
+    }
+
+    /// Reads frames, and notes that they go over this connection.
+    fn note_frames(&mut self, text: &str) -> Vec<Piece> {
+        if self.reader.is_none() {
+            self.reader = Some(Reader::default());
+            self.transcript.steps.push(Step::Http2);
+        }
+        http2::read(text).unwrap_or_else(|| panic!("these are no frames:\n{text}"))
+    }
+
+    /// Reads until so many more frames have come, where [`Self::receive`] would wait for
+    /// others too.
+    pub fn receive_frames(self, count: usize) -> Self {
+        let reader = self.reader.as_ref().expect("a connection of HTTP/2");
+        let wanted = reader.received().len() + count;
+        self.receive_until(|reader| reader.received().len() >= wanted)
+    }
+
+    fn receive_until(mut self, is_all: impl Fn(&Reader) -> bool) -> Self {
+        let mut reader = self.reader.take().expect("a connection of HTTP/2");
+        let before = reader.received().len();
+        let mut buffer = [0; 65536];
+        while !is_all(&reader) {
+            match self.stream.read(&mut buffer) {
+                Ok(length @ 1..) => reader.receive(&buffer[..length]),
+                // The step that waits for the end says which one it was.
+                Ok(0) => break,
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => break,
+                Err(error) => {
+                    let came: Vec<Piece> = reader.pieces().skip(before).cloned().collect();
+                    let came = http2::show(&came).join("\n");
+                    panic!(
+                        "{}no whole answer: {error}; there came\n{came}",
+                        self.transcript
+                    )
+                }
+            }
+        }
+        self.note_received(&reader, before);
+        self.reader = Some(reader);
+        self
+    }
+
+    /// Notes the frames that have come behind the first so many.
+    fn note_received(&mut self, reader: &Reader, before: usize) {
+        let came: Vec<Piece> = reader.pieces().skip(before).cloned().collect();
+        if came.is_empty() {
+            return;
+        }
+        let came = self.placeholders.put_into_frames(&came);
+        match self.transcript.steps.last_mut() {
+            Some(Step::ReceiveFrames(before)) => before.extend(came),
+            _ => self.transcript.steps.push(Step::ReceiveFrames(came)),
+        }
+    }
+
+    /// The frames that were sent over this connection.
+    fn frames_sent(&self) -> Vec<Piece> {
+        let steps = self.transcript.steps.iter().rev();
+        let mut sent: Vec<&Vec<Piece>> = steps
+            .take_while(|step| **step != Step::Another)
+            .filter_map(|step| match step {
+                Step::SendFrames(frames) | Step::SendFramesOneByOne(frames) => Some(frames),
+                _ => None,
+            })
+            .collect();
+        sent.reverse();
+        sent.into_iter().flatten().cloned().collect()
+    }
+
     /// Reads until an empty line has come, for an answer before the last one.
     pub fn receive_head(mut self) -> Self {
         let mut received = Vec::new();
@@ -94,8 +185,13 @@ impl<'a> Exchange<'a> {
     }
 
     /// Reads until every request that was sent over this connection has its whole
-    /// answer, or the server closes. The connection may stay open.
+    /// answer, or the server closes. The connection may stay open. In HTTP/2 the server's
+    /// SETTINGS and each acknowledgement are waited for too.
     pub fn receive(mut self) -> Self {
+        if self.reader.is_some() {
+            let sent = self.frames_sent();
+            return self.receive_until(|reader| Progress::of(reader.pieces()).answers(&sent));
+        }
         let steps = self.transcript.steps.iter();
         let sent = steps.rev().take_while(|step| **step != Step::Another);
         let sent: Vec<Step> = sent
@@ -177,6 +273,7 @@ impl<'a> Exchange<'a> {
     pub fn another(mut self) -> Self {
         self.read_to_end();
         self.stream = self.server.open();
+        self.reader = None;
         self.remember_address();
         self.note(Step::Another)
     }
@@ -228,8 +325,11 @@ impl<'a> Exchange<'a> {
     }
 
     /// Looks whether the connection is still open and nothing more comes over it, by a
-    /// further request, and gives the whole transcript.
+    /// further request, or a PING in HTTP/2, and gives the whole transcript.
     pub fn stays_open(mut self) -> String {
+        if self.reader.is_some() {
+            return self.answers_a_ping();
+        }
         let mut more = Vec::new();
         let end = ask_once_more(&mut *self.stream, &mut more);
         assert_eq!(end.expect("a further answer"), End::Open);
@@ -242,6 +342,33 @@ impl<'a> Exchange<'a> {
         self.transcript.to_string()
     }
 
+    fn answers_a_ping(mut self) -> String {
+        let reader = self.reader.take().expect("a connection of HTTP/2");
+        let before = reader.received().len();
+        self.reader = Some(reader);
+        let noted = self.transcript.steps.clone();
+        let ping = Frame::new(kinds::PING, 0, 0, Payload::Ping(OPAQUE));
+        let answer = Piece::Frame(Frame::new(
+            kinds::PING,
+            flags::ACK,
+            0,
+            Payload::Ping(OPAQUE),
+        ));
+        let sent = self.stream.write_all(&bytes_of(&[Piece::Frame(ping)]));
+        sent.expect("cannot send");
+        self = self.receive_until(|reader| reader.pieces().any(|piece| *piece == answer));
+        self.transcript.steps = noted;
+        let reader = self.reader.as_ref().expect("a connection of HTTP/2");
+        let more: Vec<Piece> = reader.pieces().skip(before).cloned().collect();
+        assert_eq!(
+            http2::show(&more),
+            http2::show(&[answer]),
+            "the server has sent more, or closed"
+        );
+        self.transcript.steps.push(Step::StaysOpen);
+        self.transcript.to_string()
+    }
+
     fn read_to_end(&mut self) {
         let mut received = Vec::new();
         let end = match self.stream.read_to_end(&mut received) {
@@ -249,6 +376,14 @@ impl<'a> Exchange<'a> {
             Err(error) if error.kind() == ErrorKind::ConnectionReset => Step::Resets,
             Err(error) => panic!("{}no end of the answer: {error}", self.transcript),
         };
+        if let Some(mut reader) = self.reader.take() {
+            let before = reader.received().len();
+            reader.receive(&received);
+            reader.end();
+            self.note_received(&reader, before);
+            self.transcript.steps.push(end);
+            return;
+        }
         if !received.is_empty() {
             let received = self.placeholders.put_in(&received);
             match self.transcript.steps.last_mut() {

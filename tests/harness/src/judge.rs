@@ -2,6 +2,7 @@
 //! is wrong with it.
 
 mod exercises;
+mod frames;
 
 use std::net::SocketAddr;
 
@@ -164,9 +165,7 @@ fn find_failure(
 ) -> Option<Failure> {
     let expected = transcript.steps.split(|step| *step == Step::Another);
     for (number, (steps, conversation)) in expected.zip(&played.connections).enumerate() {
-        let asks = steps
-            .iter()
-            .any(|step| matches!(step, Step::Send(_) | Step::SendOneByOne(_)));
+        let asks = steps.iter().any(Step::is_sent);
         let compared = compare_connection(conversation, asks, notes);
         let beside = conversation.wrong_beside.as_ref();
         let is_beside = compared.is_ok();
@@ -309,6 +308,9 @@ fn compare_connection(
         }
         End::Early { sent, of, answered } => return Err(early(*sent, *of, *answered)),
         _ => {}
+    }
+    if let Some(talk) = &conversation.talk {
+        return frames::compare(conversation, talk, notes);
     }
     if expected.is_empty() {
         return compare_with_silence(received, asks, *end);
@@ -1095,6 +1097,7 @@ mod tests {
             saw_a_stop: false,
             expected: wanted.into(),
             received: received.into(),
+            talk: None,
             end,
             own_address: None,
         }

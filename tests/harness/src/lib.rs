@@ -14,6 +14,7 @@ mod diagnosis;
 mod exchange;
 pub mod files;
 pub mod hostile;
+pub mod http2;
 pub mod judge;
 pub mod limits;
 pub mod play;

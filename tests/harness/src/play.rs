@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 
 use crate::company::{Beside, Company, Cost, Wrong};
+use crate::http2::{Piece, Talk, bytes_of};
 use crate::response::{self, Answer, Asked};
 use crate::transcript::{Again, Placeholders, Step, Transcript};
 use crate::unread::wait_until_read;
@@ -193,6 +194,8 @@ pub struct Conversation {
     /// What was expected to come, with what only now is known put in.
     pub expected: Vec<u8>,
     pub received: Vec<u8>,
+    /// What went over it in frames, where it speaks HTTP/2.
+    pub talk: Option<Talk>,
     pub end: End,
     /// The client's address, where it was connected.
     pub own_address: Option<SocketAddr>,
@@ -283,11 +286,16 @@ fn converse(
     host: &mut dyn Host,
     placeholders: &mut Placeholders,
 ) -> Conversation {
-    let asked = response::asked(&bytes_sent(steps));
-    let asks_to_close = response::asks_to_close(&bytes_sent(steps));
+    // Frames hold no requests that could be read as text.
+    let sent = match steps.contains(&Step::Http2) {
+        true => Vec::new(),
+        false => bytes_sent(steps),
+    };
+    let asked = response::asked(&sent);
+    let asks_to_close = response::asks_to_close(&sent);
     // Whoever waits to send a body may go on with another request after a refusal.
     let waits = asked.last().is_some_and(|last| last.waits);
-    let mut methods = response::methods(&bytes_sent(steps));
+    let mut methods = response::methods(&sent);
     if steps.contains(&Step::HalfClose) {
         // What is cut off by that is answered too.
         methods.push(String::new());
@@ -305,6 +313,7 @@ fn converse(
         saw_a_stop: steps.contains(&Step::ToldToStop),
         expected: bytes_received(steps),
         received: Vec::new(),
+        talk: Talk::of(steps),
         end: End::Closed,
         own_address: None,
     };
@@ -318,14 +327,24 @@ fn converse(
         _ => End::Reset,
     });
     // For what the next connection sends.
-    placeholders.put_in(&conversation.received);
+    match &mut conversation.talk {
+        Some(talk) => {
+            talk.reader.end();
+            let came: Vec<Piece> = talk.reader.pieces().cloned().collect();
+            placeholders.put_into_frames(&came);
+        }
+        None => {
+            placeholders.put_in(&conversation.received);
+        }
+    }
     conversation
 }
 
 /// All that is sent over one connection of a transcript.
 pub fn bytes_sent(steps: &[Step]) -> Vec<u8> {
     let sent = steps.iter().filter_map(|step| match step {
-        Step::Send(bytes) | Step::SendOneByOne(bytes) => Some(bytes.as_slice()),
+        Step::Send(bytes) | Step::SendOneByOne(bytes) => Some(bytes.clone()),
+        Step::SendFrames(frames) | Step::SendFramesOneByOne(frames) => Some(bytes_of(frames)),
         _ => None,
     });
     sent.collect::<Vec<_>>().concat()
@@ -335,6 +354,15 @@ pub fn bytes_sent(steps: &[Step]) -> Vec<u8> {
 pub fn bytes_received(steps: &[Step]) -> Vec<u8> {
     let received = steps.iter().filter_map(|step| match step {
         Step::Receive(bytes) => Some(bytes.as_slice()),
+        _ => None,
+    });
+    received.collect::<Vec<_>>().concat()
+}
+
+/// All frames that are received over one connection of a transcript.
+fn frames_received(steps: &[Step]) -> Vec<Piece> {
+    let received = steps.iter().filter_map(|step| match step {
+        Step::ReceiveFrames(frames) => Some(frames.as_slice()),
         _ => None,
     });
     received.collect::<Vec<_>>().concat()
@@ -353,8 +381,16 @@ fn try_connection(
     let measures = steps.contains(&Step::Beside(Beside::CostLittle));
     let mut company = Company::new(measures.then_some(&*host), silent.sum(), PATIENCE);
     let mut older = Vec::new();
-    let is_before =
-        |step: &&Step| !matches!(step, Step::Send(_) | Step::Receive(_) | Step::ToldToStop);
+    let is_before = |step: &&Step| {
+        !matches!(
+            step,
+            Step::Send(_)
+                | Step::SendFrames(_)
+                | Step::Receive(_)
+                | Step::ReceiveFrames(_)
+                | Step::ToldToStop
+        )
+    };
     let before = steps.iter().take_while(is_before).count();
     for step in &steps[..before] {
         match step {
@@ -402,6 +438,18 @@ fn try_connection(
                     break;
                 }
             }
+            Step::SendFrames(frames) => {
+                let frames = placeholders.fill_in_frames(frames);
+                if let Some(talk) = &mut conversation.talk {
+                    talk.send(&mut *stream, frames)?;
+                }
+            }
+            Step::SendFramesOneByOne(frames) => {
+                let frames = placeholders.fill_in_frames(frames);
+                if let Some(talk) = &mut conversation.talk {
+                    talk.send_one_by_one(&mut *stream, frames)?;
+                }
+            }
             Step::HalfClose => {
                 let _ = stream.half_close();
             }
@@ -423,6 +471,24 @@ fn try_connection(
                 // For what is sent next.
                 placeholders.put_in(&conversation.received);
             }
+            Step::ReceiveFrames(_) => {
+                let Conversation { talk, received, .. } = &mut *conversation;
+                if let Some(talk) = talk {
+                    talk.receive(
+                        &mut *stream,
+                        received,
+                        &frames_received(&steps[..=position]),
+                    )?;
+                    let came: Vec<Piece> = talk.reader.pieces().cloned().collect();
+                    placeholders.put_into_frames(&came);
+                }
+            }
+            Step::StaysOpen if let Some(talk) = &mut conversation.talk => {
+                end = talk.ask_once_more(&mut *stream, &mut conversation.received)?;
+            }
+            Step::Closes | Step::Resets if let Some(talk) = &mut conversation.talk => {
+                end = talk.wait_for_the_end(&mut *stream, &mut conversation.received)?;
+            }
             Step::StaysOpen => {
                 end = match ending(&mut *stream, &mut conversation.received, 4 * REST) {
                     Ok(End::Open) => ask_once_more(&mut *stream, &mut conversation.received)?,
@@ -440,6 +506,7 @@ fn try_connection(
                 }
             }
             Step::Plain
+            | Step::Http2
             | Step::Older(_)
             | Step::Gone(_)
             | Step::Beside(_)

@@ -237,6 +237,34 @@ fn response<'a>(
 }
 
 impl<'a> Response<'a> {
+    /// A response that came in HTTP/2, where frames say where its body ends. A field is
+    /// said to be where its frame is.
+    pub fn of_frames(
+        status: u16,
+        fields: Vec<Field<'a>>,
+        body: Vec<u8>,
+        has_no_body: bool,
+        at: usize,
+    ) -> Self {
+        Self {
+            status,
+            status_at: at,
+            fields,
+            framing: match has_no_body {
+                true => Framing::NoBody,
+                false => Framing::Length(body.len()),
+            },
+            body,
+            trailers: Vec::new(),
+            body_at: at,
+            end: at,
+            is_whole: true,
+            has_line_feeds: false,
+            has_second_space: true,
+            says_http_1_0: false,
+        }
+    }
+
     /// The values of all fields of that name, in which case does not matter.
     pub fn values(&self, name: &[u8]) -> impl Iterator<Item = &Field<'a>> {
         self.fields

@@ -11,12 +11,14 @@
 //!
 //! The first line names the group and the title. `>` stands before what the
 //! client sends, `<` before what the server sends, `=` before what the server
-//! prints, and `*` before what else happens.
+//! prints, and `*` before what else happens. A connection that speaks HTTP/2 has frames in
+//! place of lines, as [`crate::http2`] says.
 
 use std::fmt;
 
 use crate::checks::PART_TWO;
 use crate::company::Beside;
+use crate::http2::{self, Piece};
 use crate::{response, wire};
 
 /// One exchange, or several that belong together.
@@ -55,14 +57,22 @@ pub enum Step {
     Limits(String),
     /// The client speaks plain HTTP, to a server that speaks TLS.
     Plain,
+    /// Frames of HTTP/2 go over this connection.
+    Http2,
     /// The client sends these bytes in one write.
     Send(Vec<u8>),
     /// The client sends these bytes, each in a write of its own.
     SendOneByOne(Vec<u8>),
+    /// The client sends these frames in one write.
+    SendFrames(Vec<Piece>),
+    /// The client sends these frames, each of their bytes in a write of its own.
+    SendFramesOneByOne(Vec<Piece>),
     /// The client says that it sends nothing more.
     HalfClose,
     /// The server sends these bytes.
     Receive(Vec<u8>),
+    /// The server sends these frames.
+    ReceiveFrames(Vec<Piece>),
     /// The client sends nothing for a moment, until what it has sent was read.
     Waits,
     /// The client sends nothing for as long as a client may that is slow.
@@ -93,6 +103,7 @@ pub enum Step {
 const ANEW: &str = "a server that has just started";
 const LIMITS: &str = "a server that was started with LIMITS=";
 const PLAIN: &str = "over TCP, without TLS";
+const HTTP_2: &str = "HTTP/2";
 const ONE_BY_ONE: &str = "one byte at a time";
 const HALF_CLOSE: &str = "the client half-closes";
 const WAITS: &str = "the client waits";
@@ -110,12 +121,24 @@ const OLDER: &str = " older connections are open and silent";
 const GONE: &str = " clients come and are gone at once";
 
 impl Step {
+    /// Whether the client sends something in it.
+    pub fn is_sent(&self) -> bool {
+        matches!(
+            self,
+            Self::Send(_)
+                | Self::SendOneByOne(_)
+                | Self::SendFrames(_)
+                | Self::SendFramesOneByOne(_)
+        )
+    }
+
     /// What stands behind the `*` of this step, or before its bytes.
     fn words(&self) -> Option<String> {
         Some(match self {
             Self::Anew => ANEW.to_owned(),
             Self::Limits(limits) => format!("{LIMITS}'{limits}'"),
-            Self::SendOneByOne(_) => ONE_BY_ONE.to_owned(),
+            Self::Http2 => HTTP_2.to_owned(),
+            Self::SendOneByOne(_) | Self::SendFramesOneByOne(_) => ONE_BY_ONE.to_owned(),
             Self::Older(count) => format!("{count}{OLDER}"),
             Self::Gone(count) => format!("{count}{GONE}"),
             Self::Plain => PLAIN.to_owned(),
@@ -131,7 +154,11 @@ impl Step {
             Self::Another => ANOTHER.to_owned(),
             Self::Repeats => REPEATS.to_owned(),
             Self::Beside(beside) => beside.words(),
-            Self::Send(_) | Self::Receive(_) | Self::Prints(_) => return None,
+            Self::Send(_)
+            | Self::SendFrames(_)
+            | Self::Receive(_)
+            | Self::ReceiveFrames(_)
+            | Self::Prints(_) => return None,
         })
     }
 }
@@ -229,6 +256,7 @@ impl Transcript {
         let mut lines = text.lines().peekable();
         let mut transcript = Self::new(lines.next()?.strip_prefix("* ")?);
         let mut one_by_one = false;
+        let mut is_http2 = false;
         while let Some(line) = lines.next() {
             let (kind, rest) = line.split_at_checked(2)?;
             if kind == "* " {
@@ -247,7 +275,14 @@ impl Transcript {
                     TOLD_TO_STOP => transcript.steps.push(Step::ToldToStop),
                     STOPPED => transcript.steps.push(Step::Again(Again::Stopped)),
                     KILLED => transcript.steps.push(Step::Again(Again::Killed)),
-                    ANOTHER => transcript.steps.push(Step::Another),
+                    HTTP_2 => {
+                        is_http2 = true;
+                        transcript.steps.push(Step::Http2);
+                    }
+                    ANOTHER => {
+                        is_http2 = false;
+                        transcript.steps.push(Step::Another);
+                    }
                     REPEATS => transcript.steps.push(Step::Repeats),
                     _ if rest.starts_with(LIMITS) => {
                         let limits = rest[LIMITS.len()..].strip_prefix('\'')?;
@@ -267,6 +302,20 @@ impl Transcript {
                         });
                     }
                 }
+                continue;
+            }
+            if is_http2 && kind != "= " {
+                let mut text = format!("{rest}\n");
+                while let Some(next) = lines.next_if(|next| next.starts_with(kind)) {
+                    text += &format!("{}\n", &next[2..]);
+                }
+                let frames = http2::read(&text)?;
+                transcript.steps.push(match kind {
+                    "> " if std::mem::take(&mut one_by_one) => Step::SendFramesOneByOne(frames),
+                    "> " => Step::SendFrames(frames),
+                    "< " => Step::ReceiveFrames(frames),
+                    _ => return None,
+                });
                 continue;
             }
             let mut bytes = wire::read(rest)?;
@@ -290,20 +339,24 @@ impl fmt::Display for Transcript {
         writeln!(formatter, "* {}: {}", self.group, self.title)?;
         let mut follows_a_write = false;
         for step in &self.steps {
-            if matches!(step, Step::Send(_)) && follows_a_write {
+            if matches!(step, Step::Send(_) | Step::SendFrames(_)) && follows_a_write {
                 writeln!(formatter, "* {NEXT_WRITE}")?;
             }
-            follows_a_write = matches!(step, Step::Send(_) | Step::SendOneByOne(_));
+            follows_a_write = step.is_sent();
             if let Some(words) = step.words() {
                 writeln!(formatter, "* {words}")?;
             }
-            let (mark, bytes) = match step {
-                Step::Send(bytes) | Step::SendOneByOne(bytes) => ('>', bytes),
-                Step::Receive(bytes) => ('<', bytes),
-                Step::Prints(bytes) => ('=', bytes),
+            let (mark, lines) = match step {
+                Step::Send(bytes) | Step::SendOneByOne(bytes) => ('>', wire::show(bytes)),
+                Step::SendFrames(frames) | Step::SendFramesOneByOne(frames) => {
+                    ('>', http2::show(frames))
+                }
+                Step::Receive(bytes) => ('<', wire::show(bytes)),
+                Step::ReceiveFrames(frames) => ('<', http2::show(frames)),
+                Step::Prints(bytes) => ('=', wire::show(bytes)),
                 _ => continue,
             };
-            for line in wire::show(bytes) {
+            for line in lines {
                 writeln!(formatter, "{mark} {line}")?;
             }
         }
@@ -380,6 +433,22 @@ impl Placeholders {
             .fold(to_send.to_vec(), |filled_in, (name, value)| {
                 replace(&filled_in, &[b"[", &name[..], b"]"].concat(), value)
             })
+    }
+
+    /// Does with the field lines of frames what [`Self::put_in`] does with those of a head.
+    pub fn put_into_frames(&mut self, received: &[Piece]) -> Vec<Piece> {
+        let put_in = |name: &[u8], value: &[u8]| {
+            self.values
+                .retain(|(known, _)| !known.eq_ignore_ascii_case(name));
+            self.values.push((name.to_vec(), value.to_vec()));
+            placeholder(name, value).unwrap_or(value).to_vec()
+        };
+        http2::with_values(received, put_in)
+    }
+
+    /// Does with the field lines of frames what [`Self::fill_in`] does with bytes.
+    pub fn fill_in_frames(&self, to_send: &[Piece]) -> Vec<Piece> {
+        http2::with_values(to_send, |_, value| self.fill_in(value))
     }
 
     /// Puts the client's address into what is expected.
@@ -528,6 +597,32 @@ mod tests {
             ],
         };
         assert_eq!(Transcript::parse(&transcript.to_string()), Some(transcript));
+    }
+
+    /// Over one connection go frames, and over the next one bytes again.
+    #[test]
+    fn frames_are_read_back() {
+        let frames = |text: &str| http2::read(text).unwrap();
+        let transcript = Transcript {
+            steps: vec![
+                Step::Http2,
+                Step::SendFrames(frames(http2::OPENING)),
+                Step::SendFrames(frames(&http2::get(1, "/"))),
+                Step::ReceiveFrames(frames("SETTINGS 0\nRST_STREAM 1 CANCEL")),
+                Step::SendFramesOneByOne(frames("SETTINGS 0 ACK")),
+                Step::StaysOpen,
+                Step::Another,
+                Step::Send(b"PING 0".to_vec()),
+                Step::Closes,
+                Step::Prints(b"PING 0\n".to_vec()),
+            ],
+            ..Transcript::new("core: frames")
+        };
+        assert_eq!(Transcript::parse(&transcript.to_string()), Some(transcript));
+        for wrong in ["> PONG 0", "< HEADERS 1\n<  :status: 200"] {
+            let text = format!("* core: no frames\n* HTTP/2\n{wrong}\n");
+            assert_eq!(Transcript::parse(&text), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //!     cargo run -p course --bin mistaken -- 10 body-of-get-unread 127.0.0.1:0
 
 mod caching;
+mod frames;
 mod message;
 mod part_one;
 #[path = "../sealed.rs"]
@@ -19,6 +20,7 @@ fn main() -> io::Result<()> {
     let (chapter, mistake, address) = (next(), next(), next());
     let listener = TcpListener::bind(address)?;
     match chapter.parse() {
+        Ok(number @ 18..=19) => frames::serve(&listener, number, mistake),
         Ok(number @ 9..) => site::serve(listener, number, mistake),
         _ => part_one::serve(&listener, &chapter, &mistake),
     }

@@ -88,7 +88,7 @@ pub struct Request {
     pub body: Vec<u8>,
     pub closes: bool,
     /// Whether the names of fields are compared as they usually are written.
-    by_case: bool,
+    pub by_case: bool,
 }
 
 /// A name as it usually is written, as in `Content-Length`.
@@ -674,7 +674,7 @@ impl Response {
         self
     }
 
-    fn date(site: &Site) -> String {
+    pub fn date(site: &Site) -> String {
         let now = SystemTime::now();
         let moment = match () {
             () if site.has("date-of-1994") => {

@@ -70,17 +70,7 @@ impl Limits {
 }
 
 pub fn serve(listener: TcpListener, chapter: u32, mistake: String) -> io::Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pages");
-    let site = Arc::new(Site {
-        chapter,
-        mistake,
-        limits: Limits::from_environment(),
-        entries: Mutex::default(),
-        stopping: AtomicBool::default(),
-        open: AtomicUsize::default(),
-        clients: Mutex::default(),
-        pages: root.canonicalize()?,
-    });
+    let site = Arc::new(Site::new(chapter, mistake)?);
     let address = listener.local_addr()?;
     println!("Listening on port {}...", address.port());
     let tls = match chapter >= 17 && !site.has("no-tls") {
@@ -148,6 +138,20 @@ enum Admitted {
 }
 
 impl Site {
+    pub fn new(chapter: u32, mistake: String) -> io::Result<Self> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pages");
+        Ok(Self {
+            chapter,
+            mistake,
+            limits: Limits::from_environment(),
+            entries: Mutex::default(),
+            stopping: AtomicBool::default(),
+            open: AtomicUsize::default(),
+            clients: Mutex::default(),
+            pages: root.canonicalize()?,
+        })
+    }
+
     pub fn has(&self, mistake: &str) -> bool {
         self.mistake == mistake
     }
@@ -521,7 +525,7 @@ impl Site {
             }
     }
 
-    fn respond(&self, request: &Request) -> Response {
+    pub fn respond(&self, request: &Request) -> Response {
         let mut target = &*request.target;
         if let Some((scheme, rest)) = target.split_once("://")
             && !scheme.contains('/')

@@ -1,0 +1,56 @@
+//! How long a connection of HTTP/2 waits for its client.
+
+use std::time::Instant;
+
+use crate::ch02::error::RequestError;
+use crate::ch10::states::Ending;
+use crate::ch18::http2_error::{ErrorCode, Http2Error};
+use crate::ch19::http2_connection::{Http2Connection, Phase};
+
+impl Http2Connection {
+    /// Tells the connection the time if nothing else has happened. It may find that the
+    /// client is late.
+    pub fn time_passes(&mut self, now: Instant) {
+        self.now = now;
+        let is_late = !self.is_over() && self.to_send().is_empty() && now >= self.deadline();
+        if !is_late {
+            return;
+        }
+        let has_nothing = self.received.rest().is_empty();
+        self.streams.refuse_late(&self.timeouts, now);
+        if self.phase == Phase::Preface && has_nothing {
+            self.end(Ending::Close);
+        } else if self.phase == Phase::Preface {
+            self.refuse_version(RequestError::new(
+                "408 Request Timeout",
+                "the preface did not come in time",
+            ));
+        } else if self.has_part_of_a_frame() && now >= self.begun + self.timeouts.head {
+            self.fail(Http2Error::connection(
+                ErrorCode::PROTOCOL_ERROR,
+                "a frame or a field block did not come in time",
+            ));
+        } else if self.streams.is_idle() {
+            // No fault of the client: it may send its next request on another connection.
+            self.go_away(ErrorCode::NO_ERROR, "");
+        }
+    }
+
+    /// Whether a frame or a field block has begun, and has not come whole.
+    fn has_part_of_a_frame(&self) -> bool {
+        !self.received.rest().is_empty() || self.block.is_some()
+    }
+
+    /// When the client is late, if it sends nothing until then: with the frame or the field
+    /// block that it has begun, with the bodies of its requests, or with its next request. A
+    /// frame that is no request does not give it more time for that.
+    pub(crate) fn deadline(&self) -> Instant {
+        let of_frame = self.begun + self.timeouts.head;
+        let of_frame = self.has_part_of_a_frame().then_some(of_frame);
+        let of_streams = self.streams.deadline(&self.timeouts);
+        let is_idle = self.streams.is_idle() && self.block.is_none();
+        let of_next = is_idle.then_some(self.since + self.timeouts.idle);
+        let deadlines = [of_frame, of_streams, of_next];
+        deadlines.into_iter().flatten().min().unwrap_or(self.now)
+    }
+}

@@ -1,0 +1,76 @@
+//! A request whose body is on its way.
+
+use std::time::Instant;
+
+use crate::ch09::request::Request;
+use crate::ch10::wait::Timeouts;
+use crate::ch18::http2_error::{ErrorCode, Http2Error};
+
+/// How many bytes of content a client may send on a stream, or a server, before the other
+/// side allows more (RFC 9113 §6.9.2). Here no side ever allows more on a stream.
+pub const WINDOW: usize = 65_535;
+
+/// A request whose body has not come whole.
+pub struct Incoming {
+    pub(crate) request: Request,
+    /// How long its body is, where the client has said so.
+    pub(crate) length: Option<usize>,
+    /// How much of its window is used up: the body, and padding.
+    pub(crate) used: usize,
+    /// By how much the client has raised the window of the response.
+    pub(crate) raised: u32,
+    since: Instant,
+    moved: Instant,
+}
+
+impl Incoming {
+    /// A request without its body, of which the client has said how long it is.
+    pub fn new(request: Request, length: Option<usize>, now: Instant) -> Self {
+        Self {
+            request,
+            length,
+            used: 0,
+            raised: 0,
+            since: now,
+            moved: now,
+        }
+    }
+
+    /// Adds what a DATA frame holds.
+    ///
+    /// # Errors
+    /// FLOW_CONTROL_ERROR past the window, and PROTOCOL_ERROR for a body that is longer than
+    /// was announced (RFC 9113 §8.1.1).
+    pub(crate) fn add(
+        &mut self,
+        data: &[u8],
+        padding: usize,
+        now: Instant,
+    ) -> Result<(), Http2Error> {
+        self.used += data.len() + padding;
+        if self.used > WINDOW {
+            return Err(Http2Error::connection(
+                ErrorCode::FLOW_CONTROL_ERROR,
+                "the body exceeds the stream's window",
+            ));
+        }
+        self.request.body.extend_from_slice(data);
+        self.moved = now;
+        match self.length {
+            Some(length) if self.request.body.len() > length => Err(wrong_length()),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn deadline(&self, timeouts: &Timeouts) -> Instant {
+        (self.since + timeouts.body).min(self.moved + timeouts.inactivity)
+    }
+}
+
+/// The body is shorter or longer than `Content-Length` says.
+pub(crate) fn wrong_length() -> Http2Error {
+    Http2Error::connection(
+        ErrorCode::PROTOCOL_ERROR,
+        "the body is not as long as announced",
+    )
+}

@@ -1,0 +1,148 @@
+//! Requests out of field blocks and content (RFC 9113 §8.1).
+
+use crate::ch02::error::RequestError;
+use crate::ch06::body::expects_continue;
+use crate::ch09::request::Scheme;
+use crate::ch18::frame::Frame;
+use crate::ch18::http2_error::{ErrorCode, Http2Error};
+use crate::ch19::compression_error::CompressionError;
+use crate::ch19::field_block::FieldBlock;
+use crate::ch19::field_section::FieldSection;
+use crate::ch19::http2_connection::Http2Connection;
+use crate::ch19::incoming::{Incoming, WINDOW};
+use crate::ch19::request_fields::{FieldError, announced_length, check_trailers, request_of};
+use crate::ch19::streams::{Ready, State};
+use crate::ch19::take_frames::protocol_error;
+
+impl From<CompressionError> for Http2Error {
+    fn from(error: CompressionError) -> Self {
+        Self::connection(ErrorCode::COMPRESSION_ERROR, error.problem)
+    }
+}
+
+impl Http2Connection {
+    pub(crate) fn take_fragment(
+        &mut self,
+        mut block: FieldBlock,
+        fragment: &[u8],
+        is_last: bool,
+    ) -> Result<(), Http2Error> {
+        block.add(fragment)?;
+        if is_last {
+            return self.take_block(&block);
+        }
+        self.block = Some(block);
+        Ok(())
+    }
+
+    /// Takes a whole field block: a new request, or the trailers of one. It is decoded first,
+    /// whatever becomes of its stream: the next block may refer to it.
+    fn take_block(&mut self, block: &FieldBlock) -> Result<(), Http2Error> {
+        let section = self.decoder.decode(block.bytes())?;
+        let stream = block.stream;
+        match self.streams.state(stream) {
+            State::Idle => {
+                self.streams.begin(stream)?;
+                self.take_request(&section, block)
+            }
+            State::Open => match check_trailers(&section) {
+                Ok(()) if block.end_stream => self.streams.end(stream),
+                Ok(()) => Err(protocol_error("trailers do not end their stream").of_stream(stream)),
+                Err(error) => self.take_field_error(error, &section, block),
+            },
+            State::Reset => Ok(()),
+            State::HalfClosed | State::Closed => Err(Http2Error::connection(
+                ErrorCode::STREAM_CLOSED,
+                "HEADERS follow the end of their stream",
+            )),
+        }
+    }
+
+    fn take_request(
+        &mut self,
+        section: &FieldSection,
+        block: &FieldBlock,
+    ) -> Result<(), Http2Error> {
+        let request = request_of(section, Scheme::Http);
+        let with_length = request.and_then(|request| {
+            let length = announced_length(&request)?;
+            match length {
+                Some(length) if length > WINDOW => Err(FieldError::Refused(RequestError::new(
+                    "413 Content Too Large",
+                    "the body is longer than its stream's window",
+                ))),
+                _ => Ok((request, length)),
+            }
+        });
+        match with_length {
+            Ok((request, length)) => {
+                let waits = !block.end_stream && expects_continue(&request.line(), &request.fields);
+                let incoming = Incoming::new(request, length, self.now);
+                self.streams.open(block.stream, incoming);
+                if block.end_stream {
+                    return self.streams.end(block.stream);
+                }
+                if waits {
+                    self.add_interim(block.stream, "100", &[]);
+                }
+                Ok(())
+            }
+            Err(error) => self.take_field_error(error, section, block),
+        }
+    }
+
+    /// Refuses a request for its fields: with a response, or without one.
+    fn take_field_error(
+        &mut self,
+        error: FieldError,
+        section: &FieldSection,
+        block: &FieldBlock,
+    ) -> Result<(), Http2Error> {
+        match error {
+            FieldError::Malformed(problem) => Err(protocol_error(problem).of_stream(block.stream)),
+            FieldError::Refused(error) => {
+                let is_head = section.lines().any(|line| line == (b":method", b"HEAD"));
+                self.streams.add(Ready {
+                    stream: block.stream,
+                    asked: Err((error, is_head)),
+                    is_whole: block.end_stream,
+                    raised: 0,
+                });
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes content. The window of the connection is raised again at once, by all that the
+    /// frame has, for whichever stream it was: what is kept is bounded by the streams.
+    pub(crate) fn take_data(
+        &mut self,
+        stream: u32,
+        data: &[u8],
+        padding: usize,
+        end_stream: bool,
+    ) -> Result<(), Http2Error> {
+        if data.len() + padding > 0 {
+            self.send(&Frame::WindowUpdate {
+                stream: 0,
+                increment: (data.len() + padding) as u32,
+            });
+        }
+        match self.streams.state(stream) {
+            State::Open => {
+                self.streams.add_data(stream, data, padding, self.now)?;
+                if end_stream {
+                    return self.streams.end(stream);
+                }
+                self.streams.refuse_full();
+                Ok(())
+            }
+            State::Reset => Ok(()),
+            State::Idle => Err(protocol_error("DATA comes on a stream that is idle")),
+            State::HalfClosed | State::Closed => {
+                let error = "DATA follows the end of its stream";
+                Err(Http2Error::connection(ErrorCode::STREAM_CLOSED, error).of_stream(stream))
+            }
+        }
+    }
+}
