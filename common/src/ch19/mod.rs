@@ -30,7 +30,7 @@ pub use {
     compression_error::CompressionError,
     decoder::HpackDecoder,
     dynamic_table::DynamicTable,
-    encoder::HpackEncoder,
+    encoder::{HpackEncoder, keeping},
     field_section::FieldSection,
     http2_connection::Http2Connection,
     huffman::{decode_huffman, encode_huffman, huffman_length},
