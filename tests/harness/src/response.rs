@@ -257,6 +257,7 @@ impl<'a> Response<'a> {
             body,
             trailers: Vec::new(),
             body_at: at,
+            misplaced: None,
             end: at,
             is_whole: true,
             has_line_feeds: false,
