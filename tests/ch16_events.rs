@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::thread;
 
-use harness::clients::{HALF_A_FORM, are_served, clients, get, last, send};
+use harness::clients::{HALF_A_FORM, are_served, clients, get, last, read_some, send};
 use harness::{
     Server, check_command_line, files, hostile, limits, still_does_what_came_before, turns,
 };
@@ -89,7 +89,7 @@ fn writes_are_taken_up_where_they_stopped() {
     while has_moved {
         has_moved = false;
         for (client, received) in &mut clients {
-            let read = client.read(&mut piece).expect("a piece");
+            let read = read_some(client, &mut piece).expect("a piece");
             received.extend_from_slice(&piece[..read]);
             has_moved |= read > 0;
         }
@@ -142,6 +142,11 @@ fn slow_clients_hold_no_loop() {
     turns::slow_senders(CHAPTER, MANY);
     turns::slow_readers(CHAPTER, MANY);
     files::a_client_that_never_reads_a_big_file_holds_nobody_else(CHAPTER, many_are_served);
+}
+
+#[test]
+fn an_urgent_byte_holds_up_no_request() {
+    turns::an_urgent_byte_within_a_request(CHAPTER);
 }
 
 #[test]

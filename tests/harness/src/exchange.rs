@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Instant;
 
+use crate::clients::read_some;
 use crate::company::{Beside, Company};
 use crate::http2::{self, Frame, OPAQUE, Payload, Piece, Progress, Reader, bytes_of, flags, kinds};
 use crate::play::{Connection, End, REST, ask_once_more, bytes_received, bytes_sent};
@@ -34,7 +35,7 @@ impl<'a> Exchange<'a> {
         if older > 0 {
             transcript.steps.push(Step::Older(older));
         }
-        let company = Company::new(Some(&server), older);
+        let company = Company::new(Some(&server), older, PATIENCE);
         let older = (0..older).map(|_| server.connect()).collect();
         let stream = server.open();
         let mut exchange = Self {
@@ -209,7 +210,7 @@ impl<'a> Exchange<'a> {
         };
         let mut buffer = [0; 65536];
         while !is_all(&came) {
-            match self.stream.read(&mut buffer).expect("no whole answer") {
+            match read_some(&mut *self.stream, &mut buffer).expect("no whole answer") {
                 0 => break,
                 length => came.extend_from_slice(&buffer[..length]),
             }
@@ -236,6 +237,13 @@ impl<'a> Exchange<'a> {
     pub fn beside(mut self, beside: Beside) -> Self {
         let acted = self.company.act(&beside, &mut self.server);
         acted.expect("a connection").expect("nothing is wrong");
+        let steps = self.transcript.steps.iter().rev();
+        let mut of_this_connection = steps.take_while(|step| **step != Step::Another);
+        if !of_this_connection.any(|step| matches!(step, Step::Send(_) | Step::ToldToStop)) {
+            // The server may have waited for the first byte as long as it does.
+            self.stream = self.server.open();
+            self.remember_address();
+        }
         self.note(Step::Beside(beside))
     }
 
@@ -274,7 +282,7 @@ impl<'a> Exchange<'a> {
     /// Does the same, after so many other clients that say nothing.
     pub fn another_behind(mut self, older: usize) -> Self {
         self.read_to_end();
-        self.company = Company::new(Some(&self.server), older);
+        self.company = Company::new(Some(&self.server), older, PATIENCE);
         self.older = (0..older).map(|_| self.server.connect()).collect();
         self.stream = self.server.open();
         self.remember_address();
