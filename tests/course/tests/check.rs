@@ -781,3 +781,12 @@ fn a_daemon_that_the_server_leaves_behind_is_ended() {
         daemon.read_to_end(&mut Vec::new()).expect("it is gone");
     }
 }
+
+/// What was sent, what came and what was expected stand there in frames.
+#[test]
+fn a_mistake_in_frames_is_explained() {
+    let mistaken = env!("CARGO_BIN_EXE_mistaken");
+    let mut arguments = vec!["check", "19", "--only", "unknown_types_are_ignored"];
+    arguments.extend(["--", mistaken, "19", "unknown-types-refused", "127.0.0.1:0"]);
+    assert_snapshot!(Course::new().run(&arguments).replace(mistaken, "mistaken"));
+}
