@@ -20,9 +20,14 @@ type Lines = Vec<(String, String)>;
 
 /// One head: what it takes in HTTP/1.1, and its fields as HTTP/2 has them.
 #[derive(Clone)]
-struct Head {
+pub struct Head {
     length: usize,
     lines: Lines,
+}
+
+/// Those of the page load.
+pub fn heads() -> Vec<Head> {
+    PAGE_LOAD.trim_end().split("\n\n").map(Head::read).collect()
 }
 
 impl Head {
@@ -75,14 +80,15 @@ fn many_pages(heads: &[Head], count: usize) -> Vec<Head> {
     pages
 }
 
-fn lines(head: &Head) -> impl Iterator<Item = (&[u8], &[u8])> {
+/// The fields of a head, as names and values.
+pub fn lines(head: &Head) -> impl Iterator<Item = (&[u8], &[u8])> {
     head.lines
         .iter()
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
 }
 
 fn main() {
-    let heads: Vec<Head> = PAGE_LOAD.trim_end().split("\n\n").map(Head::read).collect();
+    let heads = heads();
     let (requests, responses): (Vec<_>, Vec<_>) =
         heads.iter().partition(|head| head.lines[0].0 == ":method");
     let encoded = |heads: &[&Head], mut encoder: HpackEncoder| -> usize {
