@@ -566,6 +566,36 @@ fn corpus() -> Vec<Exchange> {
             "HEADERS 1 400, DATA 1 END <h1>400 Bad Request</h1>",
         ),
         exchange(
+            "an authority with a port alone",
+            &[headers(
+                1,
+                true,
+                true,
+                block(&[
+                    (":method", "GET"),
+                    (":scheme", "http"),
+                    (":path", "/host"),
+                    (":authority", ":80"),
+                ]),
+            )],
+            "HEADERS 1 400, DATA 1 END <h1>400 Bad Request</h1>",
+        ),
+        exchange(
+            "Host with a port alone",
+            &[headers(
+                1,
+                true,
+                true,
+                block(&[
+                    (":method", "GET"),
+                    (":scheme", "http"),
+                    (":path", "/host"),
+                    ("host", ":80"),
+                ]),
+            )],
+            "HEADERS 1 400, DATA 1 END <h1>400 Bad Request</h1>",
+        ),
+        exchange(
             "an authority that is no host, for HEAD",
             &[headers(
                 1,
