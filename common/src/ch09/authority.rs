@@ -37,6 +37,12 @@ pub(crate) fn is_authority(text: &str) -> bool {
     is_port && is_host
 }
 
+/// Whether a text is an authority that an address of HTTP may have: one with a host, also
+/// where there is a port (RFC 9110 §4.2.1).
+pub(crate) fn names_a_host(text: &str) -> bool {
+    is_authority(text) && !text.is_empty() && !text.starts_with(':')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +69,15 @@ mod tests {
             "%4", "%zz", "a,b:x", "grüße", "a\"b", "]", "a]", "[::1]]",
         ] {
             assert!(!is_authority(host), "{host}");
+        }
+    }
+    #[test]
+    fn a_port_alone_names_no_host() {
+        for host in ["a", "a:", "a:80", "[::1]:80"] {
+            assert!(names_a_host(host), "{host}");
+        }
+        for host in ["", ":", ":80", "a@b"] {
+            assert!(!names_a_host(host), "{host}");
         }
     }
 }

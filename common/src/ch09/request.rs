@@ -9,7 +9,7 @@ use crate::ch02::stream::TimedStream;
 use crate::ch04::request_line::{RequestLine, parse_request_line};
 use crate::ch06::body::read_body;
 use crate::ch06::fields::{Fields, parse_fields};
-use crate::ch09::authority::is_authority;
+use crate::ch09::authority::{is_authority, names_a_host};
 use crate::ch09::path;
 
 /// A request. What most requests have alike, such as the method `GET`, takes no memory of
@@ -223,7 +223,7 @@ fn check_host(fields: &Fields, version: &str) -> Result<(), RequestError> {
 /// would have sent without a host.
 fn split_address<'a>(method: &str, address: &'a str) -> Result<(&'a str, String), RequestError> {
     let (authority, target) = address.split_at(address.find(['/', '?']).unwrap_or(address.len()));
-    if !is_authority(authority) || authority.is_empty() || authority.starts_with(':') {
+    if !names_a_host(authority) {
         return Err(bad("the target has no host"));
     }
     let target = match target {

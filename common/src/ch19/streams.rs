@@ -59,9 +59,10 @@ impl Streams {
         !self.open.is_empty()
     }
 
-    /// What a stream is.
+    /// What a stream is. One with an even number would be the server's, which begins none
+    /// (RFC 9113 §5.1.1).
     pub fn state(&self, stream: u32) -> State {
-        if stream > self.last {
+        if stream > self.last || stream.is_multiple_of(2) {
             State::Idle
         } else if self.open.contains_key(&stream) {
             State::Open
