@@ -1,0 +1,109 @@
+//! HTTP/1.1 or HTTP/2, as the first bytes of a client tell.
+
+use std::io;
+use std::time::Instant;
+
+use crate::ch02::error::RequestError;
+use crate::ch09::request::Request;
+use crate::ch09::response::Response;
+use crate::ch10::wait::Wait;
+use crate::ch15::protocol::{Protocol, StreamId};
+use crate::ch18::preface::PREFACE;
+use crate::ch20::multiplexed_connection::MultiplexedConnection;
+
+/// How much of the preface looks like a whole head of HTTP/1.1.
+const HEAD: usize = b"PRI * HTTP/2.0\r\n\r\n".len();
+
+/// Speaks HTTP/1.1 until the preface of HTTP/2 has come whole. So a client of HTTP/1.1 is
+/// served as before, also one whose first byte is a `P`.
+pub struct ByPreface {
+    spoken: Box<dyn Protocol>,
+    /// What may be spoken instead; `None` once that is decided.
+    http2: Option<MultiplexedConnection>,
+    /// How many bytes of the preface have come.
+    length: usize,
+}
+
+impl ByPreface {
+    /// Chooses one of the two, for a connection that has just been accepted.
+    pub fn new(http1: Box<dyn Protocol>, http2: MultiplexedConnection) -> Self {
+        Self {
+            spoken: http1,
+            http2: Some(http2),
+            length: 0,
+        }
+    }
+}
+
+impl Protocol for ByPreface {
+    fn receive(&mut self, bytes: &[u8], now: Instant) {
+        if let Some(mut http2) = self.http2.take() {
+            let wanted = &PREFACE[self.length..];
+            let length = bytes.len().min(wanted.len());
+            if length == wanted.len() && bytes.starts_with(wanted) {
+                http2.receive(PREFACE, now);
+                http2.receive(&bytes[length..], now);
+                self.spoken = Box::new(http2);
+                return;
+            }
+            if length > 0 && bytes == &wanted[..length] {
+                self.length += length;
+                self.http2 = Some(http2);
+            }
+        }
+        self.spoken.receive(bytes, now);
+    }
+
+    fn next_request(&mut self) -> Option<(StreamId, Request)> {
+        match self.http2 {
+            // HTTP/1.1 would refuse that head.
+            Some(_) if self.length >= HEAD => None,
+            _ => self.spoken.next_request(),
+        }
+    }
+
+    fn answer(&mut self, stream: StreamId, request: &Request, response: Response) {
+        self.spoken.answer(stream, request, response);
+    }
+
+    fn to_send(&mut self) -> io::Result<&[u8]> {
+        self.spoken.to_send()
+    }
+
+    fn sent(&mut self, length: usize, now: Instant) {
+        self.spoken.sent(length, now);
+    }
+
+    fn waits_for(&self) -> Wait {
+        self.spoken.waits_for()
+    }
+
+    fn has_begun(&self) -> bool {
+        self.spoken.has_begun()
+    }
+
+    fn time_passes(&mut self, now: Instant) {
+        let is_late = matches!(self.waits_for().until(), Some(until) if now >= until);
+        if is_late {
+            // The rest of the preface does not come.
+            self.http2 = None;
+        }
+        self.spoken.time_passes(now);
+    }
+
+    fn transport_moves(&mut self, now: Instant) {
+        self.spoken.transport_moves(now);
+    }
+
+    fn finish_after_current(&mut self) {
+        self.spoken.finish_after_current();
+    }
+
+    fn reject(&mut self, response: Response, error: RequestError, now: Instant) {
+        self.spoken.reject(response, error, now);
+    }
+
+    fn take_refusal(&mut self) -> Option<RequestError> {
+        self.spoken.take_refusal()
+    }
+}

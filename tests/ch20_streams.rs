@@ -1,0 +1,1 @@
+//! Chapter 20: many requests at once, in HTTP/2.
