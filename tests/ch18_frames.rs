@@ -94,9 +94,10 @@ fn request_with_a_body() {
         ))
         .frames(http2::get(3, "/hello"))
         .receive()
+        .frames("SETTINGS 0 ACK")
         .half_close()
         .finish();
-    assert_snapshot!(server.add_lines_it_printed(5, &exchange));
+    assert_snapshot!(server.add_lines_it_printed(6, &exchange));
 }
 
 #[test]
@@ -450,6 +451,7 @@ fn exercise_in_the_order_of_the_numbers() {
         .frames("PRIORITY 11 on=0 weight=1\nPRIORITY 3 on=0 weight=1\n0x2a 101\n  [payload 00]")
         .frames("PRIORITY 3 on=11 weight=2\nPING 0 000000000000000c")
         .receive()
+        .frames("SETTINGS 0 ACK")
         .half_close()
         .finish();
     assert_snapshot!(server.add_lines_it_printed(4, &exchange));
@@ -464,6 +466,7 @@ fn exercise_padding() {
         .frames(http2::request(1, "POST", "/guestbook", "", None).replace(" END_STREAM", ""))
         .frames("DATA 1 8 pad=10\n  name=Ada\nDATA 1 0 pad=0 END_STREAM")
         .receive()
+        .frames("SETTINGS 0 ACK")
         .half_close()
         .finish();
     assert_snapshot!(server.add_lines_it_printed(2, &exchange));
@@ -479,6 +482,7 @@ fn exercise_many_streams() {
         .frames(OPENING)
         .frames(frames + &priority(7) + &priority(51))
         .receive()
+        .frames("SETTINGS 0 ACK")
         .half_close()
         .finish();
     assert_snapshot!(server.add_lines_it_printed(21, &exchange));
@@ -490,7 +494,8 @@ fn exercise_an_error() {
     let exchange = server
         .begin("exercise: what came before an error counts")
         .frames(OPENING)
-        .frames("PRIORITY 3 on=0 weight=1\nPING 0\n  [payload 00]")
+        .receive()
+        .frames("SETTINGS 0 ACK\nPRIORITY 3 on=0 weight=1\nPING 0\n  [payload 00]")
         .finish();
     assert_snapshot!(server.add_lines_it_printed(2, &exchange));
 }
@@ -503,11 +508,13 @@ fn exercise_another_connection() {
         .frames(OPENING)
         .frames("PRIORITY 3 on=0 weight=1")
         .receive()
+        .frames("SETTINGS 0 ACK")
         .half_close()
         .another()
         .frames(OPENING)
         .frames("PRIORITY 5 on=0 weight=1")
         .receive()
+        .frames("SETTINGS 0 ACK")
         .half_close()
         .finish();
     assert_snapshot!(server.add_lines_it_printed(4, &exchange));
@@ -523,6 +530,7 @@ fn exercise_no_frame() {
         .another()
         .frames(OPENING)
         .receive()
+        .frames("SETTINGS 0 ACK")
         .half_close()
         .finish();
     assert_snapshot!(server.add_lines_it_printed(1, &exchange));

@@ -596,47 +596,44 @@ fn exercise_hint() {
 }
 
 #[test]
-fn exercise_guestbook() {
-    let heading = "exercise: the guestbook comes behind a hint";
-    assert_snapshot!(exercise(heading, &get(1, "/guestbook")));
+fn exercise_site() {
+    let heading = "exercise: the page about the site comes behind a hint";
+    assert_snapshot!(exercise(heading, &get(1, "/pages/site.html")));
 }
 
 #[test]
 fn exercise_query() {
     let heading = "exercise: a query changes nothing";
-    assert_snapshot!(exercise(heading, &get(1, "/guestbook?from=mail")));
+    assert_snapshot!(exercise(heading, &get(1, "/pages/site.html?from=mail")));
 }
 
 #[test]
 fn exercise_each() {
     let heading = "exercise: each page of a connection has its hint";
-    let frames = get(1, "/guestbook") + &get(3, "/hello") + &get(5, "/guestbook");
+    let frames = get(1, "/pages/site.html") + &get(3, "/hello") + &get(5, "/pages/site.html");
     assert_snapshot!(exercise(heading, &frames));
 }
 
 #[test]
 fn exercise_other_paths() {
     let heading = "exercise: what has no style sheet has no hint";
-    assert_snapshot!(exercise(heading, &(get(1, "/hello") + &get(3, "/nothing"))));
+    assert_snapshot!(exercise(
+        heading,
+        &(get(1, "/hello") + &get(3, "/nothing"))
+    ));
 }
 
 #[test]
 fn exercise_head() {
     let heading = "exercise: HEAD has no hint";
-    let head = http2::request(1, "HEAD", "/guestbook", "", None);
+    let head = http2::request(1, "HEAD", "/pages/site.html", "", None);
     assert_snapshot!(exercise(heading, &head));
 }
 
 #[test]
 fn exercise_form() {
-    let heading = "exercise: a form has no hint";
-    let form = http2::request(
-        1,
-        "POST",
-        "/guestbook",
-        FORM,
-        Some("name=Ada&message=Hello"),
-    );
+    let heading = "exercise: another method has no hint";
+    let form = http2::request(1, "POST", "/", FORM, Some("name=Ada&message=Hello"));
     assert_snapshot!(exercise(heading, &form));
 }
 

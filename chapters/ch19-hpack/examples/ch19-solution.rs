@@ -56,7 +56,7 @@ fn handle_connection(
 
 /// Whether the response will be a page with a style sheet that the client does not have.
 fn needs_style(request: &Request) -> bool {
-    let has_style = matches!(request.path(), "/" | "/guestbook");
+    let has_style = matches!(request.path(), "/" | "/pages/site.html");
     let was_here = request.fields.values("if-none-match").next().is_some();
     request.method == "GET" && has_style && !was_here
 }

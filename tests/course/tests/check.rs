@@ -110,6 +110,7 @@ fn our_own_servers_pass_all_there_is() {
             "ch09-site",
             "ch15-pool",
             "ch17-tls",
+            "ch18-frames",
         ] {
             scope.spawn(move || {
                 let server = program(chapter);

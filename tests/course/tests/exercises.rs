@@ -265,6 +265,11 @@ fn ch16_counts_elsewhere() {
 }
 
 #[test]
+fn ch18_counts_what_each_stream_carries() {
+    assert_snapshot!(Chapter::new("ch18-frames").prove(false));
+}
+
+#[test]
 fn ch19_hints_at_what_the_page_needs() {
     assert_snapshot!(Chapter::new("ch19-hpack").prove(true));
 }

@@ -451,6 +451,17 @@ impl Judge<'_> {
                  before it sends its body (RFC 9110 section 10.1.1).",
             ));
         }
+        for (wanted, came) in wanted.sections.iter().zip(&came.sections) {
+            if status_of(wanted).is_some_and(|status| status < 200) {
+                compare_lines(
+                    wanted,
+                    came,
+                    "the field of the interim response",
+                    "An interim response is HEADERS without END_STREAM, before the response itself \
+                     (RFC 9113 section 8.1).",
+                )?;
+            }
+        }
         let Some(wanted_answer) = wanted.final_section() else {
             return Ok(());
         };
@@ -634,23 +645,35 @@ fn compare_trailers(
     let wanted = wanted.sections.get(wanted_answer + 1);
     let came = came.sections.get(answer + 1);
     let none = Vec::new();
-    for line in wanted.unwrap_or(&none) {
+    compare_lines(
+        wanted.unwrap_or(&none),
+        came.unwrap_or(&none),
+        "the trailer",
+        "Trailers are a HEADERS frame behind the DATA, with END_STREAM (RFC 9113 section 8.1).",
+    )
+}
+
+/// Whether each field line that is wanted has come.
+fn compare_lines(
+    wanted: &[FieldLine],
+    came: &[FieldLine],
+    what: &str,
+    advice: &'static str,
+) -> Result<(), Failure> {
+    for line in wanted {
         let FieldLine::Field { name, value, .. } = line else {
             continue;
         };
         let (name_shown, value_shown) = (shown(name), shown(value));
-        let problem = match field(came.unwrap_or(&none), name) {
+        let problem = match field(came, name) {
             Some(came) if came == value => continue,
             Some(came) => format!(
-                "the trailer {name_shown} is {}, expected {value_shown}",
+                "{what} {name_shown} is {}, expected {value_shown}",
                 shown(came)
             ),
-            None => format!("the trailer {name_shown} is missing"),
+            None => format!("{what} {name_shown} is missing"),
         };
-        return Err(Failure::new(
-            problem,
-            "Trailers are a HEADERS frame behind the DATA, with END_STREAM (RFC 9113 section 8.1).",
-        ));
+        return Err(Failure::new(problem, advice));
     }
     Ok(())
 }

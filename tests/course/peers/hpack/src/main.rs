@@ -1,5 +1,6 @@
 //! Compares HPACK of `common` with that of nghttp2.
 
+mod connection;
 mod nghttp2;
 mod random;
 mod rate;
@@ -19,9 +20,11 @@ fn main() {
     match words[..] {
         ["differ", count] => differ(count.parse().expect("a number")),
         ["fuzz", count] => fuzz(count.parse().expect("a number")),
+        ["connect", count] => connection::fuzz(count.parse().expect("a number")),
+        ["blocks", count] => write_blocks(count.parse().expect("a number")),
         ["rate"] => rate::measure(),
         _ => {
-            eprintln!("differ COUNT | fuzz COUNT | rate");
+            eprintln!("differ COUNT | fuzz COUNT | connect COUNT | blocks COUNT | rate");
             std::process::exit(2);
         }
     }
@@ -95,8 +98,10 @@ fn differ(count: usize) {
                 deflater.change_table_size(size);
             }
             let fields = random.fields();
-            let lines: Vec<(&[u8], &[u8])> =
-                fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+            let lines: Vec<(&[u8], &[u8])> = fields
+                .iter()
+                .map(|(name, value)| (&**name, &**value))
+                .collect();
             encoded += 1;
             let mut block = Vec::new();
             encoder.encode(lines.iter().copied(), &mut block);
@@ -119,7 +124,9 @@ fn differ(count: usize) {
 
 fn has_third_update(section: &Result<common::FieldSection, common::CompressionError>) -> bool {
     let problem = "a size update is not at the beginning of its block";
-    section.as_ref().is_err_and(|error| error.problem == problem)
+    section
+        .as_ref()
+        .is_err_and(|error| error.problem == problem)
 }
 
 fn owned<'a>(lines: impl Iterator<Item = (&'a [u8], &'a [u8])>) -> Fields {
@@ -179,4 +186,41 @@ fn fuzz(count: usize) {
         }
     }
     println!("{runs} blocks decoded, {refused} of them refused, {cut} sections cut");
+}
+
+/// Writes so many blocks, right ones and broken ones, and what they stand for here, a line
+/// each, for another decoder to compare: a connection is as long as `-` says.
+fn write_blocks(count: usize) {
+    let mut random = Random(3);
+    let mut blocks = 0;
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    while blocks < count {
+        println!("-");
+        let mut decoder = HpackDecoder::new(4096, NO_LIMIT);
+        for _ in 0..1 + random.below(30) {
+            let mut block = random.block();
+            if random.below(5) == 0 {
+                random.spoil(&mut block);
+            }
+            blocks += 1;
+            let section = decoder.decode(&block);
+            let lines = match &section {
+                Ok(section) => section
+                    .lines()
+                    .map(|(name, value)| format!("{}:{}", hex(name), hex(value)))
+                    .collect::<Vec<_>>()
+                    .join(","),
+                Err(error) => format!("! {error}"),
+            };
+            println!("{} {} {lines}", hex(&block), decoder.table().size());
+            if section.is_err() {
+                break;
+            }
+        }
+    }
 }

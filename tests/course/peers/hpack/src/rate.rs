@@ -12,14 +12,31 @@ const TURN: Duration = Duration::from_millis(500);
 
 /// What Chromium asks for to load the page of chapter 7, and what it gets.
 const REQUESTS: [(&str, &str); 4] = [
-    ("/", "navigate document text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8"),
+    (
+        "/",
+        "navigate document text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8",
+    ),
     ("/pages/style.css", "no-cors style text/css,*/*;q=0.1"),
-    ("/pages/exchange.svg", "no-cors image image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"),
-    ("/pages/favicon.svg", "no-cors image image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"),
+    (
+        "/pages/exchange.svg",
+        "no-cors image image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8",
+    ),
+    (
+        "/pages/favicon.svg",
+        "no-cors image image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8",
+    ),
 ];
 const RESPONSES: [(&str, &str, &str); 4] = [
-    ("text/html; charset=utf-8", "6658", "\"6658-18c2a5d1f0b6a3e0\""),
-    ("text/css; charset=utf-8", "4050", "\"4050-18c2a5d1f0b6a3e1\""),
+    (
+        "text/html; charset=utf-8",
+        "6658",
+        "\"6658-18c2a5d1f0b6a3e0\"",
+    ),
+    (
+        "text/css; charset=utf-8",
+        "4050",
+        "\"4050-18c2a5d1f0b6a3e1\"",
+    ),
     ("image/svg+xml", "3147", "\"3147-18c2a5d1f0b6a3e2\""),
     ("image/svg+xml", "606", "\"606-18c2a5d1f0b6a3e3\""),
 ];
@@ -128,6 +145,9 @@ pub fn measure() {
         let mut block = Vec::new();
         ours.encode(lines.iter().copied(), &mut block);
         let length = theirs.encode(lines, &mut room);
-        println!("section {number}: common {} bytes, nghttp2 {length}", block.len());
+        println!(
+            "section {number}: common {} bytes, nghttp2 {length}",
+            block.len()
+        );
     }
 }
