@@ -307,6 +307,30 @@ fn hostile_clients() {
     hostile::try_each(&Server::start(CHAPTER), a_ping_is_answered);
 }
 
+/// What comes back does not depend on how TCP delivers what was sent.
+#[test]
+fn an_exchange_may_be_cut_anywhere() {
+    let server = Server::start(CHAPTER);
+    let sent = bytes(&format!(
+        "{OPENING}PING 0 000000000000000d\n0x2a 0\n  [payload 00 01]\nPRIORITY 3 on=0 weight=1\n{}",
+        http2::get(1, "/hello")
+    ));
+    let answer = |split: usize| {
+        let (first, second) = sent.split_at(split);
+        let mut client = server.connect();
+        client.write_all(first).expect("cannot send");
+        client.write_all(second).expect("cannot send");
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).expect("an end");
+        received
+    };
+    let whole = answer(0);
+    assert!(whole.ends_with(b"field blocks are decoded from chapter 19 on"));
+    for split in 1..sent.len() {
+        assert_eq!(answer(split), whole, "{split}");
+    }
+}
+
 /// A client's end of a connection on which this was sent, or as much of it as the server
 /// takes.
 fn client_that_sent(server: &Server, sent: &[u8]) -> TcpStream {

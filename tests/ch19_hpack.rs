@@ -1,5 +1,9 @@
 //! Chapter 19: the fields of HTTP/2 are decoded, and requests are answered.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use harness::http2::{self, OPENING, data, get};
 use harness::{Server, check_command_line, hostile, still_does_what_came_before};
 use insta::assert_snapshot;
@@ -548,6 +552,138 @@ fn a_silent_crowd() {
     hostile::a_silent_crowd(&Server::start(CHAPTER), the_page_is_served);
 }
 
+/// Frames in the notation, as bytes.
+fn bytes(frames: &str) -> Vec<u8> {
+    http2::bytes_of(&http2::read(frames).expect("these are frames"))
+}
+
+/// A client's end of a connection on which this was sent, or as much of it as the server
+/// takes.
+fn client_that_sent(server: &Server, sent: &[u8]) -> TcpStream {
+    let mut client = server.connect();
+    client
+        .set_write_timeout(Some(Duration::from_millis(300)))
+        .expect("cannot limit a write");
+    let _ = client.write_all(sent);
+    client
+}
+
+/// The frames of stream 1, moved to another one.
+fn on_stream(stream: u32, mut frames: Vec<u8>) -> Vec<u8> {
+    let mut start = 0;
+    while start < frames.len() {
+        let header = &mut frames[start..start + 9];
+        if header[5..] == [0, 0, 0, 1] {
+            header[5..].copy_from_slice(&stream.to_be_bytes());
+        }
+        start += 9 + u32::from_be_bytes([0, header[0], header[1], header[2]]) as usize;
+    }
+    frames
+}
+
+#[test]
+fn half_a_request_holds_up_nobody() {
+    let server = Server::start(CHAPTER);
+    let sent = bytes(&format!(
+        "{OPENING}{}",
+        begun(1, "") + &data(1, "name=Ada", true)
+    ));
+    let clients: Vec<_> = (0..sent.len())
+        .step_by(7)
+        .map(|length| client_that_sent(&server, &sent[..length]))
+        .collect();
+    the_page_is_served(&server);
+    drop(clients);
+    the_page_is_served(&server);
+}
+
+/// How much memory a server may take for one client, in KiB: a hundred bodies that have not
+/// come whole, each as long as a window, and as much again for how vectors grow.
+#[cfg(target_os = "linux")]
+const MOST_KIB: usize = 2 * 100 * 64;
+
+const MIB: usize = 1024 * 1024;
+
+/// Clients that send without end, and read nothing of what comes back.
+#[test]
+fn floods_hold_up_nobody_and_take_bounded_memory() {
+    let server = Server::start(CHAPTER);
+    the_page_is_served(&server);
+    #[cfg(target_os = "linux")]
+    let before = harness::company::cost_of([server.process()]).expect("it tells");
+    let hello = format!("HEADERS 1 END_STREAM END_HEADERS\n{HELLO}");
+    let form = begun(1, "");
+    let body = "DATA 1\n  [payload 78*16000]\n".repeat(4);
+    let mut clients = Vec::new();
+    // Each is repeated, on another stream each time, but for the field block without end.
+    for (frames, length) in [
+        (hello.clone(), MIB / 4),
+        (hello + "RST_STREAM 1 CANCEL", MIB / 4),
+        (form.clone() + &body, 8 * MIB),
+        (form + "RST_STREAM 1 CANCEL", MIB / 4),
+        ("PING 0 0000000000000001".to_owned(), MIB),
+        ("SETTINGS 0 HEADER_TABLE_SIZE=0".to_owned(), MIB),
+        ("CONTINUATION 1".to_owned(), MIB / 4),
+    ] {
+        let mut sent = bytes(OPENING);
+        let goes_on = frames.starts_with("CONTINUATION");
+        if goes_on {
+            sent.extend(bytes("HEADERS 1"));
+        }
+        let frames = bytes(&frames);
+        for number in 0.. {
+            let stream = if goes_on { 1 } else { 2 * number + 1 };
+            sent.extend(on_stream(stream, frames.clone()));
+            if sent.len() >= length {
+                break;
+            }
+        }
+        clients.push(client_that_sent(&server, &sent));
+        the_page_is_served(&server);
+        #[cfg(target_os = "linux")]
+        {
+            let after = harness::company::cost_of([server.process()]).expect("it tells");
+            let grown = after.kib.saturating_sub(before.kib);
+            let most = MOST_KIB * clients.len();
+            assert!(grown < most, "it takes {grown} KiB more");
+        }
+    }
+    drop(clients);
+    the_page_is_served(&server);
+}
+
+#[test]
+#[ignore = "waits for the 10 s that a client is given"]
+fn a_silent_client_is_let_go() {
+    let server = Server::start(CHAPTER);
+    let opening = bytes(OPENING);
+    let asked = bytes(&(OPENING.to_owned() + &begun(1, "")));
+    let clients: Vec<_> = [
+        opening.clone(),
+        asked[..asked.len() - 4].to_vec(),
+        asked,
+        opening[..20].to_vec(),
+        Vec::new(),
+    ]
+    .map(|sent| client_that_sent(&server, &sent))
+    .into();
+    the_page_is_served(&server);
+    let ends = clients.into_iter().map(|mut client| {
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).expect("an end");
+        String::from_utf8_lossy(&received).into_owned()
+    });
+    let ends: Vec<String> = ends.collect();
+    assert!(ends[0].contains("\u{0}\u{8}\u{7}"), "{ends:?}");
+    assert!(
+        ends[1].ends_with("a frame or a field block did not come in time"),
+        "{ends:?}"
+    );
+    assert!(ends[2].contains("<h1>408 Request Timeout</h1>"), "{ends:?}");
+    assert!(ends[3].starts_with("HTTP/1.1 408 "), "{ends:?}");
+    assert_eq!(ends[4], "");
+}
+
 #[test]
 fn log() {
     let server = Server::start(CHAPTER);
@@ -617,10 +753,7 @@ fn exercise_each() {
 #[test]
 fn exercise_other_paths() {
     let heading = "exercise: what has no style sheet has no hint";
-    assert_snapshot!(exercise(
-        heading,
-        &(get(1, "/hello") + &get(3, "/nothing"))
-    ));
+    assert_snapshot!(exercise(heading, &(get(1, "/hello") + &get(3, "/nothing"))));
 }
 
 #[test]

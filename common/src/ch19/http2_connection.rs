@@ -5,7 +5,6 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::ch02::error::RequestError;
 use crate::ch09::request::Request;
 use crate::ch09::response::Response;
 use crate::ch10::buffer::Buffer;
@@ -17,10 +16,10 @@ use crate::ch19::decoder::HpackDecoder;
 use crate::ch19::dynamic_table::DEFAULT_TABLE_SIZE;
 use crate::ch19::encoder::HpackEncoder;
 use crate::ch19::field_block::FieldBlock;
-use crate::ch19::incoming::WINDOW;
+use crate::ch19::incoming::{Ready, Reply, WINDOW};
 use crate::ch19::response_fields::{add_block, add_content, add_header_section, read_content};
 use crate::ch19::send_windows::SendWindows;
-use crate::ch19::streams::{Ready, Streams};
+use crate::ch19::streams::Streams;
 
 /// The largest field section that is taken (`SETTINGS_MAX_HEADER_LIST_SIZE`). 100 fields
 /// count 3,200 bytes of it before they have a name.
@@ -59,7 +58,8 @@ pub struct Http2Connection {
     pub(crate) timeouts: Timeouts,
     /// The time that the caller told last.
     pub(crate) now: Instant,
-    /// When the connection was accepted, or when the client last took a response.
+    /// When the connection was accepted, or ended, or when the client had taken the last
+    /// response.
     pub(crate) since: Instant,
     /// When the frame or the field block began that has not come whole.
     pub(crate) begun: Instant,
@@ -74,8 +74,10 @@ pub struct Http2Connection {
     pub(crate) encoder: HpackEncoder,
     pub(crate) streams: Streams,
     pub(crate) windows: SendWindows,
-    /// The request that [`Http2Connection::next_request`] gave last, without its fields.
-    answering: Option<Ready>,
+    /// Where the response to the request goes that was given last.
+    answering: Option<Reply>,
+    /// Whether some of what is to be sent is a response.
+    has_answered: bool,
     pub(crate) errors: VecDeque<anyhow::Error>,
 }
 
@@ -98,6 +100,7 @@ impl Http2Connection {
             streams: Streams::default(),
             windows: SendWindows::default(),
             answering: None,
+            has_answered: false,
             errors: VecDeque::new(),
         }
     }
@@ -126,19 +129,17 @@ impl Http2Connection {
     /// here, and a request that no page can answer is answered here.
     pub fn next_request(&mut self) -> Option<(u32, Request)> {
         while self.to_send.rest().len() < ROOM {
-            let Some(mut ready) = self.streams.take_ready() else {
+            let Some(Ready { reply, asked }) = self.streams.take_ready() else {
                 match self.read_frame() {
                     true => continue,
                     false => break,
                 }
             };
-            let stream = ready.stream;
-            let asked = std::mem::replace(&mut ready.asked, Err((not_answered(), false)));
-            self.answering = Some(ready);
+            self.answering = Some(reply);
             match asked {
-                Ok(request) => return Some((stream, request)),
+                Ok(request) => return Some((reply.stream, request)),
                 Err((error, is_head)) => {
-                    self.respond(stream, error.clone().into(), is_head);
+                    self.respond(reply.stream, error.clone().into(), is_head);
                     self.errors.push_back(error.into());
                 }
             }
@@ -156,8 +157,8 @@ impl Http2Connection {
     /// fields with names in lower case. The response itself is still to come (RFC 9110
     /// §15.2).
     pub fn send_interim(&mut self, stream: u32, status: &str, fields: &[(&str, &str)]) {
-        let is_answering = |ready: &Ready| ready.stream == stream;
-        if self.answering.as_ref().is_some_and(is_answering) {
+        let is_answering = |reply: Reply| reply.stream == stream;
+        if self.answering.is_some_and(is_answering) {
             self.add_interim(stream, status, fields);
         }
     }
@@ -173,12 +174,13 @@ impl Http2Connection {
     }
 
     fn respond(&mut self, stream: u32, mut response: Response, is_head: bool) {
-        let Some(ready) = self.answering.take_if(|ready| ready.stream == stream) else {
+        let Some(reply) = self.answering.take_if(|reply| reply.stream == stream) else {
             return;
         };
+        self.has_answered = true;
         let mut content = Vec::new();
         if !is_head && response.may_have_content() {
-            let most = self.windows.room(ready.raised).min(WINDOW);
+            let most = self.windows.room(reply.raised).min(WINDOW);
             content = read_content(&mut response, most).unwrap_or_else(|error| {
                 response = Response::empty(error.status);
                 self.errors.push_back(error.into());
@@ -196,7 +198,7 @@ impl Http2Connection {
         );
         add_content(&content, stream, &mut self.to_send);
         self.windows.use_up(content.len());
-        if !ready.is_whole {
+        if !reply.is_whole {
             // The client need not send the rest (RFC 9113 §8.1).
             self.reset(stream, ErrorCode::NO_ERROR);
         }
@@ -220,7 +222,12 @@ impl Http2Connection {
     /// Tells how many of these bytes the client has taken.
     pub fn sent(&mut self, length: usize, now: Instant) {
         self.to_send.take(length);
-        (self.now, self.since, self.moved) = (now, now, now);
+        (self.now, self.moved) = (now, now);
+        // An acknowledgement gives the client no more time for its next request.
+        let has_ended_something = self.has_answered || self.is_over();
+        if has_ended_something && self.to_send.rest().is_empty() {
+            (self.has_answered, self.since) = (false, now);
+        }
     }
 
     /// What the connection waits for, once [`Http2Connection::next_request`] gives nothing.
@@ -236,9 +243,4 @@ impl Http2Connection {
             (_, Reading::Open) => Wait::ToRead(self.deadline()),
         }
     }
-}
-
-/// Stands for a request that was given away.
-fn not_answered() -> RequestError {
-    RequestError::new("500 Internal Server Error", "the request was not answered")
 }

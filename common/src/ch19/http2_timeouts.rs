@@ -16,6 +16,8 @@ impl Http2Connection {
         if !is_late {
             return;
         }
+        // What the client is told now, it has its time to take.
+        self.moved = now;
         let has_nothing = self.received.rest().is_empty();
         self.streams.refuse_late(&self.timeouts, now);
         if self.phase == Phase::Preface && has_nothing {

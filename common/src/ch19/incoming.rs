@@ -1,7 +1,8 @@
-//! A request whose body is on its way.
+//! A request whose body is on its way, and one that waits for its response.
 
 use std::time::Instant;
 
+use crate::ch02::error::RequestError;
 use crate::ch09::request::Request;
 use crate::ch10::wait::Timeouts;
 use crate::ch18::http2_error::{ErrorCode, Http2Error};
@@ -73,4 +74,21 @@ pub(crate) fn wrong_length() -> Http2Error {
         ErrorCode::PROTOCOL_ERROR,
         "the body is not as long as announced",
     )
+}
+
+/// Where a response goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply {
+    pub stream: u32,
+    /// Whether the client has sent all of its request.
+    pub is_whole: bool,
+    /// By how much the client has raised the stream's window.
+    pub raised: u32,
+}
+
+/// A request that waits for its response.
+pub struct Ready {
+    pub reply: Reply,
+    /// The request, or why it is refused and whether it is `HEAD`.
+    pub asked: Result<Request, (RequestError, bool)>,
 }

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use crate::ch02::error::RequestError;
-use crate::ch09::request::Request;
 use crate::ch10::wait::Timeouts;
 use crate::ch18::http2_error::{ErrorCode, Http2Error};
 use crate::ch18::settings::MAX_WINDOW_SIZE;
-use crate::ch19::incoming::{Incoming, WINDOW, wrong_length};
+use crate::ch19::incoming::{Incoming, Ready, Reply, WINDOW, wrong_length};
 
 /// How many streams a client may have open at a time (`SETTINGS_MAX_CONCURRENT_STREAMS`).
 /// RFC 9113 §6.5.2 advises against less than 100. One request after the other is answered;
@@ -18,17 +17,6 @@ pub const MAX_STREAMS: usize = 100;
 /// How many streams are remembered that were reset here. The client may have sent more on
 /// them before it knew.
 const REMEMBERED: usize = 100;
-
-/// A request that waits for its response.
-pub struct Ready {
-    pub stream: u32,
-    /// The request, or why it is refused and whether it is `HEAD`.
-    pub asked: Result<Request, (RequestError, bool)>,
-    /// Whether the client has sent all of the request.
-    pub is_whole: bool,
-    /// By how much the client has raised the window of the response.
-    pub raised: u32,
-}
 
 /// What a stream is (RFC 9113 §5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +65,7 @@ impl Streams {
             State::Idle
         } else if self.open.contains_key(&stream) {
             State::Open
-        } else if self.ready.iter().any(|ready| ready.stream == stream) {
+        } else if self.ready.iter().any(|ready| ready.reply.stream == stream) {
             State::HalfClosed
         } else if self.reset.contains(&stream) {
             State::Reset
@@ -160,12 +148,13 @@ impl Streams {
         self.open.retain(|&stream, incoming| {
             let is_refused = is_refused(incoming);
             if is_refused {
-                ready.push_back(Ready {
+                let reply = Reply {
                     stream,
-                    asked: Err((error.clone(), incoming.request.method == "HEAD")),
                     is_whole: false,
                     raised: incoming.raised,
-                });
+                };
+                let asked = Err((error.clone(), incoming.request.method == "HEAD"));
+                ready.push_back(Ready { reply, asked });
             }
             !is_refused
         });
@@ -185,19 +174,20 @@ impl Streams {
         {
             return Err(wrong_length().of_stream(stream));
         }
-        self.ready.push_back(Ready {
+        let reply = Reply {
             stream,
-            asked: Ok(incoming.request),
             is_whole: true,
             raised: incoming.raised,
-        });
+        };
+        let asked = Ok(incoming.request);
+        self.ready.push_back(Ready { reply, asked });
         Ok(())
     }
 
     /// Forgets a stream that the client has reset.
     pub fn remove(&mut self, stream: u32) {
         self.open.remove(&stream);
-        self.ready.retain(|ready| ready.stream != stream);
+        self.ready.retain(|ready| ready.reply.stream != stream);
     }
 
     /// Forgets a stream that is reset here, but for its number.
@@ -226,8 +216,8 @@ impl Streams {
     pub fn raise(&mut self, stream: u32, increment: u32, initial: u32) -> Result<(), Http2Error> {
         let of_open = self.open.get_mut(&stream).map(|open| &mut open.raised);
         let mut ready = self.ready.iter_mut();
-        let of_ready = ready.find(|ready| ready.stream == stream);
-        let Some(raised) = of_open.or(of_ready.map(|ready| &mut ready.raised)) else {
+        let of_ready = ready.find(|ready| ready.reply.stream == stream);
+        let Some(raised) = of_open.or(of_ready.map(|ready| &mut ready.reply.raised)) else {
             return Ok(());
         };
         *raised = raised.saturating_add(increment);

@@ -9,9 +9,9 @@ use crate::ch19::compression_error::CompressionError;
 use crate::ch19::field_block::FieldBlock;
 use crate::ch19::field_section::FieldSection;
 use crate::ch19::http2_connection::Http2Connection;
-use crate::ch19::incoming::{Incoming, WINDOW};
+use crate::ch19::incoming::{Incoming, Ready, Reply, WINDOW};
 use crate::ch19::request_fields::{FieldError, announced_length, check_trailers, request_of};
-use crate::ch19::streams::{Ready, State};
+use crate::ch19::streams::State;
 use crate::ch19::take_frames::protocol_error;
 
 impl From<CompressionError> for Http2Error {
@@ -102,12 +102,13 @@ impl Http2Connection {
             FieldError::Malformed(problem) => Err(protocol_error(problem).of_stream(block.stream)),
             FieldError::Refused(error) => {
                 let is_head = section.lines().any(|line| line == (b":method", b"HEAD"));
-                self.streams.add(Ready {
+                let reply = Reply {
                     stream: block.stream,
-                    asked: Err((error, is_head)),
                     is_whole: block.end_stream,
                     raised: 0,
-                });
+                };
+                let asked = Err((error, is_head));
+                self.streams.add(Ready { reply, asked });
                 Ok(())
             }
         }

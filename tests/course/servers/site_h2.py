@@ -6,12 +6,15 @@ of site.py: neither is written by whoever wrote the checks.
 
 import importlib.util
 import socket
+import string
 import threading
 from io import BytesIO
 from pathlib import Path
+from urllib.parse import quote
 
 import h2.config
 import h2.connection
+import h2.errors
 import h2.events
 import h2.exceptions
 
@@ -21,7 +24,8 @@ site = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(site)
 
 LIMIT = 10  # seconds in which a client says something
-MOST = 1024 * 1024  # bytes of a body
+FIRST = 24 + 9  # bytes of the preface and of the head of the first frame
+SETTINGS = b"\x04"
 
 
 class Request(site.Site):
@@ -31,7 +35,8 @@ class Request(site.Site):
         pseudo = {name: value for name, value in fields if name.startswith(":")}
         lines = [f"{name}: {value}" for name, value in fields
                  if not name.startswith(":") and name not in ("host", "content-length")]
-        head = [f"{pseudo[':method']} {pseudo[':path']} HTTP/1.1",
+        path = quote(pseudo[":path"].encode("latin-1"), safe=string.printable)
+        head = [f"{pseudo[':method']} {path} HTTP/1.1",
                 f"Host: {pseudo.get(':authority', dict(fields).get('host', ''))}",
                 f"Content-Length: {len(body)}", *lines, "", ""]
         self.rfile, self.wfile = BytesIO("\r\n".join(head).encode("latin-1") + body), BytesIO()
@@ -59,13 +64,19 @@ class Connection:
 
     def serve(self):
         self.h2.initiate_connection()
+        first = b""
         while self.send() and (came := self.client.recv(65536)):
+            # The library does not look whether the first frame is SETTINGS.
+            first += came[:FIRST - len(first)]
+            if len(first) == FIRST and first[-6:-5] != SETTINGS:
+                self.h2.close_connection(h2.errors.ErrorCodes.PROTOCOL_ERROR)
+                self.send()
+                return self.linger()
             try:
                 events = self.h2.receive_data(came)
             except h2.exceptions.ProtocolError:
                 self.send()
-                self.linger()
-                return
+                return self.linger()
             for event in events:
                 self.take(event)
             for stream in list(self.unsent):

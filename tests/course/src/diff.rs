@@ -78,7 +78,8 @@ fn show_main(course: &Course, old: &str, new: &str, layout: Layout) -> anyhow::R
 }
 
 /// Shows the modules that came into `common` after the old chapter and that the
-/// new one uses.
+/// new one uses. What chapters before the old one brought is no news, even if the old one
+/// does without it, as chapter 18 does without most of part two.
 fn show_modules(
     course: &Course,
     old: &Chapter,
@@ -88,7 +89,11 @@ fn show_modules(
     let known = course.known_after(old)?;
     let used = course.included_in(&feature_of(course, new)?)?;
     let mut came_in = Vec::new();
-    for chapter in &course.chapters {
+    let later = course
+        .chapters
+        .iter()
+        .skip_while(|chapter| chapter.name != old.name);
+    for chapter in later {
         let feature = chapter.short_name();
         if used.contains(feature) && !known.contains(feature) {
             came_in.extend(course.modules_of(chapter)?);

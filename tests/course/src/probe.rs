@@ -5,6 +5,7 @@ mod cases;
 mod conversation;
 mod demand;
 mod facts;
+mod frames;
 mod report;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -62,12 +63,39 @@ pub fn probe(typed: &str, options: &Options) -> anyhow::Result<bool> {
         );
     }
     let cases = Cases::load()?;
-    let chosen = choose(&cases, options)?;
+    let mut chosen = choose(&cases, options)?;
     let scheme = carrier.scheme();
     let mut prober = Prober::new(addresses, carrier, options.patience);
-    let facts = find_out(&mut prober, host, options.path.as_deref())?;
+    let speaks_frames = prober.finds_frames();
+    let path = options.path.as_deref();
+    let mut facts = match find_out(&mut prober, host, path) {
+        Ok(facts) if speaks_frames && facts.page.problem.is_some() => {
+            facts_without_http_1(&mut prober, host, path)
+        }
+        Err(_) if speaks_frames => facts_without_http_1(&mut prober, host, path),
+        found => found?,
+    };
+    if speaks_frames && facts.has_page {
+        let path = String::from_utf8_lossy(facts.get("path").unwrap_or_default()).into_owned();
+        let answer = prober.ask_in_frames(scheme, host, &path);
+        facts.has_frames_page = answer.is_some_and(|(status, _)| status / 100 == 2);
+    }
+    let is_spoken = |case: &&Case| match cases.groups[case.group].is_of_frames() {
+        true => speaks_frames,
+        false => facts.has_page,
+    };
+    let before = chosen.len();
+    chosen.retain(is_spoken);
+    let left_out = before - chosen.len();
+    if chosen.is_empty() {
+        let words = format!("{host}: {}", report::not_spoken(speaks_frames, scheme));
+        return Err(CannotCheck(words).into());
+    }
     if !options.json {
         report::heading(scheme, host, &facts);
+        if left_out > 0 {
+            report::left_out(left_out, speaks_frames, scheme);
+        }
     }
     let progress = ProgressBar::new(chosen.len() as u64).with_style(ProgressStyle::with_template(
         "{bar:40} {pos} of {len}  {msg}",
@@ -161,12 +189,18 @@ fn run<'a>(prober: &mut Prober, case: &'a Case, facts: &Facts) -> Outcome<'a> {
         .iter()
         .filter_map(|line| match line {
             Line::Answer(wanted) => Some(&wanted.demands),
-            Line::Step(_) => None,
+            Line::Step(_) | Line::Frames(_) => None,
         })
         .flatten()
         .filter_map(|demand| demand.is_met_by_page(&facts.page))
         .peekable();
-    let result = if met.peek().is_some() && !met.any(|is_met| is_met) {
+    let is_of_frames = case
+        .lines
+        .iter()
+        .any(|line| matches!(line, Line::Frames(_)));
+    let result = if is_of_frames {
+        prober.play_frames(&case.lines, facts)
+    } else if met.peek().is_some() && !met.any(|is_met| is_met) {
         Err("the page has not the fields that this is about")
     } else {
         prober.play(&case.lines, facts)
@@ -176,6 +210,10 @@ fn run<'a>(prober: &mut Prober, case: &'a Case, facts: &Facts) -> Outcome<'a> {
 
 /// Whether the server still answers a plain request; what is wrong where it does not.
 fn find_death(prober: &mut Prober, facts: &Facts) -> Option<Departure> {
+    if !facts.has_page {
+        let words = "after this the server does not begin a connection any more";
+        return (!prober.finds_frames()).then(|| Departure::new(words));
+    }
     let problem = match prober.ask(facts.get("last").unwrap_or_default()) {
         Ok(heard) if heard.status / 100 == facts.page.status / 100 => return None,
         Ok(heard) => format!("a plain request got {}", heard.status),
@@ -255,6 +293,20 @@ fn find_out(prober: &mut Prober, host: &str, path: Option<&str>) -> anyhow::Resu
         facts.set("ranged", path);
     }
     Ok(facts)
+}
+
+/// What is known of a server that speaks HTTP/2 alone.
+fn facts_without_http_1(prober: &mut Prober, host: &str, path: Option<&str>) -> Facts {
+    let scheme = prober.carrier.scheme();
+    let paths = path.map_or(PATHS.to_vec(), |path| vec![path]);
+    let is_page = |path: &&&str| {
+        let answer = prober.ask_in_frames(scheme, host, path);
+        answer.is_some_and(|(status, _)| status == 200)
+    };
+    let page = paths.iter().find(is_page);
+    let mut facts = Facts::new(scheme, host, page.unwrap_or(&paths[0]));
+    facts.has_frames_page = page.is_some();
+    facts
 }
 
 /// Asks for the page. An answer that is malformed is none, and what it would have been is

@@ -142,6 +142,11 @@ impl Sealed {
         Self::to(localhost(), tcp, config)
     }
 
+    /// What the two sides have agreed to speak over it (RFC 7301).
+    pub fn protocol(&self) -> Option<&[u8]> {
+        self.tls.alpn_protocol()
+    }
+
     /// TLS over a connection, with a server of that name.
     pub fn to(name: ServerName<'static>, tcp: TcpStream, config: Arc<ClientConfig>) -> Self {
         Self {

@@ -326,6 +326,10 @@ impl<'a> Connection<'a> {
                     self.initial_window = value.into();
                     for stream in self.streams.values_mut() {
                         stream.window += difference;
+                        if stream.window > MOST_OF_A_WINDOW {
+                            let why = "the window of a stream is too large";
+                            return Err(No::Connection(FLOW_CONTROL_ERROR, why));
+                        }
                     }
                 }
                 1..=6 => {}
@@ -454,10 +458,22 @@ impl<'a> Connection<'a> {
             b"upgrade",
         ];
         let is_te = field(block, b"te").is_some_and(|value| value != b"trailers");
+        let is_space = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
         let has_odd_value = block.iter().any(|line| {
             matches!(line, FieldLine::Field { value, .. }
-                if value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')))
+                if is_space(value.first()) || is_space(value.last())
+                    || value.iter().any(|byte| matches!(byte, 0 | b'\r' | b'\n')))
         });
+        let is_odd = |name: &&&[u8]| {
+            let token = name.strip_prefix(b":").unwrap_or(name);
+            token
+                .iter()
+                .any(|byte| *byte <= b' ' || *byte >= 0x7f || *byte == b':')
+        };
+        let is_odd_name = names.iter().any(|name| is_odd(&name));
+        let host = field(block, b"host");
+        let differs =
+            host.is_some_and(|host| field(block, b":authority").is_some_and(|one| one != host));
         (is_out_of_order && !self.has("pseudo-fields-anywhere"))
             || (is_unknown && !self.has("pseudo-fields-unchecked"))
             || (is_missing && !is_connect && !self.has("pseudo-fields-missing"))
@@ -470,6 +486,8 @@ impl<'a> Connection<'a> {
                 && !self.has("connection-fields-taken"))
             || (is_te && !self.has("any-te-taken"))
             || (has_odd_value && !self.has("any-value-taken"))
+            || is_odd_name
+            || (differs && !self.has("any-host-taken"))
     }
 
     fn take_data(&mut self, frame: &Frame, data: &[u8]) -> Result<(), No> {

@@ -1,6 +1,6 @@
 //! What carries the bytes of a case: TCP, or TLS over it.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -60,8 +60,7 @@ impl Carrier {
 
     /// Makes a connection ready; where TLS is spoken, hands are shaken then.
     pub fn carry(&self, stream: TcpStream) -> io::Result<Box<dyn Connection>> {
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        set_up(&stream)?;
         let Some((config, name)) = &self.tls else {
             return Ok(Box::new(stream));
         };
@@ -70,6 +69,35 @@ impl Carrier {
         sealed.shake_hands()?;
         Ok(Box::new(sealed))
     }
+
+    /// The same for HTTP/2, which TLS has to agree on (RFC 9113 section 3.2), and TCP alone
+    /// has not.
+    ///
+    /// # Errors
+    /// The server does not choose it.
+    pub fn carry_frames(&self, stream: TcpStream) -> io::Result<Box<dyn Connection>> {
+        set_up(&stream)?;
+        let Some((config, name)) = &self.tls else {
+            return Ok(Box::new(stream));
+        };
+        let mut config = ClientConfig::clone(config);
+        config.alpn_protocols = vec![H2.to_vec()];
+        let mut sealed = Sealed::to(name.clone(), stream, Arc::new(config));
+        sealed.limit_reads(PATIENCE)?;
+        sealed.shake_hands()?;
+        match sealed.protocol() == Some(H2) {
+            true => Ok(Box::new(sealed)),
+            false => Err(ErrorKind::Unsupported.into()),
+        }
+    }
+}
+
+/// HTTP/2 as TLS calls it.
+const H2: &[u8] = b"h2";
+
+fn set_up(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    stream.set_write_timeout(Some(PATIENCE))
 }
 
 /// What stands behind a scheme, in which case does not matter (RFC 3986 section 3.1).

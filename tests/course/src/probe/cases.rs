@@ -2,11 +2,20 @@
 
 use std::fmt;
 
+use harness::http2;
 use harness::transcript::{Step, Transcript};
 
 use super::demand::Demand;
+use super::frames::WantedFrames;
 
-const CASES: &str = include_str!("../../probe/cases.txt");
+const CASES: &str = concat!(
+    include_str!("../../probe/cases.txt"),
+    "\n",
+    include_str!("../../probe/frames.txt")
+);
+
+/// What the names of the groups begin with whose cases are in HTTP/2.
+const OF_FRAMES: &str = "h2-";
 
 /// All cases, with the groups and the rules that they belong to.
 pub struct Cases {
@@ -56,6 +65,8 @@ pub struct Case {
 pub enum Line {
     Step(Step),
     Answer(Wanted),
+    /// What would be right in HTTP/2.
+    Frames(WantedFrames),
 }
 
 /// An answer that would be right.
@@ -67,6 +78,13 @@ pub struct Wanted {
     pub demands: Vec<Demand>,
 }
 
+impl Group {
+    /// Whether its cases are in HTTP/2.
+    pub fn is_of_frames(&self) -> bool {
+        self.name.starts_with(OF_FRAMES)
+    }
+}
+
 /// One status, or a class of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Statuses {
@@ -74,12 +92,34 @@ pub enum Statuses {
     Class(u16),
 }
 
+impl Statuses {
+    pub fn parse(word: &str) -> Option<Self> {
+        match word.strip_suffix("xx") {
+            Some(class) => class.parse().ok().map(Self::Class),
+            None => word.parse().ok().map(Self::One),
+        }
+    }
+
+    pub fn has(self, status: u16) -> bool {
+        match self {
+            Self::One(one) => one == status,
+            Self::Class(class) => class == status / 100,
+        }
+    }
+}
+
+impl fmt::Display for Statuses {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(status) => write!(formatter, "{status}"),
+            Self::Class(class) => write!(formatter, "{class}xx"),
+        }
+    }
+}
+
 impl Wanted {
     pub fn has(&self, status: u16) -> bool {
-        self.statuses.iter().any(|statuses| match statuses {
-            Statuses::One(one) => *one == status,
-            Statuses::Class(class) => *class == status / 100,
-        })
+        self.statuses.iter().any(|statuses| statuses.has(status))
     }
 
     /// Reads `400 5xx or closed`.
@@ -88,12 +128,9 @@ impl Wanted {
             Some(rest) => (rest, true),
             None => (text, false),
         };
-        let status = |word: &str| match word.strip_suffix("xx") {
-            Some(class) => class.parse().ok().map(Statuses::Class),
-            None => word.parse().ok().map(Statuses::One),
-        };
+        let statuses = statuses.split(' ').map(Statuses::parse);
         Some(Self {
-            statuses: statuses.split(' ').map(status).collect::<Option<_>>()?,
+            statuses: statuses.collect::<Option<_>>()?,
             or_closed,
             demands: Vec::new(),
         })
@@ -104,10 +141,7 @@ impl fmt::Display for Wanted {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, statuses) in self.statuses.iter().enumerate() {
             let or = if number == 0 { "" } else { " or " };
-            match statuses {
-                Statuses::One(status) => write!(formatter, "{or}{status}")?,
-                Statuses::Class(class) => write!(formatter, "{or}{class}xx")?,
-            }
+            write!(formatter, "{or}{statuses}")?;
         }
         if self.or_closed {
             formatter.write_str(", or the end of the connection")?;
@@ -196,12 +230,17 @@ impl Cases {
         }
         let (heading, script) = block.split_once('\n')?;
         let (name, title) = heading.split_once(": ")?;
+        let group = self.groups.len().checked_sub(1)?;
+        let lines = match self.groups[group].is_of_frames() {
+            true => script_of_frames(script)?,
+            false => script_lines(script)?,
+        };
         self.cases.push(Case {
             name: name.to_owned(),
             title: title.to_owned(),
-            group: self.groups.len().checked_sub(1)?,
+            group,
             rule: self.rules.len().checked_sub(1)?,
-            lines: script_lines(script)?,
+            lines,
         });
         Some(())
     }
@@ -245,6 +284,42 @@ fn script_lines(script: &str) -> Option<Vec<Line>> {
         } else {
             steps.push_str(line);
             steps.push('\n');
+        }
+    }
+    lines.extend(read_steps(&mut steps)?);
+    Some(lines)
+}
+
+/// The same for a case in HTTP/2.
+fn script_of_frames(script: &str) -> Option<Vec<Line>> {
+    let mut lines: Vec<Line> = Vec::new();
+    let mut steps = "* HTTP/2\n".to_owned();
+    for line in script.lines() {
+        if let Some(wanted) = line.strip_prefix("< ") {
+            lines.extend(read_steps(&mut steps)?);
+            lines.push(Line::Frames(WantedFrames::parse(wanted)?));
+            steps.push_str("* HTTP/2\n");
+            continue;
+        }
+        let frames = match line
+            .strip_prefix("> [")
+            .and_then(|line| line.strip_suffix(']'))
+        {
+            Some("opening") => http2::OPENING.to_owned(),
+            Some(words) => {
+                let stream = words.strip_prefix("get ")?.parse().ok()?;
+                http2::get(stream, "[path]")
+                    .replace(": http\n", ": [scheme]\n")
+                    .replace("localhost", "[host]")
+            }
+            None => {
+                steps.push_str(line);
+                steps.push('\n');
+                continue;
+            }
+        };
+        for frame in frames.lines() {
+            steps.push_str(&format!("> {frame}\n"));
         }
     }
     lines.extend(read_steps(&mut steps)?);
@@ -296,6 +371,9 @@ mod tests {
             "# g: group\n\nMUST, RFC 1 §1: a\n\na: b\n< 2xy",
             "# g: group\n\nMUST, RFC 1 §1: a\n\na: b\n? x",
             "# g: group\n\nMUST, RFC 1 §1: a\n\na: b\n> x\n< 200\n= nonsense",
+            "# h2-g: group\n\nMUST, RFC 1 §1: a\n\na: b\n> [opening]\n< stream error",
+            "# h2-g: group\n\nMUST, RFC 1 §1: a\n\na: b\n> [open]\n< open",
+            "# h2-g: group\n\nMUST, RFC 1 §1: a\n\na: b\n> PONG 0\n< open",
         ] {
             assert!(Cases::parse(text).is_err(), "{text}");
         }

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::http2::Piece;
 use harness::play::{self, Connection, REST, SILENCE};
 use harness::response::{self, Framing, Malformed, Response};
 use harness::transcript::Step;
@@ -26,7 +27,7 @@ pub struct Departure {
 }
 
 impl Departure {
-    fn new(problem: impl Into<String>) -> Self {
+    pub fn new(problem: impl Into<String>) -> Self {
         Self {
             problem: problem.into(),
             position: None,
@@ -58,6 +59,8 @@ pub struct Played {
     /// Whether a plain request was sent behind it.
     pub went_on: bool,
     pub received: Vec<u8>,
+    /// The same in frames, in a case of HTTP/2.
+    pub frames: Option<Vec<Piece>>,
     /// The statuses that came, and whether the connection ended.
     pub came: String,
     pub departure: Option<Departure>,
@@ -131,6 +134,8 @@ pub struct Prober {
     /// shortened for a server that lets it wait in vain.
     patience: Duration,
     close_patience: Duration,
+    /// How long a frame the server takes.
+    pub max_frame_size: usize,
 }
 
 /// What came next.
@@ -147,17 +152,34 @@ impl Prober {
             carrier,
             patience,
             close_patience: patience,
+            max_frame_size: 0,
         }
+    }
+
+    /// How long it waits for an answer.
+    pub fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// Opens a connection to the first of the addresses that somebody is at.
     fn connect(&mut self) -> io::Result<Box<dyn Connection>> {
+        let stream = self.connect_plainly()?;
+        self.carrier.carry(stream)
+    }
+
+    /// The same for HTTP/2.
+    pub fn connect_for_frames(&mut self) -> io::Result<Box<dyn Connection>> {
+        let stream = self.connect_plainly()?;
+        self.carrier.carry_frames(stream)
+    }
+
+    fn connect_plainly(&mut self) -> io::Result<TcpStream> {
         let mut failed = ErrorKind::NotFound.into();
         for number in 0..self.addresses.len() {
             match TcpStream::connect_timeout(&self.addresses[number], play::PATIENCE) {
                 Ok(stream) => {
                     self.addresses.swap(0, number);
-                    return self.carrier.carry(stream);
+                    return Ok(stream);
                 }
                 Err(error) => failed = error,
             }
@@ -208,6 +230,7 @@ impl Prober {
             steps,
             went_on: false,
             received: Vec::new(),
+            frames: None,
             came: String::new(),
             departure: None,
         };
@@ -252,7 +275,7 @@ impl Prober {
     }
 }
 
-fn refused(error: &io::Error) -> Departure {
+pub fn refused(error: &io::Error) -> Departure {
     Departure::new(format!("no connection could be opened: {error}"))
 }
 
@@ -328,6 +351,8 @@ impl<'a> Talk<'a> {
                     continue;
                 }
                 Line::Step(_) => steps.next(),
+                // A case of HTTP/2 is played elsewhere.
+                Line::Frames(_) => continue,
             };
             match step {
                 Some(Step::Send(bytes)) => self.send(&bytes),

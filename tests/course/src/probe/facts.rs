@@ -51,6 +51,9 @@ impl From<Heard> for Page {
 #[derive(Default)]
 pub struct Facts {
     pub page: Page,
+    /// Whether the path is answered in HTTP/1.1, and whether in HTTP/2.
+    pub has_page: bool,
+    pub has_frames_page: bool,
     /// What the placeholders stand for; those with nothing are not among them.
     values: Vec<(&'static str, Vec<u8>)>,
 }
@@ -152,6 +155,7 @@ impl Facts {
             self.set("last-modified", date);
         }
         self.page = page;
+        self.has_page = true;
     }
 
     /// Puts in what the placeholders stand for.
@@ -229,6 +233,12 @@ impl Facts {
             let value = self.get(name).unwrap_or_default();
             wire::show(value).concat()
         };
+        if !self.has_page {
+            return match self.has_frames_page {
+                true => vec![format!("GET {} gets a page in HTTP/2", shown("path"))],
+                false => vec!["no page is answered in HTTP/2".to_owned()],
+            };
+        }
         let gets = match &self.page.problem {
             None => self.page.status.to_string(),
             Some(problem) => format!("an answer that is malformed: {problem}"),

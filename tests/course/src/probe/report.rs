@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 
+use harness::http2;
 use harness::transcript::Step;
 use serde_json::json;
 
@@ -10,7 +11,7 @@ use super::cases::{Case, Cases, LEVELS, Level, Line};
 use super::conversation::Played;
 use super::facts::Facts;
 use crate::by_hand;
-use crate::report::{BOLD, DIM, GREEN, RED, YELLOW, lines, wrapped};
+use crate::report::{BOLD, DIM, GREEN, RED, YELLOW, lines, shown, wrapped};
 
 /// What became of one case.
 pub struct Outcome<'a> {
@@ -44,6 +45,24 @@ pub fn heading(scheme: &str, address: &str, facts: &Facts) {
     say!("{BOLD}{scheme}://{address}{BOLD:#}");
     for line in facts.lines() {
         say!("  {line}");
+    }
+}
+
+/// Prints how many cases are not played, in the version of HTTP that the server does not
+/// speak.
+pub fn left_out(count: usize, speaks_frames: bool, scheme: &str) {
+    say!(
+        "  {}: {count} cases left out",
+        not_spoken(speaks_frames, scheme)
+    );
+}
+
+/// What the server does not speak.
+pub fn not_spoken(speaks_frames: bool, scheme: &str) -> &'static str {
+    match (speaks_frames, scheme) {
+        (true, _) => "no HTTP/1.1 is spoken here",
+        (false, "https") => "no HTTP/2 is spoken here, as ALPN does not agree on h2",
+        (false, _) => "no HTTP/2 is spoken here with prior knowledge",
     }
 }
 
@@ -221,6 +240,11 @@ fn explain(cases: &Cases, case: &Case, played: &Played) {
                 say!("    (one byte at a time)");
                 lines('>', bytes, None);
             }
+            Step::SendFrames(frames) => shown('>', &http2::show(frames), 0),
+            Step::SendFramesOneByOne(frames) => {
+                say!("    (one byte at a time)");
+                shown('>', &http2::show(frames), 0);
+            }
             Step::HalfClose => say!("    (and the end of what the client sends)"),
             Step::Waits => say!("    (and nothing for a moment)"),
             Step::IsSilent => say!("    (and nothing for half a second)"),
@@ -231,11 +255,15 @@ fn explain(cases: &Cases, case: &Case, played: &Played) {
         say!("    (and then a plain request over the same connection)");
     }
     say!("  came back");
-    lines('<', &played.received, departure.position);
+    match &played.frames {
+        Some(frames) => shown('<', &http2::show(frames), 0),
+        None => lines('<', &played.received, departure.position),
+    }
     say!("  right would be");
     for line in &case.lines {
         match line {
             Line::Answer(wanted) => wrapped("    ", &wanted.to_string()),
+            Line::Frames(wanted) => wrapped("    ", &wanted.to_string()),
             Line::Step(Step::Closes) => say!("    and the end of the connection"),
             Line::Step(Step::StaysOpen) => say!("    and a connection that stays open"),
             Line::Step(_) => {}

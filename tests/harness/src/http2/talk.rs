@@ -1,5 +1,5 @@
-//! A conversation in HTTP/2 as the player of a transcript has it: it answers what a server
-//! may ask a client at any time, and knows when as much has come as is expected.
+//! A conversation in HTTP/2 as the player of a transcript has it: it answers the PINGs that
+//! a server may send at any time, and knows when as much has come as is expected.
 
 use std::io::{self, ErrorKind};
 use std::thread;
@@ -26,34 +26,19 @@ pub struct Talk {
     pub expected: Vec<Piece>,
     /// What has come.
     pub reader: Reader,
-    /// How many SETTINGS of the server the transcript acknowledges itself.
-    acknowledges: usize,
     /// How many of the pieces that have come were looked at.
     looked_at: usize,
-    /// How many SETTINGS were among these.
-    settings: usize,
 }
 
 impl Talk {
     /// The conversation of one connection of a transcript; none where it is not in HTTP/2.
     pub fn of(steps: &[Step]) -> Option<Self> {
-        let is_ack = |piece: &Piece| {
-            matches!(piece, Piece::Frame(frame)
-                if frame.kind == kinds::SETTINGS && frame.has(flags::ACK))
-        };
-        let (mut expected, mut acknowledges) = (Vec::new(), 0);
-        for step in steps {
-            match step {
-                Step::ReceiveFrames(frames) => expected.extend(frames.iter().cloned()),
-                Step::SendFrames(frames) | Step::SendFramesOneByOne(frames) => {
-                    acknowledges += frames.iter().filter(|piece| is_ack(piece)).count();
-                }
-                _ => {}
-            }
-        }
+        let expected = steps.iter().filter_map(|step| match step {
+            Step::ReceiveFrames(frames) => Some(frames.as_slice()),
+            _ => None,
+        });
         steps.contains(&Step::Http2).then(|| Self {
-            expected,
-            acknowledges,
+            expected: expected.collect::<Vec<_>>().concat(),
             ..Self::default()
         })
     }
@@ -162,7 +147,7 @@ impl Talk {
         Ok(End::Open)
     }
 
-    /// Receives something, and answers what a server may ask; `false` where it has closed.
+    /// Receives something, and answers a PING; `false` where it has closed.
     fn receive_some(
         &mut self,
         stream: &mut dyn Connection,
@@ -175,28 +160,13 @@ impl Talk {
         let came: Vec<Piece> = self.reader.pieces().skip(self.looked_at).cloned().collect();
         self.looked_at += came.len();
         for piece in came {
-            let Piece::Frame(frame) = piece else {
-                continue;
-            };
-            let answer = match frame.payload {
-                Payload::Ping(_) if !frame.has(flags::ACK) => {
-                    Frame::new(kinds::PING, flags::ACK, 0, frame.payload)
-                }
-                Payload::Settings(_) if !frame.has(flags::ACK) => {
-                    self.settings += 1;
-                    if self.settings <= self.acknowledges {
-                        continue;
-                    }
-                    Frame::new(
-                        kinds::SETTINGS,
-                        flags::ACK,
-                        0,
-                        Payload::Settings(Vec::new()),
-                    )
-                }
-                _ => continue,
-            };
-            let _ = stream.write_all(&bytes_of(&[Piece::Frame(answer)]));
+            if let Piece::Frame(frame) = piece
+                && let Payload::Ping(_) = frame.payload
+                && !frame.has(flags::ACK)
+            {
+                let answer = Frame::new(kinds::PING, flags::ACK, 0, frame.payload);
+                let _ = stream.write_all(&bytes_of(&[Piece::Frame(answer)]));
+            }
         }
         Ok(is_open)
     }

@@ -12,6 +12,7 @@ use crate::response::{self, Asked, Field, Response, shown};
 const NO_ERROR: u32 = 0x0;
 const PROTOCOL_ERROR: u32 = 0x1;
 const INTERNAL_ERROR: u32 = 0x2;
+const STREAM_CLOSED: u32 = 0x5;
 const FRAME_SIZE_ERROR: u32 = 0x6;
 const REFUSED_STREAM: u32 = 0x7;
 const ENHANCE_YOUR_CALM: u32 = 0xb;
@@ -165,7 +166,7 @@ impl Judge<'_> {
             },
             _ => false,
         };
-        let may_end = expected.iter().any(is_stream_error);
+        let may_end = expected.iter().any(is_stream_error) || self.has_answered_nothing();
         match came {
             Some((error, debug)) if error != NO_ERROR && !may_end => {
                 let words = match debug {
@@ -261,6 +262,11 @@ impl Judge<'_> {
         if has_ended {
             return Ok(());
         }
+        // "An endpoint MAY treat receipt of any other type of frame on a closed stream as a
+        // connection error of type STREAM_CLOSED" (RFC 9113 section 5.1).
+        if wanted == STREAM_CLOSED && came.is_none() && self.was_closed() {
+            return Ok(());
+        }
         let sent = self.last_sent();
         match came {
             Some(_) => Err(Failure::new(
@@ -277,6 +283,27 @@ impl Judge<'_> {
             )
             .stuck_if(self.conversation.end == End::TimedOut)),
         }
+    }
+
+    /// Whether the client acknowledges a PING that it never got. No rule says what becomes of
+    /// that, and a server may end a connection at any time.
+    fn has_answered_nothing(&self) -> bool {
+        let pings = |pieces, is_ack| {
+            let pings = frames(pieces)
+                .filter(move |frame| frame.kind == kinds::PING && frame.has(flags::ACK) == is_ack);
+            pings.map(|frame| &frame.payload).collect::<Vec<_>>()
+        };
+        let asked = pings(&self.came, false);
+        pings(&self.sent, true)
+            .iter()
+            .any(|answered| !asked.contains(answered))
+    }
+
+    /// Whether the stream of the client's last frame had its whole answer.
+    fn was_closed(&self) -> bool {
+        let streams = frames(&self.sent).filter(|frame| frame.stream > 0);
+        let last = streams.last().map(|frame| frame.stream);
+        last.is_some_and(|stream| Message::of(&self.came, stream).is_whole)
     }
 
     /// The last frame that the client has sent, but for what it sends at any time.
@@ -390,11 +417,12 @@ impl Judge<'_> {
             }
             None => {}
         }
+        let was_closed = wanted == STREAM_CLOSED && came.is_whole;
         let status = final_status(came);
         // "For malformed requests, a server MAY send an HTTP response prior to closing or
         // resetting the stream" (RFC 9113 section 8.1.1).
         let is_refusal = status.is_some_and(|status| (400..500).contains(&status) || status == 501);
-        if is_refusal && came.is_whole && expected.sections.is_empty() || may_end {
+        if is_refusal && came.is_whole && expected.sections.is_empty() || may_end || was_closed {
             return Ok(());
         }
         let instead = match status {
@@ -419,7 +447,8 @@ impl Judge<'_> {
     ) -> Result<(), Failure> {
         let wanted_status = final_status(wanted);
         if let Some(error) = came.reset {
-            let is_refusal = wanted_status == Some(400) && is_as_good(PROTOCOL_ERROR, error);
+            let is_refusal =
+                wanted_status.is_some_and(may_be_a_reset) && is_as_good(PROTOCOL_ERROR, error);
             let is_busy = error == REFUSED_STREAM && self.is_one_too_many(stream);
             if is_refusal || is_busy {
                 return Ok(());
@@ -612,6 +641,12 @@ fn response_of<'a>(message: &'a Message, answer: usize, asked: &Asked, at: usize
         has_no_body,
         at,
     )
+}
+
+/// Whether a request that gets this status may be reset as well: what is malformed, or larger
+/// than the server takes (RFC 9113 sections 8.1.1 and 10.5.1).
+fn may_be_a_reset(status: u16) -> bool {
+    matches!(status, 400 | 413 | 414 | 431)
 }
 
 /// Whether an answer may be without a field that was expected. The frames say how long the
