@@ -93,6 +93,11 @@ fn busy_clients_let_others_have_their_turn() {
 }
 
 #[test]
+fn an_urgent_byte_holds_up_no_request() {
+    turns::an_urgent_byte_within_a_request(CHAPTER);
+}
+
+#[test]
 fn an_end_that_comes_with_the_last_bytes_is_seen_at_once() {
     turns::an_end_that_comes_with_the_last_bytes(CHAPTER);
 }

@@ -746,7 +746,7 @@ pub fn respond(request: &Request) -> Response {
             Response::new("200 OK", "text/plain", body)
         }
         "/cookie" => Response::html("200 OK", first("cookie")),
-        "/host" => Response::html("200 OK", request.authority.clone()),
+        "/host" => Response::html("200 OK", request.authority().to_owned()),
         "/k" => Response::html("200 OK", first("k")),
         _ if !request.body.is_empty() || request.method == "POST" => {
             let body = String::from_utf8_lossy(&request.body);

@@ -9,12 +9,18 @@
 /// is decoded behind such a `%` could complete an escape, and that would then be decoded a
 /// second time.
 ///
+/// Gives `None` where the path is in this notation already.
+///
 /// ```
-/// assert_eq!(common::path::normal("/%68ello"), "/hello");
-/// assert_eq!(common::path::normal("/a%2Fb"), "/a%2Fb");
+/// assert_eq!(common::path::normal("/%68ello"), Some("/hello".to_owned()));
+/// assert_eq!(common::path::normal("/hello"), None);
+/// assert_eq!(common::path::normal("/a%2Fb"), None);
 /// ```
-pub fn normal(path: &str) -> String {
-    decode_unreserved(path).unwrap_or_else(|| path.to_owned())
+pub fn normal(path: &str) -> Option<String> {
+    if !path.contains('%') {
+        return None;
+    }
+    decode_unreserved(path).filter(|decoded| decoded != path)
 }
 
 /// As [`normal`]; `None` where a `%` has no two digits behind it.
@@ -41,6 +47,11 @@ fn decode_unreserved(path: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    /// The path in that notation.
+    fn shown(path: &str) -> String {
+        normal(path).unwrap_or_else(|| path.to_owned())
+    }
+
     #[test]
     fn unreserved_characters_are_decoded_and_no_others() {
         for byte in 0..=255_u8 {
@@ -50,7 +61,7 @@ mod tests {
                     true => char::from(byte).to_string(),
                     false => encoded.clone(),
                 };
-                assert_eq!(normal(&format!("/a{encoded}b")), format!("/a{expected}b"));
+                assert_eq!(shown(&format!("/a{encoded}b")), format!("/a{expected}b"));
             }
         }
     }
@@ -66,7 +77,7 @@ mod tests {
             ("/%2E%2e/x", "/../x"),
             ("/%2525%32%65", "/%25252e"),
         ] {
-            assert_eq!(normal(path), expected, "{path}");
+            assert_eq!(shown(path), expected, "{path}");
         }
     }
 
@@ -75,7 +86,7 @@ mod tests {
         for path in [
             "/%%36%38", "/%68%", "/%6", "/%zz%68", "/%é1", "/%+41", "/%4é",
         ] {
-            assert_eq!(normal(path), path);
+            assert_eq!(normal(path), None, "{path}");
         }
     }
 }

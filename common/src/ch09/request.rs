@@ -1,5 +1,6 @@
 //! A whole request: its head, parsed and checked, and its body.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{BufReader, Write};
 
@@ -10,22 +11,22 @@ use crate::ch06::body::read_body;
 use crate::ch06::fields::{Fields, parse_fields};
 use crate::ch09::path;
 
-/// A request.
+/// A request. What most requests have alike, such as the method `GET`, takes no memory of
+/// its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// What is to be done, such as `GET`. Case matters (RFC 9110 §9.1).
-    pub method: String,
+    pub method: Cow<'static, str>,
     /// What it is to be done to: a path with its query, such as `/hello?name=Ada`,
     /// also where the client sent a whole address. For `OPTIONS` it may be `*`, and
     /// for `CONNECT` it is a host and a port (RFC 9112 §3.2).
     pub target: String,
-    /// The target without its query, as [`normal`](path::normal) has it.
-    pub(crate) path: String,
+    /// The path, where [`normal`](path::normal) has it in another notation than the target.
+    path: Option<String>,
     /// The version that the client speaks, such as `HTTP/1.1`.
-    pub version: String,
-    /// The host that the client means, with its port where one is given: that of a
-    /// whole address, else that of the field `Host`. Empty where there is neither.
-    pub authority: String,
+    pub version: Cow<'static, str>,
+    /// The host of a whole address, where the client sent one.
+    address_host: Option<String>,
     /// The header section.
     pub fields: Fields,
     /// The body; empty where there is none.
@@ -62,7 +63,7 @@ impl Request {
     /// let request = common::Request::from_head(head)?;
     /// assert_eq!(request.path(), "/hello");
     /// assert_eq!(request.target, "/hello?name=Ada");
-    /// assert_eq!(request.authority, "example.org");
+    /// assert_eq!(request.authority(), "example.org");
     /// # Ok::<(), common::RequestError>(())
     /// ```
     ///
@@ -94,8 +95,8 @@ impl Request {
         if target.contains('#') {
             return Err(bad("the target has a fragment"));
         }
-        let host = host(&fields, version)?;
-        let (authority, target) = if !target.starts_with('/')
+        check_host(&fields, version)?;
+        let (address_host, target) = if !target.starts_with('/')
             && let Some((named, address)) = target.split_once("://")
         {
             if !named.eq_ignore_ascii_case(scheme.name()) {
@@ -104,20 +105,38 @@ impl Request {
                     "the target has another scheme than the connection",
                 ));
             }
-            split_address(method, address)?
+            let (host, target) = split_address(method, address)?;
+            (Some(host.to_owned()), target)
         } else {
-            (host, target.to_owned())
+            (None, target.to_owned())
         };
-        let path = target.split('?').next().unwrap_or_default();
-        Ok(Self {
-            method: method.to_owned(),
-            path: path::normal(path),
+        let version = shared(version, &["HTTP/1.1", "HTTP/1.0"]);
+        Ok(Self::of_parts(
+            method,
             target,
-            version: version.to_owned(),
-            authority: authority.to_owned(),
-            body: Vec::new(),
+            version,
+            address_host,
             fields,
-        })
+        ))
+    }
+
+    /// A request of its parts, which have been checked. It has no body yet.
+    pub(crate) fn of_parts(
+        method: &str,
+        target: String,
+        version: Cow<'static, str>,
+        address_host: Option<String>,
+        fields: Fields,
+    ) -> Self {
+        Self {
+            method: shared(method, &["GET", "HEAD", "POST", "OPTIONS"]),
+            path: path::normal(without_query(&target)),
+            target,
+            version,
+            address_host,
+            fields,
+            body: Vec::new(),
+        }
     }
 
     /// The request line, with the target as it is here.
@@ -132,7 +151,19 @@ impl Request {
     /// The target without its query, in the one notation in which paths are compared:
     /// `/hello` also where the client wrote `/%68ello`.
     pub fn path(&self) -> &str {
-        &self.path
+        match &self.path {
+            Some(path) => path,
+            None => without_query(&self.target),
+        }
+    }
+
+    /// The host that the client means, with its port where one is given: that of a whole
+    /// address, else that of the field `Host`. Empty where there is neither.
+    pub fn authority(&self) -> &str {
+        match &self.address_host {
+            Some(host) => host,
+            None => self.fields.values("Host").next().unwrap_or_default(),
+        }
     }
 }
 
@@ -162,14 +193,27 @@ fn bad(problem: &'static str) -> RequestError {
     RequestError::new("400 Bad Request", problem)
 }
 
-/// What the field `Host` says, which a client of HTTP/1.1 has to send.
-fn host<'a>(fields: &'a Fields, version: &str) -> Result<&'a str, RequestError> {
+/// The text itself, where it is one of these, which are there for the whole run of the
+/// program; else a copy.
+fn shared(text: &str, usual: &[&'static str]) -> Cow<'static, str> {
+    match usual.iter().find(|one| **one == text) {
+        Some(one) => Cow::Borrowed(one),
+        None => Cow::Owned(text.to_owned()),
+    }
+}
+
+fn without_query(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
+}
+
+/// Checks the field `Host`, which a client of HTTP/1.1 has to send.
+fn check_host(fields: &Fields, version: &str) -> Result<(), RequestError> {
     let mut hosts = fields.values("Host");
     match (hosts.next(), hosts.next()) {
-        (Some(host), None) if is_authority(host) => Ok(host),
+        (Some(host), None) if is_authority(host) => Ok(()),
         (Some(_), None) => Err(bad("the Host is no host")),
         (Some(_), Some(_)) => Err(bad("there is more than one Host")),
-        (None, _) if version == "HTTP/1.0" => Ok(""),
+        (None, _) if version == "HTTP/1.0" => Ok(()),
         (None, _) => Err(bad("there is no Host")),
     }
 }
@@ -251,7 +295,7 @@ mod tests {
         ] {
             let request = parse(&format!("{line}\r\nHost: {host}\r\n\r\n")).unwrap();
             assert_eq!(
-                (&*request.target, &*request.authority),
+                (&*request.target, request.authority()),
                 (target, authority),
                 "{line}"
             );
@@ -283,7 +327,7 @@ mod tests {
             let head = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
             Request::from_head_over(Scheme::Https, head.as_bytes())
         };
-        assert_eq!(over_tls("HTTPS://b/c").unwrap().authority, "b");
+        assert_eq!(over_tls("HTTPS://b/c").unwrap().authority(), "b");
         let error = over_tls("http://b/c").unwrap_err();
         assert_eq!(error.status, "421 Misdirected Request");
     }

@@ -65,11 +65,9 @@ impl Response {
             text if text.starts_with("text/") => Cow::Owned(format!("{text}; charset=utf-8")),
             other => Cow::Borrowed(other),
         };
-        let response = Self {
-            body,
-            ..Self::empty(status)
-        };
-        response.with("Content-Type", content_type)
+        let mut response = Self::empty(status);
+        response.fields.push(("Content-Type", content_type));
+        Self { body, ..response }
     }
 
     /// A response without content.
@@ -131,7 +129,8 @@ impl Response {
     /// its own (response splitting).
     pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         let mut value = value.into();
-        if value.contains(char::is_control) {
+        let is_plain = |byte| matches!(byte, b' '..=b'~');
+        if !value.bytes().all(is_plain) {
             value.to_mut().retain(|character| !character.is_control());
         }
         self.fields.push((name, value));

@@ -20,6 +20,10 @@ const PIECE: usize = 16 * 1024;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// A thread's end of a connection.
+///
+/// A call that blocks waits to read or to write, and not for whichever comes first. So this
+/// takes [`Wait::ToReadOrWrite`] for [`Wait::ToWrite`]. A [`Connection`] never asks for it. A
+/// protocol that does, because only what the client sends lets it write on, needs a poller.
 pub struct Blocking<'a> {
     stream: &'a TcpStream,
     piece: [u8; PIECE],

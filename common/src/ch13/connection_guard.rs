@@ -40,16 +40,26 @@ impl ConnectionGuard {
         connection: &mut Connection,
     ) -> anyhow::Result<bool> {
         let goes_on = stream.wait(connection)?;
-        let grace_is_over = self.grace_is_over(connection.is_idle(), Instant::now());
-        if grace_is_over || (self.is_requested() && connection.has_begun()) {
-            connection.finish_after_current();
+        if self.is_requested() {
+            let (has_begun, wait) = (connection.has_begun(), connection.waits_for());
+            if self.must_finish(has_begun, wait, Instant::now()) {
+                connection.finish_after_current();
+            }
         }
         Ok(goes_on)
     }
 
-    /// Whether the connection, which has just been read from, has been idle for all of its
-    /// grace since the server was asked to stop. `true` only once.
-    pub fn grace_is_over(&mut self, is_idle: bool, now: Instant) -> bool {
+    /// Whether the connection, which has just been read from, has to finish because the
+    /// server is to stop: with the request that has begun, or, where none has and the
+    /// connection waits for one, because its grace has just ended.
+    pub fn must_finish(&mut self, has_begun: bool, wait: Wait, now: Instant) -> bool {
+        let is_idle = !has_begun && matches!(wait, Wait::ToRead(_));
+        self.grace_is_over(is_idle, now) || (has_begun && self.is_requested())
+    }
+
+    /// Whether the connection has been idle for all of its grace since the server was asked
+    /// to stop. `true` only once.
+    fn grace_is_over(&mut self, is_idle: bool, now: Instant) -> bool {
         if !self.is_requested() {
             return false;
         }
@@ -76,13 +86,6 @@ impl ConnectionGuard {
     /// Whether the server is to stop.
     pub fn is_requested(&self) -> bool {
         self.shutdown.is_requested()
-    }
-}
-
-impl Connection {
-    /// Whether it waits for a request of which no byte has come.
-    pub fn is_idle(&self) -> bool {
-        !self.has_begun() && matches!(self.waits_for(), Wait::ToRead(_))
     }
 }
 

@@ -282,8 +282,14 @@ mod tests {
     }
 
     /// Ends the client's side, and gives what comes until the server ends too.
-    fn rest(mut client: TcpStream) -> String {
+    fn rest(client: TcpStream) -> String {
         client.shutdown(net::Shutdown::Write).unwrap();
+        until_its_end(client)
+    }
+
+    /// What comes until the server ends. A client that has ended its side cannot do so again:
+    /// where the server has ended too, the system says that there is no connection any more.
+    fn until_its_end(mut client: TcpStream) -> String {
         let mut received = String::new();
         client.read_to_string(&mut received).unwrap();
         received
@@ -341,7 +347,7 @@ mod tests {
         // The dispatcher has seen that event when it sees this one.
         assert!(rest(tried.client(&get("/c"))).ends_with("/c"));
         tried.let_go = None;
-        let received = rest(client);
+        let received = until_its_end(client);
         assert_eq!(received.matches("HTTP/1.1 200 OK\r\n").count(), 3);
         assert!(received.ends_with("/b"), "{received}");
     }

@@ -26,9 +26,6 @@ const TURN: usize = 4;
 /// a long answer.
 const ANSWERS: usize = 16;
 
-/// The answer to a client that speaks plain HTTP to a transport that does not.
-const OTHER_PROTOCOL: &str = "400 Bad Request: this port speaks HTTPS";
-
 /// A connection, and all that is kept for it.
 pub struct Session {
     pub(crate) transport: Box<dyn Transport>,
@@ -206,13 +203,15 @@ impl Session {
     /// Lets the session finish once the server is to stop: with its next answer, or when it
     /// has been idle for the whole of its grace. Gives whether the grace has just ended.
     fn finish_where_requested(&mut self, now: Instant) -> bool {
+        if !self.guard.is_requested() {
+            return false;
+        }
         let has_begun = (self.protocol.as_ref()).is_some_and(|protocol| protocol.has_begun());
-        let is_idle = !has_begun && matches!(self.waits_for(), Wait::ToRead(_));
-        let grace_is_over = self.guard.grace_is_over(is_idle, now);
-        if grace_is_over || (has_begun && self.guard.is_requested()) {
+        let must_finish = self.guard.must_finish(has_begun, self.waits_for(), now);
+        if must_finish {
             self.protocol().finish_after_current();
         }
-        grace_is_over
+        must_finish && !has_begun
     }
 
     /// Answers the requests that have come whole, [`ANSWERS`] of them at the most.
@@ -224,13 +223,13 @@ impl Session {
             let Some((stream, request)) = protocol.next_request() else {
                 break;
             };
-            let speaks_other_protocol = self.transport.speaks_other_protocol();
-            if self.permit.is_last_request_at(now) || speaks_other_protocol {
+            let other_protocol = self.transport.other_protocol();
+            if self.permit.is_last_request_at(now) || other_protocol.is_some() {
                 protocol.finish_after_current();
             }
-            let response = match speaks_other_protocol {
-                true => Response::status_page(OTHER_PROTOCOL),
-                false => respond(&request),
+            let response = match other_protocol {
+                Some(status) => Response::status_page(status),
+                None => respond(&request),
             };
             let response = self.permit.watch(&request, response);
             protocol.answer(stream, &request, response);

@@ -12,8 +12,8 @@ impl Session {
     /// Reads once, where that may bring something, and gives the protocol what has come.
     pub(crate) fn read(&mut self, now: Instant, piece: &mut [u8]) -> io::Result<()> {
         // At its deadline the session looks: the bytes may be there, and their event late.
-        let is_due = self.deadline().is_some_and(|until| now >= until);
-        if self.reading == ReadState::Waiting && !is_due {
+        let is_due = |until| now >= until;
+        if self.reading == ReadState::Waiting && !self.deadline().is_some_and(is_due) {
             return Err(ErrorKind::WouldBlock.into());
         }
         if self.transport.is_handshaking() {

@@ -58,9 +58,10 @@ pub trait Transport: Read + Write + Send {
         None
     }
 
-    /// Whether the client has shown that it speaks another protocol than this transport.
-    fn speaks_other_protocol(&self) -> bool {
-        false
+    /// The status that every request gets, where the client has shown that it speaks another
+    /// protocol than this transport.
+    fn other_protocol(&self) -> Option<&'static str> {
+        None
     }
 }
 

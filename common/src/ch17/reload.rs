@@ -17,13 +17,18 @@ use crate::ch17::tls::Tls;
 pub fn shutdown_or_reload(time: Duration, tls: &Tls) -> anyhow::Result<Shutdown> {
     let shutdown = Shutdown::new(time);
     let tls = tls.clone();
-    let (asked, reload) = (shutdown.clone(), reader(move || tls.reload())?);
-    on_each(&[SIGINT, SIGTERM, SIGHUP], move |signal| match signal {
+    let notify = on_signal(reader(move || tls.reload())?, shutdown.clone());
+    on_each(&[SIGINT, SIGTERM, SIGHUP], notify)?;
+    Ok(shutdown)
+}
+
+/// What is done at a signal. It never waits.
+fn on_signal(reload: SyncSender<()>, shutdown: Shutdown) -> impl Fn(i32) + Send + 'static {
+    move |signal| match signal {
         // Where a request to reload waits already, it will read the files as they are then.
         SIGHUP => drop(reload.try_send(())),
-        _ => asked.request(),
-    })?;
-    Ok(shutdown)
+        _ => shutdown.request(),
+    }
 }
 
 /// Starts a thread that reads whenever it is told to. A read may never end, such as one from
@@ -40,6 +45,29 @@ fn reader(read: impl Fn() + Send + 'static) -> io::Result<SyncSender<()>> {
 mod tests {
     use super::*;
     use std::sync::mpsc::channel;
+
+    /// How long the signals may take. It ends a test that has failed.
+    const SIGNAL_TIME: Duration = Duration::from_secs(30);
+
+    #[test]
+    fn a_file_that_never_comes_holds_up_no_signal() {
+        let (_advance, may_go_on) = channel::<()>();
+        let reload = reader(move || {
+            let _ = may_go_on.recv();
+        });
+        let reload = reload.unwrap();
+        let shutdown = Shutdown::new(Duration::ZERO);
+        let notify = on_signal(reload, shutdown.clone());
+        let (done, is_done) = channel();
+        thread::spawn(move || {
+            for signal in [SIGHUP, SIGHUP, SIGHUP, SIGTERM] {
+                notify(signal);
+            }
+            done.send(()).unwrap();
+        });
+        is_done.recv_timeout(SIGNAL_TIME).unwrap();
+        assert!(shutdown.is_requested());
+    }
 
     /// It is told several times while it reads. After that it reads once more, and no oftener.
     #[test]

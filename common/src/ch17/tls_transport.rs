@@ -18,6 +18,9 @@ use crate::ch17::handshake::Handshake;
 /// The first byte of what a TLS client sends: the type of a handshake record.
 const HANDSHAKE: u8 = 0x16;
 
+/// The answer to a client that speaks plain HTTP.
+const OTHER_PROTOCOL: &str = "400 Bad Request: this port speaks HTTPS";
+
 /// What a client speaks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ClientProtocol {
@@ -220,8 +223,8 @@ impl Transport for TlsTransport {
         is_refused.then(|| RequestError::new(BUSY, "too many handshakes are under way"))
     }
 
-    fn speaks_other_protocol(&self) -> bool {
-        self.protocol == ClientProtocol::Plain
+    fn other_protocol(&self) -> Option<&'static str> {
+        (self.protocol == ClientProtocol::Plain).then_some(OTHER_PROTOCOL)
     }
 }
 

@@ -7,7 +7,6 @@ use crate::ch02::error::RequestError;
 use crate::ch04::request_line::is_token;
 use crate::ch06::body::body_length;
 use crate::ch06::fields::Fields;
-use crate::ch09::path;
 use crate::ch09::request::{Request, Scheme, is_authority};
 use crate::ch19::field_section::FieldSection;
 
@@ -138,15 +137,14 @@ pub fn request_of(section: &FieldSection, scheme: Scheme) -> Result<Request, Fie
     if target.contains('#') {
         return Err(Refused(bad("the target has a fragment")));
     }
-    Ok(Request {
-        method: method.to_owned(),
-        target: target.to_owned(),
-        path: path::normal(target.split('?').next().unwrap_or_default()),
-        version: "HTTP/2".to_owned(),
-        authority,
+    let (target, version) = (target.to_owned(), Cow::Borrowed("HTTP/2"));
+    Ok(Request::of_parts(
+        method,
+        target,
+        version,
+        Some(authority),
         fields,
-        body: Vec::new(),
-    })
+    ))
 }
 
 fn bad(problem: &'static str) -> RequestError {

@@ -395,7 +395,10 @@ impl Connection {
         let is_chunked = request.is_1_0 && has("chunks-to-1-0") && !has_no_body;
         if is_chunked {
             fields.push(("Transfer-Encoding", "chunked".to_owned()));
-        } else if !has_no_body || has("length-with-204") && status == 204 {
+        } else if !has_no_body
+            || has("length-with-204") && status == 204
+            || has("length-0-with-304") && status == 304
+        {
             fields.push(("Content-Length", body.len().to_string()));
         }
         if closes && !(has("unsaid-close") && status == 200) {

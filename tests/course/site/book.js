@@ -163,15 +163,24 @@ async function loadIndex() {
   const bytes = Uint8Array.from(atob(globalThis.bookIndex), (byte) => byte.charCodeAt(0));
   const unpacked = new Blob([bytes]).stream()
     .pipeThrough(new DecompressionStream("deflate-raw"));
-  const pages = await new Response(unpacked).json();
+  return sectionsOf(await new Response(unpacked).json());
+}
+
+// The sections of all pages. Their texts stand behind the pages, and the code behind those.
+function sectionsOf([pages, texts, codes]) {
+  let next = 0;
   return pages.flatMap(([page, pageTitle, sections]) =>
-    sections.map(([anchor, title, text, code], place) => ({
-      page, pageTitle, title, text, code,
-      link: place === 0 ? page : `${page}#${anchor}`,
-      isTerm: anchor.startsWith("term-"),
-      told: `${title}\n${text}`.toLowerCase(),
-      lower: `${title}\n${text}\n${code}`.toLowerCase(),
-    })));
+    sections.map(([anchor, title], place) => {
+      const [text, code] = [texts[next], codes[next]];
+      next += 1;
+      return {
+        page, pageTitle, title, text, code,
+        link: place === 0 ? page : `${page}#${anchor}`,
+        isTerm: anchor.startsWith("term-"),
+        told: `${title}\n${text}`.toLowerCase(),
+        lower: `${title}\n${text}\n${code}`.toLowerCase(),
+      };
+    }));
 }
 
 function wordsOf(text) {

@@ -136,7 +136,11 @@ pub fn pack(folder: &Path, name: &str, archive: &Path) -> anyhow::Result<Vec<Ent
         header.set_mode(0o644);
         header.set_entry_type(EntryType::Regular);
         builder
-            .append_data(&mut header, Path::new(name).join(path), &*bytes)
+            .append_data(
+                &mut header,
+                format!("{name}/{}", with_slashes(path)),
+                &*bytes,
+            )
             .with_context(cannot_write)?;
     }
     let compressed = builder.into_inner().with_context(cannot_write)?;
@@ -286,6 +290,7 @@ mod tests {
         }
         let packed = pack(&source, "ada", &archive).unwrap();
         assert_eq!(packed.len(), 2);
+        assert_eq!(names_in(&archive), ["ada/Cargo.toml", "ada/src/main.rs"]);
         unpack(&archive, &target).unwrap();
         let files = files_in(&target).unwrap();
         let files: Vec<&Path> = files.iter().map(|file| &*file.path).collect();
@@ -295,6 +300,27 @@ mod tests {
         );
         let main = fs::read_to_string(target.join("ada/src/main.rs")).unwrap();
         assert_eq!(main, "src/main.rs");
+    }
+
+    /// The names in an archive, to the byte.
+    fn names_in(archive: &Path) -> Vec<String> {
+        let mut archive = Archive::new(GzDecoder::new(File::open(archive).unwrap()));
+        let names = archive.entries().unwrap().map(|entry| {
+            let name = entry.unwrap().path_bytes().into_owned();
+            String::from_utf8(name).unwrap()
+        });
+        names.collect()
+    }
+
+    /// A path is put together as the system does it: on Windows the parts of this one have a
+    /// backslash between them, in an archive a slash.
+    #[test]
+    fn a_path_has_slashes_whatever_the_system_puts_between_its_parts() {
+        let path: PathBuf = ["src", "pages", "main.rs"].iter().collect();
+        assert_eq!(with_slashes(&path), "src/pages/main.rs");
+        let separated = format!("src{0}pages{0}main.rs", std::path::MAIN_SEPARATOR);
+        assert_eq!(path.as_os_str(), &*separated);
+        assert_eq!(with_slashes(Path::new(&separated)), "src/pages/main.rs");
     }
 
     /// An archive with one entry whose path is put in as it is.

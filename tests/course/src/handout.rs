@@ -264,7 +264,7 @@ fn lock_file(text: &str) -> anyhow::Result<String> {
     Ok(lock.to_string())
 }
 
-/// The workspace's Cargo.toml without the crate that is left out.
+/// The workspace's Cargo.toml without the crate that is left out, and all that concerns it.
 fn workspace(text: &str) -> anyhow::Result<String> {
     let mut manifest: DocumentMut = text.parse().context("Cargo.toml cannot be read")?;
     if let Some(members) = manifest["workspace"]["members"].as_array_mut() {
@@ -273,6 +273,12 @@ fn workspace(text: &str) -> anyhow::Result<String> {
                 .as_str()
                 .is_some_and(|it| it.ends_with(WRONG_ANSWERS))
         });
+    }
+    if let Some(workspace) = manifest["workspace"].as_table_mut() {
+        workspace.remove("default-members");
+    }
+    if let Some(packages) = manifest["profile"]["dev"]["package"].as_table_mut() {
+        packages.remove(WRONG_ANSWERS);
     }
     Ok(manifest.to_string())
 }

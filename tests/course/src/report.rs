@@ -265,9 +265,9 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
         lines('<', received, failure.position);
         say!("  expected");
         lines('<', expected, failure.position);
-        if let Some(position) = failure.position {
-            say!("  They part at byte {position} of what came back.");
-        }
+    }
+    if let Some(position) = failure.position {
+        say!("  It shows at byte {position} of what came back.");
     }
     say!("\n  what is wrong");
     wrapped("    ", &failure.problem);

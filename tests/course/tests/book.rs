@@ -123,6 +123,73 @@ fn a_text_for_each_chapter() {
     assert!(spine.len() < 120_000, "{}", spine.len());
 }
 
+/// `cargo course book --check` looks at the book's links. These are in the other files.
+#[test]
+fn each_link_outside_of_the_book_leads_somewhere() {
+    let copy = copy();
+    let book = files();
+    let mut links = 0;
+    for file in markdown_below(copy.path()).filter(|file| !book.contains(file)) {
+        let text = read(&file);
+        for target in targets(&text) {
+            let (path, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            let path = match path {
+                "" => PathBuf::from(&file),
+                path => Path::new(&file).with_file_name(path),
+            };
+            assert!(copy.path().join(&path).exists(), "{file}: {target}");
+            let anchors = || anchors(&fs::read_to_string(copy.path().join(&path)).expect("text"));
+            let is_there = anchor.is_empty() || anchors().contains(&anchor.to_owned());
+            assert!(is_there, "{file}: {target}");
+            links += 1;
+        }
+    }
+    assert!(links > 10, "{links}");
+}
+
+/// The paths of all Markdown files in a folder.
+fn markdown_below(folder: &Path) -> impl Iterator<Item = String> {
+    let mut folders = vec![folder.to_owned()];
+    let mut found = Vec::new();
+    while let Some(inner) = folders.pop() {
+        for entry in fs::read_dir(inner).expect("a folder is read") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                let path = path.strip_prefix(folder).expect("it lies below").iter();
+                let parts: Vec<_> = path.map(|part| part.to_string_lossy()).collect();
+                found.push(parts.join("/"));
+            }
+        }
+    }
+    found.into_iter()
+}
+
+/// What the links and images of a text lead to, where that is no address.
+fn targets(text: &str) -> Vec<String> {
+    let targets = Parser::new(text).filter_map(|event| match event {
+        Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+            Some(dest_url.into_string())
+        }
+        _ => None,
+    });
+    targets.filter(|target| !target.contains(':')).collect()
+}
+
+/// The anchors that a forge gives the headings of a text.
+fn anchors(text: &str) -> Vec<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let anchors = headings.map(|heading| {
+        let words = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = words
+            .chars()
+            .filter(|one| one.is_alphanumeric() || " -_".contains(*one));
+        kept.collect::<String>().replace(' ', "-")
+    });
+    anchors.collect()
+}
+
 #[test]
 fn the_oldest_rust_that_will_do() {
     let manifest = read("Cargo.toml");

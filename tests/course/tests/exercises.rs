@@ -72,8 +72,12 @@ static ANSWERS: LazyLock<Vec<Answer>> = LazyLock::new(|| {
 const AT_ONCE: usize = 8;
 
 #[test]
+#[ignore = "builds and checks some hundred answers"]
 fn wrong_answers_are_refused_in_words_that_tell_why() {
-    let wrong = program("wrong-answers");
+    // With the features that the whole workspace gives to its crates, so that these are
+    // there already.
+    let wrong = &programs::built(&["--workspace", "--bin", "wrong-answers"])[0];
+    let wrong = wrong.display().to_string();
     let next = Mutex::new(ANSWERS.iter());
     let refusals = Mutex::new(Vec::new());
     let check_some = || {

@@ -20,7 +20,7 @@ use base64::prelude::BASE64_STANDARD as BASE64;
 use flate2::read::DeflateDecoder;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use scraper::{ElementRef, Html, Node, Selector};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const COURSE: &str = env!("CARGO_BIN_EXE_course");
@@ -405,8 +405,8 @@ fn nothing_is_too_large() {
     assert!(index.len() <= LARGEST_INDEX, "{}", index.len());
 }
 
-/// The index as the script unpacks it.
-fn index(site: &Site) -> Vec<Value> {
+/// The index as the script unpacks it: the pages, their texts, and their code.
+fn index(site: &Site) -> [Value; 3] {
     let script = read(site.folder.join("search.js"));
     let packed = script.split('"').nth(1).expect("a text");
     let packed = BASE64.decode(packed).expect("Base64");
@@ -419,9 +419,11 @@ fn index(site: &Site) -> Vec<Value> {
 #[test]
 fn the_search_has_every_section_and_every_word_of_the_glossary() {
     let site = Site::common();
-    let index = index(site);
+    let [pages, texts, codes] = index(site);
+    let pages = pages.as_array().expect("a list");
     let mut terms = 0;
-    for ((name, page), entry) in site.parsed().into_iter().zip(&index) {
+    let mut places_in_all = 0;
+    for ((name, page), entry) in site.parsed().into_iter().zip(pages) {
         assert_eq!(entry[0], name);
         let sections = entry[2].as_array().expect("a list");
         let anchors: Vec<&str> = sections
@@ -437,12 +439,16 @@ fn the_search_has_every_section_and_every_word_of_the_glossary() {
         assert_eq!(anchors, ids, "{name}");
         let said: Vec<String> = places.into_iter().map(text_of).collect();
         assert_eq!(titles, said, "{name}");
+        places_in_all += said.len();
         terms += all(&page, "dfn").len();
     }
     assert!(terms > 50, "{terms}");
-    assert_eq!(index.len(), site.pages.len());
+    assert_eq!(pages.len(), site.pages.len());
+    for parts in [&texts, &codes] {
+        assert_eq!(parts.as_array().map(Vec::len), Some(places_in_all));
+    }
     // Something from a sentence, a listing, an exchange, an answer and a hint.
-    let text = Value::from(index).to_string();
+    let text = json!([texts, codes]).to_string();
     for words in [
         "hangs up",
         "fn handle_request",
@@ -463,15 +469,11 @@ fn the_search_finds_the_explaining_place_first() {
     const RANK: &str = r#"
         const [script, index, ...phrases] = process.argv.slice(1);
         const text = require("fs").readFileSync(script, "utf8");
-        const start = text.indexOf("function wordsOf");
+        const start = text.indexOf("function sectionsOf");
         const end = text.indexOf("// A text with the words", start);
-        const fit = eval(`(() => { ${text.slice(start, end)} return fit; })()`);
-        const lower = (...parts) => parts.join(" ").toLowerCase();
-        const sections = JSON.parse(require("fs").readFileSync(index, "utf8"))
-            .flatMap(([page, , sections]) => sections.map(([anchor, title, text, code]) => ({
-                page, title, text, code, isTerm: anchor.startsWith("term-"),
-                told: lower(title, text), lower: lower(title, text, code),
-            })));
+        const own = eval(`(() => { ${text.slice(start, end)} return { sectionsOf, fit }; })()`);
+        const { sectionsOf, fit } = own;
+        const sections = sectionsOf(JSON.parse(require("fs").readFileSync(index, "utf8")));
         for (const phrase of phrases) {
             let best = { points: 0 };
             for (const section of sections) {
@@ -493,7 +495,7 @@ fn the_search_finds_the_explaining_place_first() {
     let site = Site::common();
     let folder = tempfile::tempdir().expect("a temporary folder");
     let unpacked = folder.path().join("index.json");
-    fs::write(&unpacked, Value::from(index(site)).to_string()).expect("a write");
+    fs::write(&unpacked, json!(index(site)).to_string()).expect("a write");
     let output = Command::new("node")
         .args(["-e", RANK])
         .args([&site.folder.join("book.js"), &unpacked])

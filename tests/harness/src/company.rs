@@ -9,7 +9,7 @@ use socket2::{Domain, Socket, Type};
 
 use crate::clients::{HALF_A_FORM, get, last};
 use crate::play::{Connection, Host, PATIENCE, receive_some};
-use crate::response::answers;
+use crate::response::{answers, shown};
 
 /// How long clients pause. A write that may take a second takes a part of it first, and
 /// perhaps a little more the next time, so that it is over after three.
@@ -143,6 +143,8 @@ pub struct Wrong {
 
 /// The other clients.
 pub struct Company {
+    /// How long the server may take for what one of them waits for.
+    patience: Duration,
     /// What the server cost before they came.
     before: Option<Cost>,
     /// How many of them there are, silent ones included.
@@ -161,8 +163,9 @@ struct Unread {
 impl Company {
     /// Nobody yet, but for so many silent clients that are about to come. Without a
     /// `host` it is not asked what they cost.
-    pub fn new(host: Option<&dyn Host>, silent: usize) -> Self {
+    pub fn new(host: Option<&dyn Host>, silent: usize, patience: Duration) -> Self {
         Self {
+            patience,
             before: host.and_then(Host::cost),
             clients: silent,
             half: Vec::new(),
@@ -178,7 +181,8 @@ impl Company {
         match beside {
             Beside::Entries { count, length } => {
                 for number in 1..=*count {
-                    if let Err(wrong) = write_entry(host, number, *length)? {
+                    let mut client = host.connect()?;
+                    if let Err(wrong) = write_entry(&mut *client, number, *length, self.patience)? {
                         return Ok(Err(wrong));
                     }
                 }
@@ -216,7 +220,7 @@ impl Company {
     /// Waits until all that was asked for has begun to come, or for as long as a server
     /// may take.
     fn wait_for_first_bytes(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         for unread in self.unread.iter_mut().filter(|one| one.received.is_empty()) {
             let mut first = [0];
             let left = deadline.saturating_duration_since(Instant::now());
@@ -242,7 +246,7 @@ impl Company {
                 target,
                 mut received,
             } = unread;
-            let deadline = Instant::now() + 2 * PATIENCE;
+            let deadline = Instant::now() + 2 * self.patience;
             let how = loop {
                 match receive_some(&mut *client, &mut received, deadline) {
                     Ok(true) => {}
@@ -265,7 +269,7 @@ impl Company {
     }
 
     fn cost_little(&self, host: &dyn Host) -> Result<(), Wrong> {
-        let (Some(before), Some(now)) = (self.before, cost_when_done(host)) else {
+        let (Some(before), Some(now)) = (self.before, cost_when_done(host, self.patience)) else {
             return Ok(());
         };
         let threads = now.threads.saturating_sub(before.threads);
@@ -296,8 +300,8 @@ impl Company {
 
 /// What the server costs when its memory grows no more: answers that nobody takes may be
 /// made for a while.
-fn cost_when_done(host: &dyn Host) -> Option<Cost> {
-    let deadline = Instant::now() + PATIENCE;
+fn cost_when_done(host: &dyn Host, patience: Duration) -> Option<Cost> {
+    let deadline = Instant::now() + patience;
     let mut before = host.cost()?;
     loop {
         thread::sleep(GROWTH_LOOK);
@@ -315,32 +319,52 @@ fn is_all(body: &[u8], target: &str) -> bool {
     last.is_none_or(|last| body.ends_with(format!("\n{last}\n").as_bytes()))
 }
 
-fn write_entry(host: &mut dyn Host, number: usize, length: usize) -> io::Result<Result<(), Wrong>> {
+fn write_entry(
+    client: &mut dyn Connection,
+    number: usize,
+    length: usize,
+    patience: Duration,
+) -> io::Result<Result<(), Wrong>> {
     let message = format!("{number}{}", "%26".repeat(length));
     let body = format!("name=Ada&message={message}");
-    let mut client = host.connect()?;
     let head = "POST /guestbook HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
                 Content-Type: application/x-www-form-urlencoded\r\n";
     let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
     client.write_all(request.as_bytes())?;
     let mut received = Vec::new();
-    let deadline = Instant::now() + PATIENCE;
-    while !received.ends_with(b"\r\n\r\n")
-        && matches!(
-            receive_some(&mut *client, &mut received, deadline),
-            Ok(true)
-        )
-    {}
+    let deadline = Instant::now() + patience;
+    let end = loop {
+        if received.ends_with(b"\r\n\r\n") {
+            break String::new();
+        }
+        match receive_some(client, &mut received, deadline) {
+            Ok(true) => {}
+            Ok(false) => break " before the server closed the connection".to_owned(),
+            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => {
+                break format!(" within {} s", patience.as_secs());
+            }
+            Err(error) => break format!(" before the connection broke ({error})"),
+        }
+    };
     client.abandon();
     let taken = received.starts_with(b"HTTP/1.") && received.get(9..12) == Some(b"303");
     Ok(match taken {
         true => Ok(()),
         false => Err(Wrong {
-            problem: format!("entry {number} of the guestbook was not answered with 303"),
+            problem: format!(
+                "entry {number} of the guestbook was not answered with 303: {} came{end}",
+                first_line(&received)
+            ),
             advice: "Each form is an entry, however many there are already: the oldest one goes \
                      when there are more than a hundred.",
         }),
     })
+}
+
+/// The first line of what came, as a message has it.
+fn first_line(received: &[u8]) -> String {
+    let line = received.split_inclusive(|&byte| byte == b'\n').next();
+    line.map_or_else(|| "nothing".to_owned(), shown)
 }
 
 fn not_let_in(host: &mut dyn Host) -> Result<(), Wrong> {
@@ -405,6 +429,51 @@ pub fn connect_narrowly(address: SocketAddr) -> io::Result<TcpStream> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    /// The answer that counts, and what is said of others.
+    #[test]
+    fn what_comes_for_an_entry() {
+        for (answer, problem) in [
+            ("HTTP/1.1 303 See Other\r\nLocation: /guestbook\r\n\r\n", ""),
+            (
+                "HTTP/1.1 408 Request Timeout\r\n\r\n",
+                "\"HTTP/1.1 408 Request Timeout\\r\\n\" came",
+            ),
+            (
+                "HTTP",
+                "\"HTTP\" came before the server closed the connection",
+            ),
+            ("", "nothing came before the connection broke ("),
+        ] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (mut server, _) = listener.accept().unwrap();
+            let answering = thread::spawn(move || {
+                // A request that is left unread makes the end a reset.
+                let most = if answer.is_empty() { 1 } else { 4096 };
+                let _ = server.read(&mut vec![0; most])?;
+                server.write_all(answer.as_bytes())
+            });
+            let written = write_entry(&mut client, 65, 0, PATIENCE).unwrap();
+            answering.join().unwrap().unwrap();
+            let told = written.map_or_else(|wrong| wrong.problem, |()| String::new());
+            let told =
+                told.trim_start_matches("entry 65 of the guestbook was not answered with 303: ");
+            assert!(told.starts_with(problem), "{told}");
+            assert_eq!(told.is_empty(), problem.is_empty());
+        }
+    }
+
+    #[test]
+    fn an_entry_is_waited_for_as_long_as_it_is_said() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let written = write_entry(&mut client, 65, 0, Duration::ZERO).unwrap();
+        let problem = written.unwrap_err().problem;
+        assert!(problem.ends_with(": nothing came within 0 s"), "{problem}");
+    }
 
     #[test]
     fn words_are_read_back() {

@@ -34,7 +34,7 @@ impl<'a> Exchange<'a> {
         if older > 0 {
             transcript.steps.push(Step::Older(older));
         }
-        let company = Company::new(Some(&server), older);
+        let company = Company::new(Some(&server), older, PATIENCE);
         let older = (0..older).map(|_| server.connect()).collect();
         let stream = server.open();
         let mut exchange = Self {
@@ -239,6 +239,13 @@ impl<'a> Exchange<'a> {
     pub fn beside(mut self, beside: Beside) -> Self {
         let acted = self.company.act(&beside, &mut self.server);
         acted.expect("a connection").expect("nothing is wrong");
+        let steps = self.transcript.steps.iter().rev();
+        let mut of_this_connection = steps.take_while(|step| **step != Step::Another);
+        if !of_this_connection.any(|step| matches!(step, Step::Send(_) | Step::ToldToStop)) {
+            // The server may have waited for the first byte as long as it does.
+            self.stream = self.server.open();
+            self.remember_address();
+        }
         self.note(Step::Beside(beside))
     }
 
@@ -277,7 +284,7 @@ impl<'a> Exchange<'a> {
     /// Does the same, after so many other clients that say nothing.
     pub fn another_behind(mut self, older: usize) -> Self {
         self.read_to_end();
-        self.company = Company::new(Some(&self.server), older);
+        self.company = Company::new(Some(&self.server), older, PATIENCE);
         self.older = (0..older).map(|_| self.server.connect()).collect();
         self.stream = self.server.open();
         self.remember_address();

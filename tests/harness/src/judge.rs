@@ -242,6 +242,11 @@ impl Failure {
         }
     }
 
+    /// Where the value of a field is first another than this one.
+    fn at_value(self, field: &Field, wanted: &[u8]) -> Self {
+        self.at(field.value_at + first_difference(wanted, field.value))
+    }
+
     fn stuck(self) -> Self {
         Self {
             stuck: true,
@@ -618,6 +623,12 @@ fn compare_answers(conversation: &Conversation, notes: &mut Vec<Note>) -> Result
     );
     let methods = &methods[..methods.len().min(wanted.len())];
     let came = answers(received, methods, is_closed)?;
+    let responses = came
+        .iter()
+        .flat_map(|one| one.interim.iter().chain(&one.last));
+    if let Some(misplaced) = responses.filter_map(|one| one.misplaced.as_ref()).next() {
+        return Err(misplaced.clone().into());
+    }
     for (number, wanted) in wanted.iter().enumerate() {
         let nothing = Answer::default();
         let answer = came.get(number).unwrap_or(&nothing);
@@ -702,7 +713,7 @@ fn compare_answer(
     if let Framing::Length(length) = response.framing
         && !response.is_whole
     {
-        return Err(wrong_length(length, response.body.len()).at(response.body_at));
+        return Err(wrong_length(length, response.body.len(), response));
     }
     if !response.is_whole
         && let Some(words) = diagnosis::of_an_unfinished_body(response, end, PATIENCE.as_secs())
@@ -738,6 +749,7 @@ fn compare_trailers(wanted: &Response, response: &Response) -> Result<(), Failur
         let (problem, at) = match find(&response.trailers, name) {
             None => (format!("the trailer {name_shown} is missing"), response.end),
             Some((came, at)) if came != *value => {
+                let at = at + first_difference(value, &came);
                 let (came, value) = (shown(&came), shown(value));
                 let problem = format!("the trailer {name_shown} is {came}, expected {value}");
                 (problem, at)
@@ -762,12 +774,16 @@ fn compare_trailers(wanted: &Response, response: &Response) -> Result<(), Failur
     Ok(())
 }
 
-fn wrong_length(length: usize, right: usize) -> Failure {
-    Failure::new(
+fn wrong_length(length: usize, right: usize, response: &Response) -> Failure {
+    let failure = Failure::new(
         format!("Content-Length is {length}, and the body has {right} bytes"),
         "Count the body's bytes, and nothing else: neither its characters nor the head \
          (RFC 9110 section 8.6).",
-    )
+    );
+    match response.values(b"Content-Length").next() {
+        Some(field) => failure.at_value(field, right.to_string().as_bytes()),
+        None => failure,
+    }
 }
 
 fn listed(codes: &[u16]) -> String {
@@ -906,7 +922,7 @@ fn compare_field(wanted: &Field, response: &Response) -> Result<(), Failure> {
             format!("the field {name} is missing"),
             advice + " It stands between the status line and the blank line.",
         )
-        .at(response.body_at));
+        .at(response.body_at - 1));
     };
     if let Some(other) = came.find(|other| other.value != field.value) {
         return Err(Failure::new(
@@ -928,7 +944,7 @@ fn compare_field(wanted: &Field, response: &Response) -> Result<(), Failure> {
         format!("{name} is {}, expected {expected}", shown(field.value)),
         advice,
     )
-    .at(field.value_at))
+    .at_value(field, wanted.value))
 }
 
 /// Whether two values of a field mean the same. Case and order matter, but where
@@ -1012,7 +1028,7 @@ fn compare_body(
         && response.is_whole
         && expected.starts_with(body)
     {
-        return Err(wrong_length(length, expected.len()).at(response.body_at));
+        return Err(wrong_length(length, expected.len(), response));
     } else if body.is_empty() {
         "the body is empty".to_owned()
     } else if expected.starts_with(body) {
@@ -1385,13 +1401,13 @@ mod tests {
                 WANTED.replace("Content-Type", "Type"),
                 End::Closed,
                 "Content-Type is missing",
-                Some(37),
+                Some(36),
             ),
             (
                 WANTED.replace("html", "plain"),
                 End::Closed,
                 "\"text/plain\", expected \"text/html\"",
-                Some(32),
+                Some(37),
             ),
             (
                 with("Content-Type: text/plain\r\n", "<h1>A</h1>"),
@@ -1427,19 +1443,19 @@ mod tests {
                 with("Content-Length: 9\r\n", "<h1>A</h1>"),
                 End::Closed,
                 "is 9, and the body has 10 bytes",
-                Some(64),
+                Some(59),
             ),
             (
                 with("Content-Length: 11\r\n", "<h1>A</h1>"),
                 End::Closed,
                 "is 11, and the body has 10 bytes",
-                Some(65),
+                Some(60),
             ),
             (
                 with("Content-Length: 0\r\n", ""),
                 End::Closed,
                 "is 0, and the body has 10 bytes",
-                Some(64),
+                Some(59),
             ),
             (
                 format!("HTTP/1.1 100 Continue\r\n\r\n{WANTED}"),
@@ -1766,6 +1782,27 @@ mod tests {
         assert_eq!(position, Some(65));
         let other = with("Content-Length: 11\r\n", "");
         assert!(judged_as("HEAD", &wanted, &other, End::Open).is_err());
+    }
+
+    /// Not where the field begins, of which a part may be as it should be.
+    #[test]
+    fn a_wrong_field_is_shown_where_it_is_another() {
+        let with_connection = |value| with(&format!("Connection: {value}\r\n"), "<h1>A</h1>");
+        let wanted = with_connection("close");
+        let begins_at = wanted.find("close").unwrap() + 1;
+        for (value, agree) in [
+            ("closed", 5),
+            ("clos", 4),
+            ("close, x", 5),
+            ("keep-alive", 0),
+        ] {
+            let received = with_connection(value);
+            let (problem, at) = judged_as("GET", &wanted, &received, End::Closed).unwrap_err();
+            let expected = format!("Connection is \"{value}\", expected \"close\"");
+            assert_eq!((problem, at), (expected, Some(begins_at + agree)));
+            let at = at.unwrap() - 1;
+            assert_ne!(received.as_bytes()[at], wanted.as_bytes()[at]);
+        }
     }
 
     #[test]

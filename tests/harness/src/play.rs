@@ -385,12 +385,16 @@ fn try_connection(
         _ => 0,
     });
     let measures = steps.contains(&Step::Beside(Beside::CostLittle));
-    let mut company = Company::new(measures.then_some(&*host), silent.sum());
+    let mut company = Company::new(measures.then_some(&*host), silent.sum(), PATIENCE);
     let mut older = Vec::new();
     let is_before = |step: &&Step| {
         !matches!(
             step,
-            Step::Send(_) | Step::SendFrames(_) | Step::Receive(_) | Step::ReceiveFrames(_)
+            Step::Send(_)
+                | Step::SendFrames(_)
+                | Step::Receive(_)
+                | Step::ReceiveFrames(_)
+                | Step::ToldToStop
         )
     };
     let before = steps.iter().take_while(is_before).count();
@@ -405,6 +409,12 @@ fn try_connection(
                 }
             }
             Step::Gone(count) => come_and_go(host, *count)?,
+            // It may take longer than a server waits for the first byte of a request.
+            Step::Beside(beside) if *beside != Beside::Ends => {
+                if let Err(wrong) = company.act(beside, host)? {
+                    conversation.wrong_beside.get_or_insert(wrong);
+                }
+            }
             _ => {}
         }
     }
@@ -499,8 +509,7 @@ fn try_connection(
             Step::Closes | Step::Resets => {
                 end = wait_for_the_end(&mut *stream, conversation)?;
             }
-            Step::Beside(Beside::Ends) => {}
-            Step::Beside(beside) => {
+            Step::Beside(beside) if position >= before && *beside != Beside::Ends => {
                 if let Err(wrong) = company.act(beside, host)? {
                     conversation.wrong_beside.get_or_insert(wrong);
                 }
@@ -509,6 +518,7 @@ fn try_connection(
             | Step::Http2
             | Step::Older(_)
             | Step::Gone(_)
+            | Step::Beside(_)
             | Step::Anew
             | Step::Again(_)
             | Step::Limits(_)
@@ -705,13 +715,19 @@ pub fn receive_some(
     received: &mut Vec<u8>,
     deadline: Instant,
 ) -> io::Result<bool> {
-    let left = deadline.saturating_duration_since(Instant::now());
-    if left.is_zero() {
-        return Err(ErrorKind::TimedOut.into());
-    }
-    stream.limit_reads(left)?;
     let mut buffer = [0; 65536];
-    let length = stream.read(&mut buffer)?;
+    let length = loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        stream.limit_reads(left)?;
+        match stream.read(&mut buffer) {
+            // A read that has a time limit is not taken up again after a signal.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => break read?,
+        }
+    };
     received.extend(&buffer[..length]);
     if received.len() > MOST {
         return Err(ErrorKind::FileTooLarge.into());
@@ -758,8 +774,10 @@ mod tests {
         Closes,
         Resets,
         GoesOnForEver,
+        /// A signal reaches the client while it waits.
+        Interrupts,
     }
-    use Deed::{Closes, GoesOnForEver, Resets, Says};
+    use Deed::{Closes, GoesOnForEver, Interrupts, Resets, Says};
 
     /// A server without a network: what it does over each connection, and after how many
     /// bytes from the client. Then it is silent.
@@ -857,6 +875,10 @@ mod tests {
                 self.log.borrow_mut().push(format!("< {text}"));
                 buffer[..text.len()].copy_from_slice(text.as_bytes());
                 return Ok(text.len());
+            }
+            if let Interrupts = deed {
+                self.deeds.pop_front();
+                return Err(ErrorKind::Interrupted.into());
             }
             if let GoesOnForEver = deed {
                 buffer.fill(b'\n');
@@ -1064,6 +1086,37 @@ mod tests {
             let mut host = Scripted::new(&[&deeds]);
             assert_eq!(played(&steps, &mut host), [(end, came)]);
         }
+    }
+
+    /// They may take longer than a server waits for the first byte of a request.
+    #[test]
+    fn other_clients_come_before_the_connection() {
+        const TAKEN: &str = "HTTP/1.1 303 See Other\r\n\r\n";
+        let mut host = Scripted::new(&[&[(1, Says(TAKEN))], &[(3, Closes)]]);
+        let entry = Step::Beside(Beside::Entries {
+            count: 1,
+            length: 0,
+        });
+        let steps = [entry, send("GET"), Step::Closes];
+        assert_eq!(played(&steps, &mut host), [(End::Closed, String::new())]);
+        let log = host.log();
+        assert!(log[1].starts_with("> POST /guestbook "), "{}", log[1]);
+        assert_eq!(log[3..], ["is gone", "connects", "> GET", "is gone"]);
+    }
+
+    #[test]
+    fn a_signal_ends_no_wait() {
+        let (first, second) = PAGE.split_at(20);
+        let mut host = Scripted::new(&[&[
+            (GET.len(), Interrupts),
+            (GET.len(), Says(first)),
+            (GET.len(), Interrupts),
+            (GET.len(), Says(second)),
+            (GET.len(), Interrupts),
+            (GET.len(), Closes),
+        ]]);
+        let steps = [send(GET), receive(PAGE), Step::Closes];
+        assert_eq!(played(&steps, &mut host), [(End::Closed, PAGE.to_owned())]);
     }
 
     #[test]

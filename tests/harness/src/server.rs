@@ -6,10 +6,11 @@ use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 #[cfg(unix)]
 use nix::{
@@ -17,7 +18,6 @@ use nix::{
     unistd::Pid,
 };
 use socket2::SockRef;
-use wait_timeout::ChildExt;
 
 use crate::company::{Cost, connect_narrowly, cost_of};
 use crate::play::{Connection, Host, wait_until_closed};
@@ -373,7 +373,7 @@ impl Server {
     /// Waits until the server has ended of itself.
     pub fn ended(self) -> Ended {
         let mut running = self.running();
-        let ended = running.child.wait_timeout(PATIENCE);
+        let ended = wait(&mut running.child, PATIENCE);
         let status = ended.expect("a process can be waited for");
         let status = status.expect("the server does not end");
         let output = text(&running.output.wait_for_end(A_WHILE));
@@ -388,7 +388,7 @@ impl Server {
 
     /// Whether the server has ended, or does within a moment.
     pub fn ends_soon(&self) -> bool {
-        let ended = self.running().child.wait_timeout(MOMENT);
+        let ended = wait(&mut self.running().child, MOMENT);
         ended.expect("a process can be waited for").is_some()
     }
 
@@ -418,7 +418,7 @@ impl Server {
             if TcpStream::connect(address).is_ok() {
                 self.tell_to_stop();
             }
-            let ended = self.running().child.wait_timeout(PATIENCE);
+            let ended = wait(&mut self.running().child, PATIENCE);
             let status = ended.expect("a process can be waited for");
             assert!(status.is_some(), "the server does not stop");
         }
@@ -429,6 +429,21 @@ impl Server {
         *self.running() = again;
     }
 }
+
+/// Waits until a process has ended, or for so long. A handler of `SIGCHLD` would be told at
+/// once, but that signal may end a read of another test, which has a time limit.
+fn wait(child: &mut Child, time: Duration) -> io::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + time;
+    loop {
+        match child.try_wait()? {
+            None if Instant::now() < deadline => thread::sleep(LOOK),
+            ended => return Ok(ended),
+        }
+    }
+}
+
+/// How often [`wait`] looks.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// How long a program that has ended may keep its pipes open. A test that waits for so long
 /// has failed.
@@ -538,7 +553,7 @@ impl Host for &Server {
     }
 
     fn ended(&mut self) -> Option<Option<i32>> {
-        let ended = self.running().child.wait_timeout(PATIENCE);
+        let ended = wait(&mut self.running().child, PATIENCE);
         let status = ended.expect("a process can be waited for");
         status.map(|status| status.code())
     }

@@ -3,13 +3,15 @@
 
 use std::thread;
 
+use socket2::SockRef;
+
 use crate::Server;
 use crate::clients::{
-    ENDLESS, HALF_A_FORM, NO_HURRY, are_served, clients, clients_who_read_no_further, get, last,
-    rest, send,
+    ENDLESS, HALF_A_FORM, NO_HURRY, are_served, ask, clients, clients_who_read_no_further, get,
+    last, rest, send,
 };
 #[cfg(target_os = "linux")]
-use crate::clients::{answered_clients, ask, wait_until};
+use crate::clients::{answered_clients, wait_until};
 use crate::company::Beside;
 
 /// Asks for more at once than a turn may read, answer or send, and checks that what does
@@ -112,6 +114,26 @@ pub fn slow_readers(program: &str, many: usize) {
     let server = Server::start_with_limits(program, NO_HURRY);
     let _slow = clients_who_read_no_further(&server, many, &get(ENDLESS));
     are_served(&server, many);
+}
+
+/// Sends an urgent byte at each place of a request, at which a read of the server stops short
+/// (RFC 9293 section 3.8.5), and checks that the rest is read too. No other event tells of it,
+/// and nobody waits for a time to be over.
+pub fn an_urgent_byte_within_a_request(program: &str) {
+    let server = Server::start_with_limits(program, NO_HURRY);
+    let request = last("/hello");
+    for cut in 1..request.len() {
+        let (before, behind) = request.split_at(cut);
+        let mut client = server.connect();
+        // From here on the server reads only what an event tells of.
+        ask(&mut client);
+        send(&mut client, before);
+        let urgent = SockRef::from(&client).send_out_of_band(b"!");
+        urgent.expect("cannot send an urgent byte");
+        send(&mut client, behind);
+        let answer = rest(&mut client);
+        assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{cut}: {answer}");
+    }
 }
 
 /// Checks that an end is seen at once that comes with the last bytes. Nobody waits for a

@@ -328,15 +328,20 @@ fn first_sentence<'a>(lines: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// A line of Markdown with the texts of its links alone: those of a documentation lead
-/// nowhere in a book.
+/// nowhere in a book. A bracket within code is no link.
 fn without_links(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('[') {
-        let Some((label, after)) = after.split_once(']') else {
-            break;
+        plain += before;
+        let is_within_code = plain.matches('`').count() % 2 == 1;
+        let label = after.split_once(']').filter(|_| !is_within_code);
+        let Some((label, after)) = label else {
+            plain.push('[');
+            rest = after;
+            continue;
         };
-        plain = plain + before + label;
+        plain += label;
         let target = after
             .strip_prefix('(')
             .and_then(|after| after.split_once(')'));

@@ -5,11 +5,15 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-/// All programs and examples of the workspace, built at once: cargo has them already
-/// where it tests the whole workspace.
-static PROGRAMS: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
+/// The chapters, their solutions and the tools, built at once: cargo has them already where
+/// it tests them all.
+static PROGRAMS: LazyLock<Vec<PathBuf>> = LazyLock::new(|| built(&["--bins", "--examples"]));
+
+/// Builds these programs, and gives their paths.
+pub fn built(programs: &[&str]) -> Vec<PathBuf> {
     let output = harness::cargo()
-        .args(["build", "--workspace", "--bins", "--examples"])
+        .arg("build")
+        .args(programs)
         .args(["--quiet", "--message-format=json-render-diagnostics"])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
         .output()
@@ -21,7 +25,7 @@ static PROGRAMS: LazyLock<Vec<PathBuf>> = LazyLock::new(|| {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter_map(|message| Some(message.get("executable")?.as_str()?.into()))
         .collect()
-});
+}
 
 /// The path of a chapter, such as `ch04-routing`, or of a solution, such as
 /// `ch04-solution`.
