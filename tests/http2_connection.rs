@@ -5,7 +5,7 @@ mod http2_exchanges;
 
 use std::time::Instant;
 
-use common::{Frame, Http2Connection, Wait};
+use common::{Frame, Http2Connection, Timeouts, Wait};
 use http2_exchanges::{
     Exchange, PREFACE, TIMES, at, continuation, corpus, data, get, headers, moved_up, opened, post,
     respond, settings, shown, window,
@@ -129,6 +129,7 @@ fn drain(connection: &mut Http2Connection, now: Instant) -> Vec<u8> {
         if to_send.is_empty() {
             return sent;
         }
+        assert!(connection.waits_for().wants_to_write(), "it is never sent");
         connection.sent(to_send.len(), now);
         sent.extend(to_send);
     }
@@ -138,18 +139,42 @@ fn drain(connection: &mut Http2Connection, now: Instant) -> Vec<u8> {
 fn an_idle_connection_is_told_to_go() {
     let (mut connection, began) = open_connection(&get(1, "/a"));
     assert_eq!(connection.waits_for(), Wait::ToRead(at(began, 100)));
-    // What is no request does not give it more time.
+    // What is no request does not give it more time, nor does the answer to that.
     connection.receive(&Frame::Ping([0; 8]).to_bytes(), at(began, 50));
-    assert!(connection.next_request().is_none());
-    assert_eq!(connection.to_send().len(), 17);
-    connection.time_passes(at(began, 100));
+    assert_eq!(drain(&mut connection, at(began, 50)).len(), 17);
+    assert_eq!(connection.waits_for(), Wait::ToRead(at(began, 100)));
+    // A request does, from the moment on at which its response was taken.
+    connection.receive(&get(3, "/a"), at(began, 55));
     drain(&mut connection, at(began, 60));
+    connection.time_passes(at(began, 100));
     assert_eq!(connection.waits_for(), Wait::ToRead(at(began, 160)));
     connection.time_passes(at(began, 160));
-    let sent = drain(&mut connection, at(began, 160));
-    assert_eq!(&sent[..13], b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x01");
-    assert_eq!(connection.waits_for(), Wait::ToLinger(at(began, 161)));
+    // A client that takes its time to take it has its time to close from then on.
+    let sent = drain(&mut connection, at(began, 165));
+    assert_eq!(&sent[..13], b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x03");
+    assert_eq!(connection.waits_for(), Wait::ToLinger(at(began, 166)));
     assert!(connection.take_error().is_none());
+}
+
+/// By default most times are the same.
+#[test]
+fn a_client_that_is_late_is_told() {
+    for sent in [
+        &b""[..],
+        &get(1, "/a")[..12],
+        &headers(1, true, false, Vec::new()),
+        &post(1, &[]),
+    ] {
+        let began = Instant::now();
+        let mut connection = Http2Connection::new(Timeouts::default(), began);
+        connection.receive(&opened(sent), began);
+        drain(&mut connection, began);
+        let Wait::ToRead(until) = connection.waits_for() else {
+            panic!("it waits for the client");
+        };
+        connection.time_passes(until);
+        assert!(!drain(&mut connection, until).is_empty(), "{sent:?}");
+    }
 }
 
 #[test]

@@ -66,7 +66,7 @@ impl MultiplexedConnection {
         });
         match request {
             Ok((mut request, length)) => {
-                VERSION.clone_into(&mut request.version);
+                request.version = VERSION.into();
                 self.open(id, end_stream, request, length)
             }
             Err(FieldError::Malformed(problem)) => Err(protocol_error(problem).of_stream(id)),
