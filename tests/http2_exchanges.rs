@@ -359,6 +359,16 @@ pub fn corpus() -> Vec<Exchange> {
             "RST_STREAM 1 FLOW_CONTROL_ERROR, HEADERS 3 200, DATA 3 END GET /a",
         ),
         ends(
+            "SETTINGS makes a stream's window too large",
+            &[
+                post(1, &[]),
+                window(1, 0x7fff_0000),
+                settings(&[(Setting::INITIAL_WINDOW_SIZE, 0xffff)]),
+                settings(&[(Setting::INITIAL_WINDOW_SIZE, 0x1_0000)]),
+            ],
+            "SETTINGS ACK, GOAWAY 1 FLOW_CONTROL_ERROR",
+        ),
+        ends(
             "the connection's window is too large",
             &[window(0, 0x7fff_ffff)],
             "GOAWAY 0 FLOW_CONTROL_ERROR",

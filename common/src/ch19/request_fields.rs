@@ -7,7 +7,8 @@ use crate::ch02::error::RequestError;
 use crate::ch04::request_line::is_token;
 use crate::ch06::body::body_length;
 use crate::ch06::fields::Fields;
-use crate::ch09::request::{Request, Scheme, is_authority};
+use crate::ch09::authority::is_authority;
+use crate::ch09::request::{Request, Scheme};
 use crate::ch19::field_section::FieldSection;
 
 /// Why a field section gives no request.

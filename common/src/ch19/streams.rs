@@ -231,6 +231,13 @@ impl Streams {
         Ok(())
     }
 
+    /// By how much the client has raised the window that it has raised most.
+    pub fn most_raised(&self) -> u32 {
+        let of_open = self.open.values().map(|open| open.raised);
+        let of_ready = self.ready.iter().map(|ready| ready.reply.raised);
+        of_open.chain(of_ready).max().unwrap_or(0)
+    }
+
     /// When the first of the requests that are on their way is late.
     pub fn deadline(&self, timeouts: &Timeouts) -> Option<Instant> {
         let deadlines = self.open.values().map(|open| open.deadline(timeouts));
