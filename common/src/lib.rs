@@ -98,3 +98,8 @@ pub use ch18::*;
 pub mod ch19;
 #[cfg(feature = "ch19")]
 pub use ch19::*;
+
+#[cfg(feature = "ch20")]
+pub mod ch20;
+#[cfg(feature = "ch20")]
+pub use ch20::*;

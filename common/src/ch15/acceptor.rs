@@ -14,7 +14,7 @@ use crate::ch13::connection_guard::ConnectionGuard;
 use crate::ch13::shutdown::Shutdown;
 use crate::ch13::shutdown_listener::MAX_PENDING;
 use crate::ch15::poller::Poller;
-use crate::ch15::protocol::http1;
+use crate::ch15::protocol::{ProtocolFor, http1};
 use crate::ch15::session::Session;
 use crate::ch15::transport::Transport;
 
@@ -31,6 +31,7 @@ pub struct Acceptor<'a> {
     limiter: &'a ConnectionLimiter,
     shutdown: &'a Shutdown,
     transport_for: Box<TransportFor<'a>>,
+    protocol_for: ProtocolFor,
     /// Until when no connection is accepted, after `accept` has failed.
     rests_until: Option<Instant>,
 }
@@ -54,6 +55,7 @@ impl<'a> Acceptor<'a> {
             limiter,
             shutdown,
             transport_for: Box::new(|stream| Ok(Box::new(stream))),
+            protocol_for: http1,
             rests_until: None,
         })
     }
@@ -66,6 +68,14 @@ impl<'a> Acceptor<'a> {
         let transport_for = Box::new(transport_for);
         Self {
             transport_for,
+            ..self
+        }
+    }
+
+    /// The same, with other protocols than HTTP/1.1 alone.
+    pub fn with_protocols(self, protocol_for: ProtocolFor) -> Self {
+        Self {
+            protocol_for,
             ..self
         }
     }
@@ -111,7 +121,8 @@ impl<'a> Acceptor<'a> {
                             Ok(transport) => {
                                 let guard = ConnectionGuard::new(self.shutdown);
                                 let now = Instant::now();
-                                register(Session::new(transport, http1, now, permit, guard));
+                                let protocol_for = self.protocol_for;
+                                register(Session::new(transport, protocol_for, now, permit, guard));
                             }
                             Err(error) => {
                                 log_error(error.context("a client cannot have a transport"))

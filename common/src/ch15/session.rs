@@ -234,7 +234,7 @@ impl Session {
             let response = self.permit.watch(&request, response);
             protocol.answer(stream, &request, response);
         }
-        if let Some(refusal) = protocol.take_refusal() {
+        while let Some(refusal) = protocol.take_refusal() {
             self.permit.note(Some(&refusal));
             log_error(&refusal);
         }

@@ -23,6 +23,12 @@ pub trait Transport: Read + Write + Send {
         Scheme::Http
     }
 
+    /// What a handshake has agreed on to be spoken, by its ALPN name (RFC 7301); `None` where
+    /// there is no such agreement.
+    fn alpn_protocol(&self) -> Option<&[u8]> {
+        None
+    }
+
     /// Tells the client that nothing more comes.
     ///
     /// # Errors

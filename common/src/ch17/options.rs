@@ -34,7 +34,13 @@ impl Options {
     /// Reads the command line. Wrong usage ends the process with a sentence and exit code
     /// 2; `--help` prints the usage and ends it with 0.
     pub fn read() -> Self {
-        let parser = lexopt::Parser::from_env();
+        Self::read_from(std::env::args_os(), "")
+    }
+
+    /// Does the same for these arguments. The usage ends with the sentence.
+    pub(crate) fn read_from(arguments: impl IntoIterator<Item = OsString>, more: &str) -> Self {
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        let parser = lexopt::Parser::from_iter(arguments);
         let program = parser.bin_name().map(Path::new).and_then(Path::file_stem);
         let program = program.unwrap_or_default().display().to_string();
         match parse(parser) {
@@ -45,6 +51,9 @@ impl Options {
                      Serves HTTPS on ADDRESS, which is 127.0.0.1:8443 where none is given.\n\
                      Without the files, which are PEM, it makes itself a certificate."
                 );
+                if !more.is_empty() {
+                    println!("{more}");
+                }
                 exit(0)
             }
             Err(error) => {

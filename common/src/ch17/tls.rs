@@ -18,6 +18,8 @@ pub struct Tls {
     /// The files that are read, or why there are none.
     pair: Arc<anyhow::Result<CertificateFiles>>,
     config: Arc<RwLock<Arc<ServerConfig>>>,
+    /// Other protocols than the configuration offers by itself, by their ALPN names.
+    protocols: Option<&'static [&'static [u8]]>,
     handshakes: Arc<AtomicUsize>,
 }
 
@@ -34,8 +36,34 @@ impl Tls {
         Ok(Self {
             pair: Arc::new(pair),
             config: Arc::new(RwLock::new(Arc::new(config))),
+            protocols: None,
             handshakes: Arc::default(),
         })
+    }
+
+    /// The same, which offers these protocols, best first, by their ALPN names.
+    pub fn offering(self, protocols: &'static [&'static [u8]]) -> Self {
+        let tls = Self {
+            protocols: Some(protocols),
+            ..self
+        };
+        let config = ServerConfig::clone(&tls.config());
+        tls.set_config(config);
+        tls
+    }
+
+    fn config(&self) -> Arc<ServerConfig> {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&config)
+    }
+
+    fn set_config(&self, mut config: ServerConfig) {
+        if let Some(protocols) = self.protocols {
+            let names = protocols.iter().map(|name| name.to_vec());
+            config.alpn_protocols = names.collect();
+        }
+        let mut current = self.config.write().unwrap_or_else(PoisonError::into_inner);
+        *current = Arc::new(config);
     }
 
     /// Says where the certificate is, so that a client can be told to trust it.
@@ -62,8 +90,7 @@ impl Tls {
         let certificate = pair.certificate.display();
         match pair.load() {
             Ok(config) => {
-                let mut current = self.config.write().unwrap_or_else(PoisonError::into_inner);
-                *current = Arc::new(config);
+                self.set_config(config);
                 log_error(format_args!("{certificate} is read again"));
             }
             Err(error) => log_error(format_args!("the old certificate stays: {error:#}")),
@@ -75,8 +102,7 @@ impl Tls {
     /// # Errors
     /// TLS cannot be spoken as its configuration says.
     pub fn transport(&self, tcp: TcpStream) -> anyhow::Result<Box<dyn Transport>> {
-        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
-        let tls = ServerConnection::new(Arc::clone(&config))?;
+        let tls = ServerConnection::new(self.config())?;
         let handshakes = Arc::clone(&self.handshakes);
         Ok(Box::new(TlsTransport::new(tcp, tls, handshakes)))
     }

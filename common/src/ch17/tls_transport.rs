@@ -197,6 +197,10 @@ impl Transport for TlsTransport {
         Scheme::Https
     }
 
+    fn alpn_protocol(&self) -> Option<&[u8]> {
+        self.tls.alpn_protocol()
+    }
+
     fn half_close(&mut self) -> io::Result<()> {
         if self.protocol == ClientProtocol::Tls {
             // However often this is called, it is sent once.

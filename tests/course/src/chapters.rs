@@ -83,11 +83,12 @@ impl Course {
 
     /// The chapter that another one builds on: the one before it, but chapter 3
     /// for 5b, which goes back to its page, and chapter 2 for 18, which begins anew
-    /// in HTTP/2. The first has none.
+    /// in HTTP/2, and chapter 17 for 20, which puts both together. The first has none.
     pub fn base_of(&self, chapter: &Chapter) -> Option<&Chapter> {
         let elsewhere = match &*chapter.number {
             "5b" => Some("3"),
             "18" => Some("2"),
+            "20" => Some("17"),
             _ => None,
         };
         if let Some(number) = elsewhere {

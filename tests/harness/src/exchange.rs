@@ -87,7 +87,8 @@ impl<'a> Exchange<'a> {
     /// Sends frames in one write, which are written as [`crate::http2`] says.
     pub fn frames(mut self, text: impl AsRef<str>) -> Self {
         let frames = self.note_frames(text.as_ref());
-        let filled_in = self.placeholders.fill_in_frames(&frames);
+        let is_sealed = self.stream.is_sealed();
+        let filled_in = self.placeholders.fill_in_frames(&frames, is_sealed);
         let sent = self.stream.write_all(&bytes_of(&filled_in));
         sent.expect("cannot send");
         self.note(Step::SendFrames(frames))
@@ -96,7 +97,8 @@ impl<'a> Exchange<'a> {
     /// Sends frames, each of their bytes in a write of its own.
     pub fn frames_one_by_one(mut self, text: impl AsRef<str>) -> Self {
         let frames = self.note_frames(text.as_ref());
-        for byte in bytes_of(&self.placeholders.fill_in_frames(&frames)) {
+        let is_sealed = self.stream.is_sealed();
+        for byte in bytes_of(&self.placeholders.fill_in_frames(&frames, is_sealed)) {
             self.stream.write_all(&[byte]).expect("cannot send");
         }
         self.note(Step::SendFramesOneByOne(frames))
@@ -106,6 +108,7 @@ impl<'a> Exchange<'a> {
     fn note_frames(&mut self, text: &str) -> Vec<Piece> {
         if self.reader.is_none() {
             self.reader = Some(Reader::default());
+            self.stream.speak_http2();
             self.transcript.steps.push(Step::Http2);
         }
         http2::read(text).unwrap_or_else(|| panic!("these are no frames:\n{text}"))

@@ -74,6 +74,9 @@
 //! block, whatever the encoding was. The frames of one `>` are sent in one write, but
 //! where `* the next write` stands between them.
 //!
+//! Over TLS, where ALPN names `h2`, `:scheme: http` is sent as `https`: so the exchanges of a
+//! chapter that speaks TCP alone are played against a later one too.
+//!
 //! # In a test
 //!
 //! [`Exchange::frames`] sends frames in this notation, without the `> `:

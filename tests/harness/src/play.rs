@@ -124,6 +124,12 @@ pub trait Connection: Read + Write {
     fn peer_address(&self) -> io::Result<SocketAddr>;
     /// Lets the connection end in a reset.
     fn abandon(&self);
+    /// Agrees with the server on HTTP/2, where that is done before anything is sent.
+    fn speak_http2(&mut self) {}
+    /// Whether TLS goes over it.
+    fn is_sealed(&self) -> bool {
+        false
+    }
 }
 
 impl Connection for TcpStream {
@@ -416,6 +422,9 @@ fn try_connection(
         true => host.connect_plainly()?,
         false => host.connect()?,
     };
+    if steps.contains(&Step::Http2) {
+        stream.speak_http2();
+    }
     let own_address = stream.own_address()?;
     placeholders.set_address(own_address);
     conversation.own_address = Some(own_address);
@@ -439,13 +448,13 @@ fn try_connection(
                 }
             }
             Step::SendFrames(frames) => {
-                let frames = placeholders.fill_in_frames(frames);
+                let frames = placeholders.fill_in_frames(frames, stream.is_sealed());
                 if let Some(talk) = &mut conversation.talk {
                     talk.send(&mut *stream, frames)?;
                 }
             }
             Step::SendFramesOneByOne(frames) => {
-                let frames = placeholders.fill_in_frames(frames);
+                let frames = placeholders.fill_in_frames(frames, stream.is_sealed());
                 if let Some(talk) = &mut conversation.talk {
                     talk.send_one_by_one(&mut *stream, frames)?;
                 }

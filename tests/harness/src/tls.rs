@@ -42,6 +42,11 @@ pub fn sealed(tcp: TcpStream) -> Box<dyn Connection> {
 
 static USUAL: LazyLock<Arc<ClientConfig>> = LazyLock::new(|| Arc::new(config(ALL_VERSIONS)));
 
+/// What servers are called here.
+fn localhost() -> ServerName<'static> {
+    ServerName::try_from("localhost").expect("a name")
+}
+
 /// Why there is no TLS with a server.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NoTls {
@@ -135,8 +140,7 @@ fn as_first(mut config: ClientConfig) -> ClientConfig {
 impl Sealed {
     /// TLS over a connection, with a server that is called `localhost`.
     pub fn over(tcp: TcpStream, config: Arc<ClientConfig>) -> Self {
-        let name = ServerName::try_from("localhost").expect("a name");
-        Self::to(name, tcp, config)
+        Self::to(localhost(), tcp, config)
     }
 
     /// What the two sides have agreed to speak over it (RFC 7301).
@@ -307,6 +311,16 @@ impl Connection for Sealed {
 
     fn abandon(&self) {
         self.tcp.stream.abandon();
+    }
+
+    fn speak_http2(&mut self) {
+        let mut config = ClientConfig::clone(&USUAL);
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        self.tls = ClientConnection::new(Arc::new(config), localhost()).expect("a client of TLS");
+    }
+
+    fn is_sealed(&self) -> bool {
+        true
     }
 }
 

@@ -446,9 +446,13 @@ impl Placeholders {
         http2::with_values(received, put_in)
     }
 
-    /// Does with the field lines of frames what [`Self::fill_in`] does with bytes.
-    pub fn fill_in_frames(&self, to_send: &[Piece]) -> Vec<Piece> {
-        http2::with_values(to_send, |_, value| self.fill_in(value))
+    /// Does with the field lines of frames what [`Self::fill_in`] does with bytes. Over TLS
+    /// the scheme is another one, so that the same exchange goes over both.
+    pub fn fill_in_frames(&self, to_send: &[Piece], is_sealed: bool) -> Vec<Piece> {
+        http2::with_values(to_send, |name, value| match (name, value) {
+            (b":scheme", b"http") if is_sealed => b"https".to_vec(),
+            _ => self.fill_in(value),
+        })
     }
 
     /// Puts the client's address into what is expected.
