@@ -384,3 +384,80 @@ fn log() {
     let problem = "400 Bad Request: a client begins a stream with an even number\n";
     server.wait_for_errors(|errors| errors.contains(problem));
 }
+
+// The exercise
+
+/// Asks what is under way, with a window for the response to that alone.
+fn asked() -> String {
+    get(5, "/streams") + "WINDOW_UPDATE 5 1000\n"
+}
+
+/// An exchange in which two responses wait for a window.
+fn exercise<'a>(server: &'a Server, heading: &str) -> Exchange<'a> {
+    server
+        .begin_anew(heading)
+        .frames(window(5))
+        .frames(get(1, "/hello") + &get(3, "/numbers?to=9"))
+        .receive_frames(6)
+}
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch20-solution")
+}
+
+#[test]
+fn exercise_none() {
+    let exchange = solution()
+        .begin_anew("exercise: where nothing is under way the page is empty")
+        .frames(OPENING)
+        .frames(get(1, "/streams"))
+        .receive()
+        .frames(get(3, "/hello") + &get(5, "/streams"))
+        .receive()
+        .stays_open();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_two() {
+    let heading = "exercise: what is under way, and how much of it was taken";
+    let exchange = exercise(&solution(), heading)
+        .frames(asked())
+        .receive_frames(2)
+        .stays_open();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_more() {
+    let exchange = exercise(&solution(), "exercise: more of one was taken")
+        .frames("WINDOW_UPDATE 3 4")
+        .receive_frames(1)
+        .frames(asked())
+        .receive_frames(2)
+        .stays_open();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_sent() {
+    let heading = "exercise: what was sent is under way no more";
+    let exchange = exercise(&solution(), heading)
+        .frames("WINDOW_UPDATE 1 100")
+        .receive_frames(1)
+        .frames(asked())
+        .receive_frames(2)
+        .stays_open();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_reset() {
+    let heading = "exercise: nor is what the client has given up";
+    let exchange = exercise(&solution(), heading)
+        .frames("RST_STREAM 1 CANCEL\n")
+        .frames(asked())
+        .receive_frames(2)
+        .stays_open();
+    assert_snapshot!(exchange);
+}

@@ -277,3 +277,8 @@ fn ch18_counts_what_each_stream_carries() {
 fn ch19_hints_at_what_the_page_needs() {
     assert_snapshot!(Chapter::new("ch19-hpack").prove(true));
 }
+
+#[test]
+fn ch20_shows_what_is_under_way() {
+    assert_snapshot!(Chapter::new("ch20-streams").prove(true));
+}
