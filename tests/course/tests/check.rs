@@ -92,8 +92,8 @@ fn check_own(chapter: &str, options: &[&str]) -> String {
 }
 
 /// The checks of chapters 16 and 17 are those of part two before them too, which each of
-/// these chapters plays in its own tests; 17's go over TLS. Most of what they do is to
-/// wait, so they wait together.
+/// these chapters plays in its own tests; those of 17 and 20 go over TLS. Most of what
+/// they do is to wait, so they wait together.
 #[test]
 fn our_own_servers_pass_all_there_is() {
     thread::scope(|scope| {
@@ -111,6 +111,7 @@ fn our_own_servers_pass_all_there_is() {
             "ch15-pool",
             "ch17-tls",
             "ch18-frames",
+            "ch20-streams",
         ] {
             scope.spawn(move || {
                 let server = program(chapter);
