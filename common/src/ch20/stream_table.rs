@@ -17,8 +17,10 @@ const REMEMBERED: usize = MAX_STREAMS;
 
 /// The streams that are not closed.
 pub struct StreamTable {
-    streams: BTreeMap<u32, Stream>,
-    ready: VecDeque<Ready>,
+    /// Each in a place of its own, and so are the requests below: the two lists keep room for
+    /// several, and most connections have none most of the time.
+    streams: BTreeMap<u32, Box<Stream>>,
+    ready: VecDeque<Box<Ready>>,
     reset: VecDeque<u32>,
     /// The last one that the client has used. A client counts upwards.
     last: u32,
@@ -56,12 +58,12 @@ impl StreamTable {
 
     /// The streams, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Stream)> {
-        self.streams.iter().map(|(&id, stream)| (id, stream))
+        self.streams.iter().map(|(&id, stream)| (id, &**stream))
     }
 
     /// A stream that is not closed.
     pub fn get_mut(&mut self, id: u32) -> Option<&mut Stream> {
-        self.streams.get_mut(&id)
+        self.streams.get_mut(&id).map(|stream| &mut **stream)
     }
 
     /// What a stream is.
@@ -100,8 +102,8 @@ impl StreamTable {
         let send_window = Window::new(self.send_window);
         let receive_window = Window::new(self.receive_window);
         let turn = self.next_turn();
-        self.streams
-            .insert(id, make(send_window, receive_window, turn));
+        let stream = make(send_window, receive_window, turn);
+        self.streams.insert(id, Box::new(stream));
     }
 
     fn next_turn(&mut self) -> u64 {
@@ -111,12 +113,12 @@ impl StreamTable {
 
     /// Adds a request that waits for its response.
     pub fn add_ready(&mut self, ready: Ready) {
-        self.ready.push_back(ready);
+        self.ready.push_back(Box::new(ready));
     }
 
     /// The next one that waits for its response.
     pub fn take_ready(&mut self) -> Option<Ready> {
-        self.ready.pop_front()
+        self.ready.pop_front().map(|ready| *ready)
     }
 
     /// Forgets a stream.
@@ -187,7 +189,7 @@ impl StreamTable {
     /// So all bodies of a connection together take as much as the windows that all streams
     /// begin with, and 1 MiB.
     pub fn grant(&mut self) -> Option<(u32, u32)> {
-        let bodies = self.streams.values().filter_map(Stream::body);
+        let bodies = self.streams.values().filter_map(|stream| stream.body());
         let granted = bodies.filter(|body| body.is_granted());
         let in_all: usize = granted.map(RequestBody::most).sum();
         let mut bodies = self.streams.iter_mut().filter_map(|(&id, stream)| {
