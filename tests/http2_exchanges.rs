@@ -780,6 +780,22 @@ pub fn corpus() -> Vec<Exchange> {
         ),
     ];
     corpus.push(exchange(
+        "errors on a stream that was reset",
+        &[
+            with(1, &[("X", "y")]),
+            window(1, 0),
+            b"\0\0\x01\x02\0\0\0\0\x01a".to_vec(),
+            get(3, "/a"),
+        ],
+        "RST_STREAM 1 PROTOCOL_ERROR, HEADERS 3 200, DATA 3 END GET /a",
+    ));
+    corpus.push(exchange(
+        "two errors on a stream that is over",
+        &[get(1, "/a"), window(1, 0), window(1, 0), get(3, "/a")],
+        "HEADERS 1 200, DATA 1 END GET /a, RST_STREAM 1 PROTOCOL_ERROR, HEADERS 3 200, \
+         DATA 3 END GET /a",
+    ));
+    corpus.push(exchange(
         "DATA on a stream that is over",
         &[get(1, "/a"), data(1, true, b"a", 0), get(3, "/a")],
         "HEADERS 1 200, DATA 1 END GET /a, WINDOW_UPDATE 0 +1, RST_STREAM 1 STREAM_CLOSED, \
