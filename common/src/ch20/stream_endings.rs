@@ -139,4 +139,14 @@ impl MultiplexedConnection {
             }
         }
     }
+
+    /// Why a stream, the connection or a request was refused, for the log. Each is given once.
+    pub fn take_refusal(&mut self) -> Option<RequestError> {
+        self.refusals.pop_front()
+    }
+
+    /// Why a response was cut off, for the log. Each is given once.
+    pub fn take_error(&mut self) -> Option<anyhow::Error> {
+        self.errors.pop_front()
+    }
 }
