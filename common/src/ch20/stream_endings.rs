@@ -65,13 +65,14 @@ impl MultiplexedConnection {
     }
 
     /// Ends the stream that is at fault, or the connection. A stream that is idle cannot be
-    /// reset (RFC 9113 §6.4), so an error on one ends the connection too.
+    /// reset (RFC 9113 §6.4), so an error on one ends the connection too. One that was reset
+    /// is not reset again: the client may not know yet (§5.1).
     pub(crate) fn fail(&mut self, error: Http2Error) {
-        match error.stream {
-            Some(stream) if self.streams.state(stream) != State::Idle => {
-                self.reset(stream, error.code);
-            }
-            _ => self.go_away(error.code, error.problem),
+        let with_state = |stream| (stream, self.streams.state(stream));
+        match error.stream.map(with_state) {
+            None | Some((_, State::Idle)) => self.go_away(error.code, error.problem),
+            Some((_, State::Reset)) => return,
+            Some((stream, _)) => self.reset(stream, error.code),
         }
         self.refusals
             .push_back(RequestError::new("400 Bad Request", error.problem));
