@@ -20,6 +20,8 @@ pub struct StreamTable {
     streams: BTreeMap<u32, Stream>,
     ready: VecDeque<Ready>,
     reset: VecDeque<u32>,
+    /// How many streams were reset here, in all.
+    resets: u64,
     /// The last one that the client has used. A client counts upwards.
     last: u32,
     /// How much of each response the client takes at first.
@@ -35,6 +37,7 @@ impl Default for StreamTable {
             streams: BTreeMap::new(),
             ready: VecDeque::new(),
             reset: VecDeque::new(),
+            resets: 0,
             last: 0,
             send_window: DEFAULT_WINDOW,
             receive_window: DEFAULT_WINDOW,
@@ -47,6 +50,11 @@ impl StreamTable {
     /// The last stream that the client has used.
     pub fn last(&self) -> u32 {
         self.last
+    }
+
+    /// How many streams were reset here, in all.
+    pub fn resets(&self) -> u64 {
+        self.resets
     }
 
     /// Whether there is no stream.
@@ -128,6 +136,7 @@ impl StreamTable {
     /// Forgets a stream that is reset here, but for its number.
     pub fn reset(&mut self, id: u32) {
         self.remove(id);
+        self.resets += 1;
         if self.reset.len() == REMEMBERED {
             self.reset.pop_front();
         }
