@@ -223,3 +223,80 @@ fn hostile_clients() {
 fn a_log_that_nobody_reads_costs_no_answer() {
     hostile::nobody_reads_the_log(CHAPTER, the_page_is_served);
 }
+
+// The exercise
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch21-solution")
+}
+
+/// So many requests for pages that are not there, from this stream on.
+fn guesses(first: u32, count: u32) -> String {
+    for_streams(count, |id| get(first + id - 1, "/nothing"))
+}
+
+#[test]
+fn exercise_sixth() {
+    let exchange = begin(&solution(), "exercise: the sixth guess ends the connection")
+        .frames(guesses(1, 5))
+        .receive()
+        .frames(get(11, "/nothing"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_found() {
+    let exchange = begin(
+        &solution(),
+        "exercise: a page that is found allows another guess",
+    )
+    .frames(guesses(1, 5))
+    .receive()
+    .frames(get(11, "/hello") + &get(13, "/nothing"))
+    .receive()
+    .stays_open();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_no_more() {
+    let exchange = begin(
+        &solution(),
+        "exercise: nobody has more than five guesses in advance",
+    )
+    .frames(get(1, "/hello") + &get(3, "/hello"))
+    .receive()
+    .frames(guesses(5, 5))
+    .receive()
+    .frames(get(15, "/nothing"))
+    .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_methods() {
+    let exchange = begin(&solution(), "exercise: another error is no guess")
+        .frames(for_streams(6, |id| {
+            http2::request(id, "DELETE", "/hello", "", None)
+        }))
+        .receive()
+        .stays_open();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_each() {
+    let exchange = begin(
+        &solution(),
+        "exercise: each connection has guesses of its own",
+    )
+    .frames(guesses(1, 6))
+    .another()
+    .frames(OPENING)
+    .receive_frames(2)
+    .frames(get(1, "/nothing"))
+    .receive()
+    .stays_open();
+    assert_snapshot!(exchange);
+}
