@@ -103,3 +103,8 @@ pub use ch19::*;
 pub mod ch20;
 #[cfg(feature = "ch20")]
 pub use ch20::*;
+
+#[cfg(feature = "ch21")]
+pub mod ch21;
+#[cfg(feature = "ch21")]
+pub use ch21::*;

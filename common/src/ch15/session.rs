@@ -163,7 +163,8 @@ impl Session {
             if self.guard.is_requested() && !self.knows_of_shutdown {
                 (self.knows_of_shutdown, self.reading) = (true, ReadState::Draining);
             }
-            let (until, moved) = match self.waits_for() {
+            let wait = self.waits_for();
+            let (until, moved) = match wait {
                 Wait::ToClose => {
                     if !self.is_half_closed {
                         // A courtesy to the client. The connection ends all the same.
@@ -185,6 +186,10 @@ impl Session {
                 },
                 Err((ErrorKind::WouldBlock, _)) => {
                     if !self.finish_where_requested(now) && now < until {
+                        if !wait.wants_to_write() && self.waits_for().wants_to_write() {
+                            // The client is to be told that the connection finishes.
+                            continue;
+                        }
                         return Ok(Progress::Waiting);
                     }
                     // Nothing was there to be read. So the client is late, and it was not

@@ -9,7 +9,6 @@ use crate::ch09::response::Response;
 use crate::ch10::wait::Wait;
 use crate::ch15::protocol::{Protocol, StreamId};
 use crate::ch18::preface::PREFACE;
-use crate::ch20::multiplexed_connection::MultiplexedConnection;
 
 /// How much of the preface looks like a whole head of HTTP/1.1.
 const HEAD: usize = b"PRI * HTTP/2.0\r\n\r\n".len();
@@ -19,14 +18,14 @@ const HEAD: usize = b"PRI * HTTP/2.0\r\n\r\n".len();
 pub struct ByPreface {
     spoken: Box<dyn Protocol>,
     /// What may be spoken instead; `None` once that is decided.
-    http2: Option<MultiplexedConnection>,
+    http2: Option<Box<dyn Protocol>>,
     /// How many bytes of the preface have come.
     length: usize,
 }
 
 impl ByPreface {
     /// Chooses one of the two, for a connection that has just been accepted.
-    pub fn new(http1: Box<dyn Protocol>, http2: MultiplexedConnection) -> Self {
+    pub fn new(http1: Box<dyn Protocol>, http2: Box<dyn Protocol>) -> Self {
         Self {
             spoken: http1,
             http2: Some(http2),
@@ -43,7 +42,7 @@ impl Protocol for ByPreface {
             if length == wanted.len() && bytes.starts_with(wanted) {
                 http2.receive(PREFACE, now);
                 http2.receive(&bytes[length..], now);
-                self.spoken = Box::new(http2);
+                self.spoken = http2;
                 return;
             }
             if length > 0 && bytes == &wanted[..length] {
@@ -113,12 +112,14 @@ mod tests {
     use super::*;
     use crate::ch10::connection::Connection;
     use crate::ch10::wait::Timeouts;
+    use crate::ch20::multiplexed_connection::MultiplexedConnection;
 
     /// What comes back for these pieces.
     fn answer_to<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, waits: bool) -> String {
         let (timeouts, now) = (Timeouts::default(), Instant::now());
         let http2 = MultiplexedConnection::new(timeouts, now);
-        let mut protocol = ByPreface::new(Box::new(Connection::new(timeouts, now)), http2);
+        let mut protocol =
+            ByPreface::new(Box::new(Connection::new(timeouts, now)), Box::new(http2));
         for piece in pieces {
             protocol.receive(piece, now);
             while let Some((stream, request)) = protocol.next_request() {

@@ -123,7 +123,7 @@ impl MultiplexedConnection {
                 let is_idle = self.streams.is_empty() && !self.reader.is_within_frame();
                 is_idle.then_some(self.since + self.timeouts.idle)
             }
-            Taking::LastRequests(since) => Some(since + self.timeouts.linger),
+            Taking::LastRequests(since) => Some(since? + self.timeouts.linger),
             Taking::NoRequests | Taking::Nothing(_) => None,
         }
     }

@@ -29,8 +29,9 @@ const MOST_WAITING: usize = 2 * MAX_FRAME_SIZE;
 pub(crate) enum Taking {
     /// It takes as many as come.
     Requests,
-    /// The client was told that the connection ends, at that time, and may not know it yet.
-    LastRequests(Instant),
+    /// The client is told that the connection ends, and may not know it yet. When that went
+    /// out, once it did.
+    LastRequests(Option<Instant>),
     /// It takes none. Those under way are answered, and then the connection ends.
     NoRequests,
     /// It takes nothing more. What lies ready is sent.
@@ -212,6 +213,9 @@ impl MultiplexedConnection {
     pub fn sent(&mut self, length: usize, now: Instant) {
         (self.now, self.moved) = (now, now);
         self.output.to_send.take(length);
+        if let Taking::LastRequests(since) = &mut self.taking {
+            since.get_or_insert(now);
+        }
         if self.output.watchers.sent(length) {
             self.since = now;
         }

@@ -39,13 +39,15 @@ pub fn http1_or_http2(
         (Some(b"h2"), scheme) => Box::new(http2(scheme, limits, accepted)),
         (None, Scheme::Http) => {
             let http2 = http2(Scheme::Http, limits, accepted);
-            Box::new(ByPreface::new(http1(transport, limits, accepted), http2))
+            let http1 = http1(transport, limits, accepted);
+            Box::new(ByPreface::new(http1, Box::new(http2)))
         }
         _ => http1(transport, limits, accepted),
     }
 }
 
-fn http2(scheme: Scheme, limits: &Limits, accepted: Instant) -> MultiplexedConnection {
+/// HTTP/2, as a connection that has just been accepted begins.
+pub(crate) fn http2(scheme: Scheme, limits: &Limits, accepted: Instant) -> MultiplexedConnection {
     MultiplexedConnection::new(limits.timeouts, accepted)
         .with_scheme(scheme)
         .with_early_answers(needs_body)

@@ -105,7 +105,7 @@ impl MultiplexedConnection {
         if self.taking == Taking::Requests {
             self.send_go_away(HIGHEST_STREAM, ErrorCode::NO_ERROR, "");
             self.output.send(&Frame::Ping(LAST_CALL));
-            self.taking = Taking::LastRequests(self.now);
+            self.taking = Taking::LastRequests(None);
         }
     }
 

@@ -22,6 +22,8 @@ pub struct StreamTable {
     streams: BTreeMap<u32, Box<Stream>>,
     ready: VecDeque<Box<Ready>>,
     reset: VecDeque<u32>,
+    /// How many streams were reset here, in all.
+    resets: u64,
     /// The last one that the client has used. A client counts upwards.
     last: u32,
     /// How much of each response the client takes at first.
@@ -37,6 +39,7 @@ impl Default for StreamTable {
             streams: BTreeMap::new(),
             ready: VecDeque::new(),
             reset: VecDeque::new(),
+            resets: 0,
             last: 0,
             send_window: DEFAULT_WINDOW,
             receive_window: DEFAULT_WINDOW,
@@ -49,6 +52,11 @@ impl StreamTable {
     /// The last stream that the client has used.
     pub fn last(&self) -> u32 {
         self.last
+    }
+
+    /// How many streams were reset here, in all.
+    pub fn resets(&self) -> u64 {
+        self.resets
     }
 
     /// Whether there is no stream.
@@ -131,6 +139,7 @@ impl StreamTable {
     /// Forgets a stream that is reset here, but for its number.
     pub fn reset(&mut self, id: u32) {
         self.remove(id);
+        self.resets += 1;
         if self.reset.len() == REMEMBERED {
             self.reset.pop_front();
         }

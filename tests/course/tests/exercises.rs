@@ -282,3 +282,8 @@ fn ch19_hints_at_what_the_page_needs() {
 fn ch20_shows_what_is_under_way() {
     assert_snapshot!(Chapter::new("ch20-streams").prove(true));
 }
+
+#[test]
+fn ch21_ends_connections_that_guess() {
+    assert_snapshot!(Chapter::new("ch21-floods").prove(true));
+}

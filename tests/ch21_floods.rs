@@ -1,0 +1,302 @@
+//! Chapter 21: what one client of HTTP/2 may cost.
+
+use std::fmt::Write as _;
+
+#[cfg(unix)]
+use harness::clients::NO_HURRY;
+use harness::http2::{self, OPENING, data, get};
+use harness::{Exchange, Server, hostile, still_does_what_came_before};
+use insta::assert_snapshot;
+
+const CHAPTER: &str = env!("CARGO_BIN_EXE_ch21-floods");
+
+const FORM: &str = "content-type: application/x-www-form-urlencoded\n";
+
+fn start() -> Server {
+    Server::start(CHAPTER)
+}
+
+/// A request whose body is to come.
+fn begun(stream: u32, method: &str, path: &str, fields: &str) -> String {
+    http2::request(stream, method, path, fields, None).replacen(" END_STREAM", "", 1)
+}
+
+fn the_page_is_served(server: &Server) {
+    let exchange = begin(server, "core")
+        .frames(get(1, "/hello"))
+        .receive()
+        .stays_open();
+    assert!(exchange.contains("<   <h1>Hello, User!</h1>"), "{exchange}");
+}
+
+/// A connection over which the settings have gone.
+fn begin<'a>(server: &'a Server, heading: &str) -> Exchange<'a> {
+    server.begin(heading).frames(OPENING).receive_frames(2)
+}
+
+#[test]
+fn what_earlier_chapters_do() {
+    still_does_what_came_before("ch21-floods", CHAPTER);
+}
+
+/// What is sent for each of the first streams.
+fn for_streams(count: u32, frames: impl Fn(u32) -> String) -> String {
+    (0..count).map(|number| frames(2 * number + 1)).collect()
+}
+
+/// The client sends this flood, and another one is served before, meanwhile and after it.
+fn is_ended(flood: &str, problem: &str) {
+    let server = start();
+    let other = begin(&server, "core").frames(get(1, "/hello")).receive();
+    let exchange = begin(&server, "core").frames(flood).finish();
+    let (_, end) = exchange.rsplit_once("< GOAWAY 0 ").expect(&exchange);
+    assert!(end.contains(" ENHANCE_YOUR_CALM\n"), "{end}");
+    assert!(end.contains(&format!("<   {problem}")), "{end}");
+    let other = other.frames(get(3, "/hello")).receive().stays_open();
+    assert_eq!(other.matches("<   <h1>Hello, User!</h1>").count(), 2);
+    the_page_is_served(&server);
+    server.wait_for_errors(|errors| errors.contains(&format!(": {problem}\n")));
+}
+
+// Floods
+
+#[test]
+fn continuations() {
+    let exchange = begin(
+        &start(),
+        "robust: a field block comes to its end, or the connection does",
+    )
+    .frames("HEADERS 1 END_STREAM\n  :method: GET\n".to_owned() + &"CONTINUATION 1\n".repeat(17))
+    .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn settings() {
+    let exchange = begin(&start(), "robust: SETTINGS are not sent without end")
+        .frames("SETTINGS 0\n".repeat(50))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn streams_that_the_client_resets() {
+    let flood = for_streams(500, |id| {
+        get(id, "/hello") + &format!("RST_STREAM {id} CANCEL\n")
+    });
+    is_ended(&flood, "more streams are reset than are answered");
+}
+
+#[test]
+fn streams_that_the_client_makes_the_server_reset() {
+    let flood = for_streams(500, |id| {
+        get(id, "/numbers?to=100000") + &format!("DATA {id} 0 END_STREAM\n")
+    });
+    is_ended(&flood, "more streams are reset than are answered");
+}
+
+#[test]
+fn streams_that_are_malformed() {
+    let flood = for_streams(300, |id| {
+        format!("HEADERS {id} END_STREAM END_HEADERS\n  :method: GET\n")
+    });
+    is_ended(&flood, "more streams are reset than are answered");
+}
+
+#[test]
+fn resets_of_both_sides() {
+    let flood = for_streams(300, |id| match id % 4 {
+        1 => get(id, "/hello") + &format!("RST_STREAM {id} CANCEL\n"),
+        _ => format!("HEADERS {id} END_STREAM END_HEADERS\n  :method: GET\n"),
+    });
+    is_ended(&flood, "more streams are reset than are answered");
+}
+
+#[test]
+fn pings() {
+    let flood = "PING 0 0011223344556677\n".repeat(200);
+    is_ended(&flood, "there are too many PING frames");
+}
+
+#[test]
+fn priorities() {
+    let flood = "PRIORITY 3 on=1 weight=16\n".repeat(250);
+    is_ended(&flood, "there are too many frames that are ignored");
+}
+
+#[test]
+fn frames_of_unknown_types() {
+    let flood = "0x2a 0\n".repeat(250);
+    is_ended(&flood, "there are too many frames that are ignored");
+}
+
+#[test]
+fn small_data() {
+    for frame in ["DATA 1 0\n", "DATA 1 1\n  a\n", "DATA 1 0 pad=10\n"] {
+        let flood = begun(1, "POST", "/guestbook", FORM) + &frame.repeat(150);
+        is_ended(&flood, "there are too many small DATA frames");
+    }
+}
+
+#[test]
+fn small_steps_of_windows() {
+    let mut flood = "SETTINGS 0 INITIAL_WINDOW_SIZE=0\n".to_owned() + &get(1, "/numbers?to=9999");
+    for _ in 0..600 {
+        writeln!(flood, "WINDOW_UPDATE 1 1").expect("memory");
+    }
+    is_ended(&flood, "windows are opened in too small steps");
+}
+
+#[test]
+fn requests_after_goaway() {
+    let server = Server::start_with_limits(CHAPTER, "requests=1 linger=60");
+    let exchange = begin(&server, "core")
+        .frames(get(1, "/hello"))
+        .receive_frames(4)
+        .frames(for_streams(300, |id| get(id + 2, "/hello")))
+        .finish();
+    assert!(exchange.contains("< GOAWAY 0 last=2147483647 NO_ERROR"));
+    assert!(exchange.contains(" ENHANCE_YOUR_CALM\n<   requests go on after GOAWAY"));
+    the_page_is_served(&server);
+}
+
+/// A hundred clients reset all that they ask for, one after the other, and read nothing of
+/// what comes back until the end.
+#[cfg(target_os = "linux")]
+#[test]
+fn floods_leave_nothing_behind() {
+    let server = start();
+    let flood = for_streams(500, |id| {
+        get(id, "/numbers?to=100000") + &format!("RST_STREAM {id} CANCEL\n")
+    });
+    let flood = |server| begin(server, "core").frames(&flood).finish();
+    flood(&server);
+    let before = server.memory("VmRSS");
+    for _ in 0..20 {
+        flood(&server);
+    }
+    let most = server.memory("VmHWM");
+    assert!(
+        most < before + 8 * 1024,
+        "{before} KiB before, {most} at most"
+    );
+    the_page_is_served(&server);
+}
+
+// The stop
+
+#[cfg(unix)]
+#[test]
+fn stop() {
+    let server = Server::start_with_limits(CHAPTER, &format!("{NO_HURRY} linger=600"));
+    let exchange = begin(
+        &server,
+        "robust: the stop loses no stream that was on its way",
+    )
+    .frames(begun(1, "POST", "/guestbook", FORM))
+    .tell_to_stop()
+    .receive_frames(2)
+    .frames(data(1, "name=Ada&message=Hello", true) + &get(3, "/hello"))
+    .receive_frames(3)
+    .frames("PING 0 6c617374206f6e65 ACK\n".to_owned() + &get(5, "/hello"))
+    .finish();
+    assert_snapshot!(exchange);
+    let printed = server.wait_for_output(|printed| printed.contains("/hello"));
+    for line in [
+        "\"POST /guestbook HTTP/2.0\" 303 -",
+        "\"GET /hello HTTP/2.0\" 200 21",
+    ] {
+        assert!(printed.contains(line), "{printed}");
+    }
+    let end = server.ended();
+    assert!(end.errors.contains(", 0 are cut off;"), "{}", end.errors);
+}
+
+// What clients may do
+
+#[test]
+fn hostile_clients() {
+    hostile::try_each(&start(), the_page_is_served);
+}
+
+#[test]
+fn a_log_that_nobody_reads_costs_no_answer() {
+    hostile::nobody_reads_the_log(CHAPTER, the_page_is_served);
+}
+
+// The exercise
+
+fn solution() -> Server {
+    Server::start_solution(CHAPTER, "ch21-solution")
+}
+
+/// So many requests for pages that are not there, from this stream on.
+fn guesses(first: u32, count: u32) -> String {
+    for_streams(count, |id| get(first + id - 1, "/nothing"))
+}
+
+#[test]
+fn exercise_sixth() {
+    let exchange = begin(&solution(), "exercise: the sixth guess ends the connection")
+        .frames(guesses(1, 5))
+        .receive()
+        .frames(get(11, "/nothing"))
+        .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_found() {
+    let exchange = begin(
+        &solution(),
+        "exercise: a page that is found allows another guess",
+    )
+    .frames(guesses(1, 5))
+    .receive()
+    .frames(get(11, "/hello") + &get(13, "/nothing"))
+    .receive()
+    .stays_open();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_no_more() {
+    let exchange = begin(
+        &solution(),
+        "exercise: nobody has more than five guesses in advance",
+    )
+    .frames(get(1, "/hello") + &get(3, "/hello"))
+    .receive()
+    .frames(guesses(5, 5))
+    .receive()
+    .frames(get(15, "/nothing"))
+    .finish();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_methods() {
+    let exchange = begin(&solution(), "exercise: another error is no guess")
+        .frames(for_streams(6, |id| {
+            http2::request(id, "DELETE", "/hello", "", None)
+        }))
+        .receive()
+        .stays_open();
+    assert_snapshot!(exchange);
+}
+
+#[test]
+fn exercise_each() {
+    let exchange = begin(
+        &solution(),
+        "exercise: each connection has guesses of its own",
+    )
+    .frames(guesses(1, 6))
+    .another()
+    .frames(OPENING)
+    .receive_frames(2)
+    .frames(get(1, "/nothing"))
+    .receive()
+    .stays_open();
+    assert_snapshot!(exchange);
+}
