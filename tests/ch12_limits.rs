@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
+use harness::clients::read_some;
 use harness::{Server, check_command_line, hostile, still_does_what_came_before};
 use insta::assert_snapshot;
 
@@ -164,7 +165,7 @@ fn is_served(client: &mut TcpStream) -> bool {
     let mut received = String::new();
     let mut buffer = [0; 1024];
     while !received.ends_with("</h1>") {
-        match client.read(&mut buffer).expect("no answer") {
+        match read_some(client, &mut buffer).expect("no answer") {
             0 => {
                 assert!(received.starts_with("HTTP/1.1 503 "), "{received}");
                 return false;

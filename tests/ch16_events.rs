@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::thread;
 
-use harness::clients::{HALF_A_FORM, are_served, clients, get, last, send};
+use harness::clients::{HALF_A_FORM, are_served, clients, get, last, read_some, send};
 use harness::{
     Server, check_command_line, files, hostile, limits, still_does_what_came_before, turns,
 };
@@ -89,7 +89,7 @@ fn writes_are_taken_up_where_they_stopped() {
     while has_moved {
         has_moved = false;
         for (client, received) in &mut clients {
-            let read = client.read(&mut piece).expect("a piece");
+            let read = read_some(client, &mut piece).expect("a piece");
             received.extend_from_slice(&piece[..read]);
             has_moved |= read > 0;
         }

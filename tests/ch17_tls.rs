@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use assert_cmd::Command;
 #[cfg(unix)]
 use harness::Signal::SIGTERM;
+use harness::clients::read_some;
 #[cfg(target_os = "linux")]
 use harness::clients::wait_until;
 #[cfg(unix)]
@@ -389,7 +390,7 @@ fn who_never_finishes_a_handshake_is_let_go() {
     slow.set_read_timeout(Some(NOW_AND_THEN)).expect("a limit");
     let is_over = hello.iter().any(|byte| {
         let is_sent = slow.write_all(&[*byte]).is_ok();
-        let came = slow.read(&mut [0]);
+        let came = read_some(&mut slow, &mut [0]);
         !is_sent
             || came.is_ok()
             || came.is_err_and(|error| {

@@ -359,6 +359,16 @@ pub fn corpus() -> Vec<Exchange> {
             "RST_STREAM 1 FLOW_CONTROL_ERROR, HEADERS 3 200, DATA 3 END GET /a",
         ),
         ends(
+            "SETTINGS makes a stream's window too large",
+            &[
+                post(1, &[]),
+                window(1, 0x7fff_0000),
+                settings(&[(Setting::INITIAL_WINDOW_SIZE, 0xffff)]),
+                settings(&[(Setting::INITIAL_WINDOW_SIZE, 0x1_0000)]),
+            ],
+            "SETTINGS ACK, GOAWAY 1 FLOW_CONTROL_ERROR",
+        ),
+        ends(
             "the connection's window is too large",
             &[window(0, 0x7fff_ffff)],
             "GOAWAY 0 FLOW_CONTROL_ERROR",
@@ -554,6 +564,36 @@ pub fn corpus() -> Vec<Exchange> {
             "HEADERS 1 400, DATA 1 END <h1>400 Bad Request</h1>",
         ),
         exchange(
+            "an authority with a port alone",
+            &[headers(
+                1,
+                true,
+                true,
+                block(&[
+                    (":method", "GET"),
+                    (":scheme", "http"),
+                    (":path", "/host"),
+                    (":authority", ":80"),
+                ]),
+            )],
+            "HEADERS 1 400, DATA 1 END <h1>400 Bad Request</h1>",
+        ),
+        exchange(
+            "Host with a port alone",
+            &[headers(
+                1,
+                true,
+                true,
+                block(&[
+                    (":method", "GET"),
+                    (":scheme", "http"),
+                    (":path", "/host"),
+                    ("host", ":80"),
+                ]),
+            )],
+            "HEADERS 1 400, DATA 1 END <h1>400 Bad Request</h1>",
+        ),
+        exchange(
             "an authority that is no host, for HEAD",
             &[headers(
                 1,
@@ -670,6 +710,21 @@ pub fn corpus() -> Vec<Exchange> {
         ),
         ends("an even stream", &[get(2, "/a")], "GOAWAY 0 PROTOCOL_ERROR"),
         ends(
+            "an even stream below one that is over",
+            &[get(5, "/a"), get(2, "/b")],
+            "HEADERS 5 200, DATA 5 END GET /a, GOAWAY 5 PROTOCOL_ERROR",
+        ),
+        ends(
+            "DATA on an even stream below one that is over",
+            &[get(5, "/a"), data(2, true, b"a", 0)],
+            "HEADERS 5 200, DATA 5 END GET /a, WINDOW_UPDATE 0 +1, GOAWAY 5 PROTOCOL_ERROR",
+        ),
+        ends(
+            "WINDOW_UPDATE on an even stream below one that is over",
+            &[get(5, "/a"), window(2, 1)],
+            "HEADERS 5 200, DATA 5 END GET /a, GOAWAY 5 PROTOCOL_ERROR",
+        ),
+        ends(
             "a stream that is over",
             &[get(3, "/a"), get(3, "/b")],
             "HEADERS 3 200, DATA 3 END GET /a, GOAWAY 3 STREAM_CLOSED",
@@ -688,6 +743,16 @@ pub fn corpus() -> Vec<Exchange> {
             "WINDOW_UPDATE on an idle stream",
             &[window(1, 1)],
             "GOAWAY 0 PROTOCOL_ERROR",
+        ),
+        ends(
+            "WINDOW_UPDATE that adds nothing on an idle stream",
+            &[window(1, 0)],
+            "GOAWAY 0 PROTOCOL_ERROR",
+        ),
+        ends(
+            "PRIORITY that is too short on an idle stream",
+            &[b"\0\0\x01\x02\0\0\0\0\x01a".to_vec()],
+            "GOAWAY 0 FRAME_SIZE_ERROR",
         ),
         ends(
             "RST_STREAM on an idle stream",
@@ -714,6 +779,22 @@ pub fn corpus() -> Vec<Exchange> {
             "WINDOW_UPDATE 0 +1, GOAWAY 1 PROTOCOL_ERROR",
         ),
     ];
+    corpus.push(exchange(
+        "errors on a stream that was reset",
+        &[
+            with(1, &[("X", "y")]),
+            window(1, 0),
+            b"\0\0\x01\x02\0\0\0\0\x01a".to_vec(),
+            get(3, "/a"),
+        ],
+        "RST_STREAM 1 PROTOCOL_ERROR, HEADERS 3 200, DATA 3 END GET /a",
+    ));
+    corpus.push(exchange(
+        "two errors on a stream that is over",
+        &[get(1, "/a"), window(1, 0), window(1, 0), get(3, "/a")],
+        "HEADERS 1 200, DATA 1 END GET /a, RST_STREAM 1 PROTOCOL_ERROR, HEADERS 3 200, \
+         DATA 3 END GET /a",
+    ));
     corpus.push(exchange(
         "DATA on a stream that is over",
         &[get(1, "/a"), data(1, true, b"a", 0), get(3, "/a")],

@@ -13,12 +13,21 @@ const PAGE_LOAD: &str = include_str!("page-load.txt");
 /// The length of a frame's header, which each field block has before it.
 const FRAME_HEADER: usize = 9;
 
+/// How many page loads one connection carries in the last two rows.
+const PAGES: usize = 50;
+
 type Lines = Vec<(String, String)>;
 
 /// One head: what it takes in HTTP/1.1, and its fields as HTTP/2 has them.
-struct Head {
+#[derive(Clone)]
+pub struct Head {
     length: usize,
     lines: Lines,
+}
+
+/// Those of the page load.
+pub fn heads() -> Vec<Head> {
+    PAGE_LOAD.trim_end().split("\n\n").map(Head::read).collect()
 }
 
 impl Head {
@@ -51,14 +60,35 @@ impl Head {
     }
 }
 
-fn lines(head: &Head) -> impl Iterator<Item = (&[u8], &[u8])> {
+/// The fields that have another value on each page of [`many_pages`].
+const OF_EACH_PAGE: [&str; 4] = [":path", "referer", "etag", "content-length"];
+
+/// So many loads of the page, each with files of its own.
+fn many_pages(heads: &[Head], count: usize) -> Vec<Head> {
+    let mut pages = Vec::new();
+    for page in 0..count {
+        for head in heads {
+            let mut head = head.clone();
+            for (name, value) in &mut head.lines {
+                if OF_EACH_PAGE.contains(&&**name) {
+                    value.push_str(&page.to_string());
+                }
+            }
+            pages.push(head);
+        }
+    }
+    pages
+}
+
+/// The fields of a head, as names and values.
+pub fn lines(head: &Head) -> impl Iterator<Item = (&[u8], &[u8])> {
     head.lines
         .iter()
         .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
 }
 
 fn main() {
-    let heads: Vec<Head> = PAGE_LOAD.trim_end().split("\n\n").map(Head::read).collect();
+    let heads = heads();
     let (requests, responses): (Vec<_>, Vec<_>) =
         heads.iter().partition(|head| head.lines[0].0 == ":method");
     let encoded = |heads: &[&Head], mut encoder: HpackEncoder| -> usize {
@@ -80,11 +110,7 @@ fn main() {
     let not_kept: fn(&[u8]) -> Keeping = |_| Keeping::NotKept;
     let all_kept: fn(&[u8]) -> Keeping = |_| Keeping::Kept;
     let show = |name: &str, weigh: &dyn Fn(&[&Head]) -> usize| {
-        let (asked, answered) = (weigh(&requests), weigh(&responses));
-        println!(
-            "{name:<36} {asked:>5} {answered:>5} {:>5}",
-            asked + answered
-        );
+        show_row(name, weigh(&requests), weigh(&responses));
     };
     println!("{} requests and responses, in bytes", requests.len());
     show("HTTP/1.1", &|heads| {
@@ -103,4 +129,23 @@ fn main() {
     show("and the dynamic table where it pays", &|heads| {
         encoded(heads, HpackEncoder::new(keeping, encode_string))
     });
+
+    let heads = many_pages(&heads, PAGES);
+    let (requests, responses): (Vec<_>, Vec<_>) =
+        heads.iter().partition(|head| head.lines[0].0 == ":method");
+    println!("{PAGES} such pages, each with files of its own");
+    for (name, keeping) in [
+        ("the dynamic table for all", all_kept),
+        ("the dynamic table where it pays", keeping),
+    ] {
+        let weigh = |heads| encoded(heads, HpackEncoder::new(keeping, encode_string));
+        show_row(name, weigh(&requests), weigh(&responses));
+    }
+}
+
+fn show_row(name: &str, asked: usize, answered: usize) {
+    println!(
+        "{name:<36} {asked:>5} {answered:>5} {:>5}",
+        asked + answered
+    );
 }

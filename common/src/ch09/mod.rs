@@ -1,6 +1,7 @@
 //! Chapter 9 brings whole messages: a `Request` with its body, a `Response` with its length,
 //! and the pages of the small site that every later chapter serves.
 
+pub mod authority;
 pub mod date;
 pub mod form;
 pub mod guestbook;

@@ -42,7 +42,7 @@ impl Tls {
     }
 
     /// The same, which offers these protocols, best first, by their ALPN names.
-    pub(crate) fn offering(self, protocols: &'static [&'static [u8]]) -> Self {
+    pub fn offering(self, protocols: &'static [&'static [u8]]) -> Self {
         let tls = Self {
             protocols: Some(protocols),
             ..self

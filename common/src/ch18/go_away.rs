@@ -14,7 +14,7 @@ use crate::ch18::http2_error::Http2Error;
 const ADVICE: &str = "This server speaks HTTP/2 only: curl --http2-prior-knowledge\n";
 
 /// Logs the error, tells the client of it in the version that it speaks, and prepares the
-/// connection to be closed, as [`linger`] does. An [`Http2Error`] becomes GOAWAY, also if
+/// connection to be closed, as [`linger`] does. An [`Http2Error`] becomes GOAWAY, even if
 /// only one stream is at fault, which RFC 9113 §5.4.1 allows. A [`RequestError`] becomes a
 /// response of HTTP/1.1 with its status. Any other error is one of the connection, on which
 /// nothing would arrive.

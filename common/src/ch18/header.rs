@@ -43,7 +43,7 @@ pub mod kind {
 
 /// The flags of the types (RFC 9113 §6). A flag that a type does not define is ignored.
 pub mod flag {
-    /// The frame is the last one of its stream in this direction: DATA, HEADERS.
+    /// The message ends with this frame, or with the CONTINUATION behind it: DATA, HEADERS.
     pub const END_STREAM: u8 = 0x01;
     /// The frame acknowledges one of the other side: SETTINGS, PING.
     pub const ACK: u8 = 0x01;

@@ -17,7 +17,7 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// How large the dynamic table may be that the other side's header blocks use, in
+    /// How large the dynamic table may be that the other side's field blocks use, in
     /// bytes: 4,096 at first.
     pub const HEADER_TABLE_SIZE: u16 = 0x1;
     /// Whether a server may push responses: 1 at first.

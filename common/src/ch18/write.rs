@@ -123,7 +123,7 @@ impl Frame {
 }
 
 /// The GOAWAY that tells the client of an error. The server that calls this has done
-/// nothing for any stream of the connection, and ends all of it, also if only one stream is
+/// nothing for any stream of the connection, and ends all of it, even if only one stream is
 /// at fault: RFC 9113 §5.4.1 leaves that to it.
 impl From<Http2Error> for Frame {
     fn from(error: Http2Error) -> Self {

@@ -11,8 +11,8 @@ pub const FIELD_OVERHEAD: usize = 32;
 /// How large a table is if nothing else is agreed on (RFC 9113 §6.5.2).
 pub const DEFAULT_TABLE_SIZE: usize = 4096;
 
-/// How many fields most tables hold at most.
-const USUAL_FIELDS: usize = 32;
+/// How many fields there is room for at first.
+const USUAL_FIELDS: usize = 8;
 
 /// The size of a field, as tables and limits count it (RFC 7541 §4.1).
 pub fn field_size(name: &[u8], value: &[u8]) -> usize {
@@ -133,7 +133,7 @@ impl DynamicTable {
         };
         // The first field finds room for many more.
         if self.bytes.capacity() == 0 {
-            self.bytes.reserve(self.max_size / 4);
+            self.bytes.reserve(self.max_size / 8);
             self.entries.reserve(USUAL_FIELDS);
         }
         if self.bytes.len() + length > 2 * self.max_size {

@@ -6,7 +6,7 @@ use crate::ch10::states::Ending;
 use crate::ch18::frame::Frame;
 use crate::ch18::http2_error::{ErrorCode, Http2Error};
 use crate::ch19::http2_connection::{Http2Connection, Phase};
-use crate::ch19::streams::Streams;
+use crate::ch19::streams::{State, Streams};
 
 impl Http2Connection {
     /// Ends a stream at once.
@@ -15,11 +15,15 @@ impl Http2Connection {
         self.send(&Frame::RstStream { stream, code });
     }
 
-    /// Ends the stream that is at fault, or the connection.
+    /// Ends the stream that is at fault, or the connection. A stream that is idle cannot be
+    /// reset (RFC 9113 §6.4), so an error on one ends the connection too. One that was reset
+    /// is not reset again: the client may not know yet (§5.1).
     pub(crate) fn fail(&mut self, error: Http2Error) {
-        match error.stream {
-            Some(stream) => self.reset(stream, error.code),
-            None => self.go_away(error.code, error.problem),
+        let with_state = |stream| (stream, self.streams.state(stream));
+        match error.stream.map(with_state) {
+            None | Some((_, State::Idle)) => self.go_away(error.code, error.problem),
+            Some((_, State::Reset)) => return,
+            Some((stream, _)) => self.reset(stream, error.code),
         }
         self.errors.push_back(error.into());
     }

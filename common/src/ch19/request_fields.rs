@@ -7,7 +7,8 @@ use crate::ch02::error::RequestError;
 use crate::ch04::request_line::is_token;
 use crate::ch06::body::body_length;
 use crate::ch06::fields::Fields;
-use crate::ch09::request::{Request, Scheme, is_authority};
+use crate::ch09::authority::names_a_host;
+use crate::ch09::request::{Request, Scheme};
 use crate::ch19::field_section::FieldSection;
 
 /// Why a field section gives no request.
@@ -188,10 +189,9 @@ fn authority(pseudo: Option<&str>, fields: &Fields) -> Result<String, FieldError
         (None, []) => return Err(Refused(bad("there is neither :authority nor Host"))),
         _ => return Err(Refused(bad("there is more than one Host"))),
     };
-    match authority {
-        "" => Err(Refused(bad("the authority is empty"))),
-        _ if !is_authority(authority) => Err(Refused(bad("the authority is no host"))),
-        _ => Ok(authority.to_owned()),
+    match names_a_host(authority) {
+        true => Ok(authority.to_owned()),
+        false => Err(Refused(bad("the authority is no host"))),
     }
 }
 

@@ -8,8 +8,14 @@ use crate::ch09::date;
 use crate::ch09::response::Response;
 use crate::ch10::buffer::Buffer;
 use crate::ch18::frame::Frame;
-use crate::ch18::header::MAX_FRAME_SIZE;
+use crate::ch18::header::{FrameHeader, MAX_FRAME_SIZE, flag, kind};
 use crate::ch19::encoder::HpackEncoder;
+
+/// How many bytes the names of most responses take.
+const USUAL_NAMES: usize = 64;
+
+/// How many bytes most field blocks take.
+const USUAL_BLOCK: usize = 64;
 
 /// Adds the header section of a response: the status code as the pseudo-field `:status`, and
 /// the fields that chapter 9 sends, their names in lower case. There is no reason phrase.
@@ -23,46 +29,50 @@ pub fn add_header_section(
 ) {
     let mut date = String::new();
     date::add_now(&mut date, now);
-    let mut lines = vec![
-        (":status".to_owned(), response.status[..3].to_owned()),
-        ("date".to_owned(), date),
-    ];
-    for (name, value) in response.fields() {
-        lines.push((name.to_ascii_lowercase(), value.to_owned()));
+    let length = response.body.length.filter(|_| response.may_have_content());
+    let length = length.map(|length| length.to_string());
+    // All names in one piece of memory, as there are several in each response.
+    let (mut names, mut ends) = (String::with_capacity(USUAL_NAMES), Vec::new());
+    for (name, _) in response.fields() {
+        names.push_str(name);
+        ends.push(names.len());
     }
-    if let Some(length) = response.body.length
-        && response.may_have_content()
-    {
-        lines.push(("content-length".to_owned(), length.to_string()));
-    }
-    let lines = lines
-        .iter()
-        .map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-    let mut block = Vec::new();
+    names.make_ascii_lowercase();
+    let starts = [0].into_iter().chain(ends.iter().copied());
+    let names = starts.zip(&ends).map(|(start, &end)| &names[start..end]);
+    let values = response.fields().map(|(_, value)| value);
+    let first = [(":status", &response.status[..3]), ("date", &*date)];
+    let last = length.iter().map(|length| ("content-length", &**length));
+    let lines = first.into_iter().chain(names.zip(values)).chain(last);
+    let lines = lines.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+    let mut block = Vec::with_capacity(USUAL_BLOCK);
     encoder.encode(lines, &mut block);
     add_block(&block, stream, end_stream, to_send);
 }
 
 /// Adds a field block: one HEADERS frame, and CONTINUATION where it is too long for one.
 pub fn add_block(block: &[u8], stream: u32, end_stream: bool, to_send: &mut Buffer) {
-    let (first, mut rest) = block.split_at(block.len().min(MAX_FRAME_SIZE));
-    let headers = Frame::Headers {
-        stream,
-        end_stream,
-        end_headers: rest.is_empty(),
-        priority: None,
-        fragment: first.to_vec(),
-    };
-    to_send.add(&headers.to_bytes());
-    while !rest.is_empty() {
+    let mut kind = kind::HEADERS;
+    let mut flags = if end_stream { flag::END_STREAM } else { 0 };
+    let mut rest = block;
+    loop {
         let (fragment, behind) = rest.split_at(rest.len().min(MAX_FRAME_SIZE));
         rest = behind;
-        let continuation = Frame::Continuation {
+        if rest.is_empty() {
+            flags |= flag::END_HEADERS;
+        }
+        let header = FrameHeader {
+            length: fragment.len(),
+            kind,
+            flags,
             stream,
-            end_headers: rest.is_empty(),
-            fragment: fragment.to_vec(),
         };
-        to_send.add(&continuation.to_bytes());
+        to_send.add(&header.to_bytes());
+        to_send.add(fragment);
+        if rest.is_empty() {
+            return;
+        }
+        (kind, flags) = (kind::CONTINUATION, 0);
     }
 }
 

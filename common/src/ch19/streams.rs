@@ -59,9 +59,10 @@ impl Streams {
         !self.open.is_empty()
     }
 
-    /// What a stream is.
+    /// What a stream is. One with an even number would be the server's, which begins none
+    /// (RFC 9113 §5.1.1).
     pub fn state(&self, stream: u32) -> State {
-        if stream > self.last {
+        if stream > self.last || stream.is_multiple_of(2) {
             State::Idle
         } else if self.open.contains_key(&stream) {
             State::Open
@@ -229,6 +230,13 @@ impl Streams {
             return Err(error.of_stream(stream));
         }
         Ok(())
+    }
+
+    /// By how much the client has raised the window that it has raised most.
+    pub fn most_raised(&self) -> u32 {
+        let of_open = self.open.values().map(|open| open.raised);
+        let of_ready = self.ready.iter().map(|ready| ready.reply.raised);
+        of_open.chain(of_ready).max().unwrap_or(0)
     }
 
     /// When the first of the requests that are on their way is late.

@@ -6,7 +6,7 @@ use crate::ch18::frame::Frame;
 use crate::ch18::header::{FrameHeader, HEADER_LENGTH, kind};
 use crate::ch18::http2_error::{ErrorCode, Http2Error};
 use crate::ch18::preface::{PREFACE, check_preface};
-use crate::ch18::settings::Setting;
+use crate::ch18::settings::{MAX_WINDOW_SIZE, Setting};
 use crate::ch19::field_block::FieldBlock;
 use crate::ch19::http2_connection::{Http2Connection, MAX_SECTION, Phase};
 use crate::ch19::streams::{MAX_STREAMS, State};
@@ -133,12 +133,25 @@ impl Http2Connection {
         for &Setting { id, value } in settings {
             match id {
                 Setting::HEADER_TABLE_SIZE => self.encoder.allow_table_size(value as usize),
-                Setting::INITIAL_WINDOW_SIZE => self.windows.initial = value,
+                Setting::INITIAL_WINDOW_SIZE => self.set_initial_window(value)?,
                 _ => {}
             }
         }
         self.phase = Phase::Frames;
         self.send(&Frame::SettingsAck);
+        Ok(())
+    }
+
+    /// Takes another size for the windows of all streams, those that are open too (RFC 9113
+    /// §6.9.2).
+    fn set_initial_window(&mut self, size: u32) -> Result<(), Http2Error> {
+        if size.saturating_add(self.streams.most_raised()) > MAX_WINDOW_SIZE {
+            return Err(Http2Error::connection(
+                ErrorCode::FLOW_CONTROL_ERROR,
+                "SETTINGS makes a stream's window too large",
+            ));
+        }
+        self.windows.initial = size;
         Ok(())
     }
 

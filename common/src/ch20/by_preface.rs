@@ -106,3 +106,58 @@ impl Protocol for ByPreface {
         self.spoken.take_refusal()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ch10::connection::Connection;
+    use crate::ch10::wait::Timeouts;
+    use crate::ch20::multiplexed_connection::MultiplexedConnection;
+
+    /// What comes back for these pieces.
+    fn answer_to<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, waits: bool) -> String {
+        let (timeouts, now) = (Timeouts::default(), Instant::now());
+        let http2 = MultiplexedConnection::new(timeouts, now);
+        let mut protocol =
+            ByPreface::new(Box::new(Connection::new(timeouts, now)), Box::new(http2));
+        for piece in pieces {
+            protocol.receive(piece, now);
+            while let Some((stream, request)) = protocol.next_request() {
+                protocol.answer(stream, &request, Response::empty("200 OK"));
+            }
+        }
+        if waits {
+            protocol.time_passes(now + timeouts.head);
+            assert!(protocol.next_request().is_none());
+        }
+        let sent = protocol.to_send().unwrap();
+        String::from_utf8_lossy(sent).into_owned()
+    }
+
+    #[test]
+    fn each_client_is_answered_in_its_version_however_its_bytes_come() {
+        let settings = b"\0\0\0\x04\0\0\0\0\0";
+        for (sent, begins) in [
+            (&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], "HTTP/1.1 200 OK"),
+            (b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 200 OK"),
+            (b"PRI * HTTP/2.0\r\n\r\nGET", "HTTP/1.1 505"),
+            (b"PRI * HTTP/1.1\r\n\r\n", "HTTP/1.1 400"),
+            (&[PREFACE, &settings[..]].concat(), "\0\0\u{12}\u{4}"),
+        ] {
+            for length in 1..=sent.len() {
+                let answer = answer_to(sent.chunks(length), false);
+                assert!(answer.starts_with(begins), "{length}: {answer}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_preface_that_does_not_come_whole_is_refused_in_http_1() {
+        for length in 1..PREFACE.len() {
+            let answer = answer_to([&PREFACE[..length]], true);
+            let status = if length < HEAD { "408" } else { "505" };
+            let begins = format!("HTTP/1.1 {status} ");
+            assert!(answer.starts_with(&begins), "{length}: {answer}");
+        }
+    }
+}

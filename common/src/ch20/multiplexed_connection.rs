@@ -204,16 +204,6 @@ impl MultiplexedConnection {
         !self.streams.is_empty() || self.reader.is_within_frame()
     }
 
-    /// Why a stream, the connection or a request was refused, for the log. Each is given once.
-    pub fn take_refusal(&mut self) -> Option<RequestError> {
-        self.refusals.pop_front()
-    }
-
-    /// Why a response was cut off, for the log. Each is given once.
-    pub fn take_error(&mut self) -> Option<anyhow::Error> {
-        self.errors.pop_front()
-    }
-
     /// The bytes to be sent next.
     pub fn to_send(&self) -> &[u8] {
         self.output.to_send.rest()

@@ -42,13 +42,18 @@ impl RequestBody {
         }
     }
 
-    /// Adds what a DATA frame holds.
+    /// Adds what a DATA frame holds. The body has room for as much as the client may send at
+    /// first, and for all of it once that is granted, so it never takes twice its length.
     ///
     /// # Errors
     /// PROTOCOL_ERROR if the body is longer than was announced (RFC 9113 §8.1.1).
     pub fn add(&mut self, data: &[u8], now: Instant) -> Result<Added, Http2Error> {
         self.moved = now;
+        let first = self.most().min(STREAM_WINDOW as usize);
         let body = &mut self.request.body;
+        if body.capacity() == 0 {
+            body.reserve_exact(first);
+        }
         match self.length {
             Some(length) if body.len() + data.len() > length => Err(wrong_length()),
             None if body.len() + data.len() > MAX_BODY => Ok(Added::Refused(RequestError::new(
@@ -89,8 +94,7 @@ impl RequestBody {
     }
 
     /// Lets the client send all of the body: gives by how much the window of the stream is
-    /// raised for that. One byte more than is taken shows that a body is too long. Room for
-    /// the body is reserved here, so that it never takes twice as much.
+    /// raised for that. One byte more than is taken shows that a body is too long.
     pub fn grant(&mut self, window: Window) -> u32 {
         self.is_granted = true;
         let left = self.most() - self.request.body.len();

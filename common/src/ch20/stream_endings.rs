@@ -5,6 +5,7 @@ use crate::ch10::states::{Ending, Reading};
 use crate::ch18::frame::Frame;
 use crate::ch18::http2_error::{ErrorCode, Http2Error};
 use crate::ch18::settings::MAX_WINDOW_SIZE;
+use crate::ch19::streams::State;
 use crate::ch19::take_frames::protocol_error;
 use crate::ch20::multiplexed_connection::{MultiplexedConnection, Taking};
 use crate::ch20::stream_table::StreamTable;
@@ -63,11 +64,15 @@ impl MultiplexedConnection {
         }
     }
 
-    /// Ends the stream that is at fault, or the connection.
+    /// Ends the stream that is at fault, or the connection. A stream that is idle cannot be
+    /// reset (RFC 9113 §6.4), so an error on one ends the connection too. One that was reset
+    /// is not reset again: the client may not know yet (§5.1).
     pub(crate) fn fail(&mut self, error: Http2Error) {
-        match error.stream {
-            Some(stream) => self.reset(stream, error.code),
-            None => self.go_away(error.code, error.problem),
+        let with_state = |stream| (stream, self.streams.state(stream));
+        match error.stream.map(with_state) {
+            None | Some((_, State::Idle)) => self.go_away(error.code, error.problem),
+            Some((_, State::Reset)) => return,
+            Some((stream, _)) => self.reset(stream, error.code),
         }
         self.refusals
             .push_back(RequestError::new("400 Bad Request", error.problem));
@@ -134,5 +139,15 @@ impl MultiplexedConnection {
                 self.end(Ending::Close);
             }
         }
+    }
+
+    /// Why a stream, the connection or a request was refused, for the log. Each is given once.
+    pub fn take_refusal(&mut self) -> Option<RequestError> {
+        self.refusals.pop_front()
+    }
+
+    /// Why a response was cut off, for the log. Each is given once.
+    pub fn take_error(&mut self) -> Option<anyhow::Error> {
+        self.errors.pop_front()
     }
 }

@@ -17,8 +17,10 @@ const REMEMBERED: usize = MAX_STREAMS;
 
 /// The streams that are not closed.
 pub struct StreamTable {
-    streams: BTreeMap<u32, Stream>,
-    ready: VecDeque<Ready>,
+    /// Each in a place of its own, and so are the requests below: the two lists keep room for
+    /// several, and most connections have none most of the time.
+    streams: BTreeMap<u32, Box<Stream>>,
+    ready: VecDeque<Box<Ready>>,
     reset: VecDeque<u32>,
     /// How many streams were reset here, in all.
     resets: u64,
@@ -64,18 +66,19 @@ impl StreamTable {
 
     /// The streams, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Stream)> {
-        self.streams.iter().map(|(&id, stream)| (id, stream))
+        self.streams.iter().map(|(&id, stream)| (id, &**stream))
     }
 
     /// A stream that is not closed.
     pub fn get_mut(&mut self, id: u32) -> Option<&mut Stream> {
-        self.streams.get_mut(&id)
+        self.streams.get_mut(&id).map(|stream| &mut **stream)
     }
 
-    /// What a stream is.
+    /// What a stream is. One with an even number would be the server's, which begins none
+    /// (RFC 9113 §5.1.1).
     pub fn state(&self, id: u32) -> State {
         match self.streams.get(&id) {
-            _ if id > self.last => State::Idle,
+            _ if id > self.last || id.is_multiple_of(2) => State::Idle,
             Some(stream) if stream.is_open() => State::Open,
             Some(_) => State::HalfClosed,
             None if self.reset.contains(&id) => State::Reset,
@@ -108,8 +111,8 @@ impl StreamTable {
         let send_window = Window::new(self.send_window);
         let receive_window = Window::new(self.receive_window);
         let turn = self.next_turn();
-        self.streams
-            .insert(id, make(send_window, receive_window, turn));
+        let stream = make(send_window, receive_window, turn);
+        self.streams.insert(id, Box::new(stream));
     }
 
     fn next_turn(&mut self) -> u64 {
@@ -119,12 +122,12 @@ impl StreamTable {
 
     /// Adds a request that waits for its response.
     pub fn add_ready(&mut self, ready: Ready) {
-        self.ready.push_back(ready);
+        self.ready.push_back(Box::new(ready));
     }
 
     /// The next one that waits for its response.
     pub fn take_ready(&mut self) -> Option<Ready> {
-        self.ready.pop_front()
+        self.ready.pop_front().map(|ready| *ready)
     }
 
     /// Forgets a stream.
@@ -196,7 +199,7 @@ impl StreamTable {
     /// So all bodies of a connection together take as much as the windows that all streams
     /// begin with, and 1 MiB.
     pub fn grant(&mut self) -> Option<(u32, u32)> {
-        let bodies = self.streams.values().filter_map(Stream::body);
+        let bodies = self.streams.values().filter_map(|stream| stream.body());
         let granted = bodies.filter(|body| body.is_granted());
         let in_all: usize = granted.map(RequestBody::most).sum();
         let mut bodies = self.streams.iter_mut().filter_map(|(&id, stream)| {

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::ch09::response::Watcher;
 
+/// For how many frames room is kept.
+const KEPT: usize = 8;
+
 /// The watchers of the responses of one connection.
 #[derive(Default)]
 pub struct Watchers {
@@ -60,6 +63,9 @@ impl Watchers {
                 self.watchers.remove(&part.stream);
             }
             self.parts.pop_front();
+        }
+        if self.parts.is_empty() {
+            self.parts.shrink_to(KEPT);
         }
         any
     }

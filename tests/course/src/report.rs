@@ -3,7 +3,7 @@
 
 use anstyle::{AnsiColor, Style};
 use harness::checks::{Check, Kind, is_of_part_three, is_of_part_two};
-use harness::http2::{self, Piece, Received, Talk};
+use harness::http2::{self, OPAQUE, Payload, Piece, Received, Talk};
 use harness::judge::Failure;
 use harness::transcript::{Again, Step};
 use harness::wire;
@@ -250,6 +250,9 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
             Step::Beside(beside) => say!("    ({})", beside.words()),
             Step::Another => say!("    (and over another connection)"),
             Step::Repeats => say!("    (again and again, for five seconds)"),
+            Step::StaysOpen if steps.contains(&Step::Http2) => {
+                say!("    (and a PING, as the connection is to stay open)");
+            }
             _ => {}
         }
     }
@@ -265,9 +268,9 @@ fn explain(outcome: &Outcome, failure: &Failure, target: &Target) {
         lines('<', received, failure.position);
         say!("  expected");
         lines('<', expected, failure.position);
-    }
-    if let Some(position) = failure.position {
-        say!("  It shows at byte {position} of what came back.");
+        if let Some(position) = failure.position {
+            say!("  It shows at byte {position} of what came back.");
+        }
     }
     say!("\n  what is wrong");
     wrapped("    ", &failure.problem);
@@ -306,8 +309,11 @@ fn came_in_frames(talk: &Talk, position: Option<usize>) {
     let received = talk.reader.received();
     let is_it = |one: &&Received| position.is_some_and(|position| one.at < position);
     let number = received.iter().take_while(is_it).count();
+    // The answer to the check's own PING is none that the exchange is about.
+    let is_own = |piece: &Piece| matches!(piece, Piece::Frame(frame) if frame.payload == Payload::Ping(OPAQUE));
     let pieces = |received: &[Received]| -> Vec<Piece> {
-        received.iter().map(|one| one.piece.clone()).collect()
+        let pieces = received.iter().map(|one| one.piece.clone());
+        pieces.filter(|piece| !is_own(piece)).collect()
     };
     let before = http2::show(&pieces(&received[..number.saturating_sub(1)]));
     say!("  came back");

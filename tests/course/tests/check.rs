@@ -92,8 +92,8 @@ fn check_own(chapter: &str, options: &[&str]) -> String {
 }
 
 /// The checks of chapters 16 and 17 are those of part two before them too, which each of
-/// these chapters plays in its own tests; 17's go over TLS. Most of what they do is to
-/// wait, so they wait together.
+/// these chapters plays in its own tests; those of 17 and 20 go over TLS. Most of what
+/// they do is to wait, so they wait together.
 #[test]
 fn our_own_servers_pass_all_there_is() {
     thread::scope(|scope| {
@@ -111,6 +111,8 @@ fn our_own_servers_pass_all_there_is() {
             "ch15-pool",
             "ch17-tls",
             "ch18-frames",
+            "ch19-hpack",
+            "ch20-streams",
         ] {
             scope.spawn(move || {
                 let server = program(chapter);
@@ -779,4 +781,13 @@ fn a_daemon_that_the_server_leaves_behind_is_ended() {
             .expect("a limit");
         daemon.read_to_end(&mut Vec::new()).expect("it is gone");
     }
+}
+
+/// What was sent, what came and what was expected stand there in frames.
+#[test]
+fn a_mistake_in_frames_is_explained() {
+    let mistaken = env!("CARGO_BIN_EXE_mistaken");
+    let mut arguments = vec!["check", "19", "--only", "unknown_types_are_ignored"];
+    arguments.extend(["--", mistaken, "19", "unknown-types-refused", "127.0.0.1:0"]);
+    assert_snapshot!(Course::new().run(&arguments).replace(mistaken, "mistaken"));
 }

@@ -116,6 +116,55 @@ fn answers_that_wait_in_memory_are_refused() {
     }
 }
 
+/// What Node's library takes that RFC 9113 calls malformed: it drops the field, and goes on.
+const TAKEN_BY_NODE: [&str; 1] = ["line_end_in_a_value"];
+
+/// The frames of others pass what the RFCs demand of chapter 19.
+#[test]
+fn libraries_of_http_2_pass_the_core() {
+    let file = |name: &str| {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("servers");
+        folder.join(name).to_string_lossy().into_owned()
+    };
+    let (python, node) = (file("site_h2.py"), file("site.js"));
+    thread::scope(|scope| {
+        if has("python3") && has_h2() {
+            scope.spawn(|| passes_the_core(&["python3", &python, "127.0.0.1:0"], &[]));
+        }
+        if has("node") {
+            let server = ["node", &node, "127.0.0.1:0", "19"];
+            scope.spawn(move || passes_the_core(&server, &TAKEN_BY_NODE));
+        }
+    });
+}
+
+fn passes_the_core(server: &[&str], but_for: &[&str]) {
+    let output = command(&["19", "--all", "--json"], server).output();
+    let output = output.expect("it runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let core: Vec<Value> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(|line: &Value| line["group"] == "core")
+        .collect();
+    assert!(core.len() >= 60, "{output:?}");
+    let failed: Vec<&Value> = core
+        .iter()
+        .filter(|line| line["passed"] != true)
+        .filter(|line| !but_for.contains(&line["name"].as_str().unwrap_or_default()))
+        .collect();
+    assert!(failed.is_empty(), "{server:?}: {failed:#?}");
+}
+
+fn has_h2() -> bool {
+    let imported = Command::new("python3").args(["-c", "import h2"]).output();
+    let has = imported.is_ok_and(|output| output.status.success());
+    if !has {
+        println!("skipped: the Python library h2 is not installed");
+    }
+    has
+}
+
 fn has(program: &str) -> bool {
     let version = Command::new(program).arg("--version").output();
     let has = version.is_ok_and(|output| output.status.success());

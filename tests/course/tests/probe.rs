@@ -387,6 +387,275 @@ fn our_own_servers() {
     assert_snapshot!(changes);
 }
 
+/// A server of HTTP/2 that is right, or has one mistake.
+fn start_in_frames(mistake: &str) -> Server {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mistaken"));
+    command.args(["19", mistake, "127.0.0.1:0"]);
+    Server::spawn(command)
+}
+
+/// Mistakes of a server of HTTP/2, and the cases that find them.
+const FAULTS_IN_FRAMES: [(&str, &[&str]); 34] = [
+    ("none", &[]),
+    ("right-dynamic-table", &[]),
+    ("right-huffman", &[]),
+    ("right-continuation", &[]),
+    ("right-large-frames", &[]),
+    ("right-window-and-ping", &[]),
+    ("right-no-goaway", &["h2-goaway-before-the-end"]),
+    (
+        "goaway-and-open",
+        &[
+            "h2-closed-behind-goaway",
+            "h2-closed-behind-goaway-of-a-length",
+            "h2-closed-behind-goaway-of-a-block",
+        ],
+    ),
+    ("unknown-settings-refused", &["h2-unknown-setting"]),
+    (
+        "unknown-types-refused",
+        &[
+            "h2-unknown-type",
+            "h2-unknown-type-on-a-stream",
+            "h2-unknown-type-and-a-request",
+            "h2-longest-frame",
+        ],
+    ),
+    ("even-streams-taken", &["h2-even-stream"]),
+    ("old-streams-opened", &["h2-stream-going-back"]),
+    ("data-behind-the-end-taken", &["h2-data-behind-the-end"]),
+    ("capital-letters-taken", &["h2-capital-letters"]),
+    (
+        "pseudo-fields-anywhere",
+        &["h2-pseudo-field-behind-a-field"],
+    ),
+    (
+        "pseudo-fields-missing",
+        &[
+            "h2-no-scheme",
+            "h2-two-methods",
+            "h2-two-schemes",
+            "h2-two-paths",
+            "h2-two-authorities",
+        ],
+    ),
+    (
+        "pseudo-fields-unchecked",
+        &["h2-unknown-pseudo-field", "h2-status-in-a-request"],
+    ),
+    ("any-te-taken", &["h2-te"]),
+    ("any-host-taken", &["h2-host-that-differs"]),
+    (
+        "any-value-taken",
+        &[
+            "h2-line-feed-in-a-value",
+            "h2-carriage-return-in-a-value",
+            "h2-nul-in-a-value",
+            "h2-space-around-a-value",
+        ],
+    ),
+    (
+        "connection-fields-taken",
+        &[
+            "h2-connection",
+            "h2-keep-alive",
+            "h2-proxy-connection",
+            "h2-upgrade",
+        ],
+    ),
+    ("body-of-head", &["h2-head"]),
+    (
+        "increments-unchecked",
+        &[
+            "h2-increment-of-0",
+            "h2-increment-of-0-on-a-stream",
+            "h2-window-overflow",
+        ],
+    ),
+    (
+        "idle-streams-ignored",
+        &[
+            "h2-data-on-an-idle-stream",
+            "h2-window-update-of-an-idle-stream",
+            "h2-reset-of-an-idle-stream",
+        ],
+    ),
+    (
+        "lengths-unchecked",
+        &[
+            "h2-settings-of-five-bytes",
+            "h2-closed-behind-goaway-of-a-length",
+            "h2-ping-of-seven-bytes",
+            "h2-goaway-of-seven-bytes",
+            "h2-headers-too-short",
+            "h2-reset-of-three-bytes",
+            "h2-window-update-of-three-bytes",
+            "h2-priority-of-four-bytes",
+            "h2-data-that-is-too-much-padding",
+            "h2-headers-that-are-too-much-padding",
+        ],
+    ),
+    (
+        "streams-unchecked",
+        &[
+            "h2-priority-on-no-stream",
+            "h2-data-on-no-stream",
+            "h2-reset-of-no-stream",
+        ],
+    ),
+    (
+        "blocks-interleaved",
+        &[
+            "h2-data-within-a-block",
+            "h2-ping-within-a-block",
+            "h2-unknown-type-within-a-block",
+        ],
+    ),
+    (
+        "broken-block-is-one-stream",
+        &[
+            "h2-closed-behind-goaway-of-a-block",
+            "h2-index-0",
+            "h2-index-beyond",
+            "h2-name-beyond",
+            "h2-table-beyond-the-limit",
+            "h2-padding-too-long",
+            "h2-padding-of-zeros",
+            "h2-eos-in-a-string",
+            "h2-integer-without-end",
+            "h2-string-cut-off",
+        ],
+    ),
+    ("any-length", &["h2-settings-too-long"]),
+    (
+        "any-setting",
+        &[
+            "h2-enable-push-of-2",
+            "h2-window-above-all",
+            "h2-frame-size-below-all",
+            "h2-frame-size-above-all",
+        ],
+    ),
+    (
+        "no-ack",
+        &[
+            "h2-settings-acknowledged",
+            "h2-settings-empty",
+            "h2-settings-twice",
+            "h2-unknown-setting",
+            "h2-opening-byte-by-byte",
+            "h2-window-by-settings",
+            "h2-window-below-zero",
+        ],
+    ),
+    (
+        "beyond-the-window",
+        &[
+            "h2-get",
+            "h2-no-table-for-the-server",
+            "h2-window-of-one-byte",
+            "h2-window-that-opens",
+            "h2-window-by-settings",
+            "h2-window-below-zero",
+            "h2-fields-of-an-answer",
+            "h2-fields-of-404",
+            "h2-post",
+            "h2-trailers",
+        ],
+    ),
+    (
+        "connection-close",
+        &[
+            "h2-get",
+            "h2-no-table-for-the-server",
+            "h2-window-that-opens",
+            "h2-window-by-settings",
+            "h2-fields-of-an-answer",
+            "h2-fields-of-404",
+            "h2-head",
+            "h2-options",
+            "h2-post",
+            "h2-trailers",
+        ],
+    ),
+    (
+        "table-out-of-step",
+        &[
+            "h2-get-in-turn",
+            "h2-streams-skipped",
+            "h2-reset-and-another-request",
+            "h2-table-of-a-reset-stream",
+            "h2-dynamic-table",
+            "h2-size-updates",
+            "h2-no-table-for-the-server",
+        ],
+    ),
+];
+
+/// Each is found by the cases meant for it, and by no others.
+#[test]
+fn each_fault_in_frames_is_found() {
+    let faults = Mutex::new(VecDeque::from(FAULTS_IN_FRAMES));
+    thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let next = faults.lock().expect("no thread has failed").pop_front();
+                    let Some((fault, cases)) = next else {
+                        return;
+                    };
+                    let (departs, _) = start_in_frames(fault).found(&[]);
+                    assert_eq!(departs, cases, "{fault}");
+                }
+            });
+        }
+    });
+}
+
+/// What the chapters that speak HTTP/2 alone depart from, as the book has it.
+#[test]
+fn our_own_servers_in_frames() {
+    let mut found = String::new();
+    for chapter in ["ch18-frames", "ch19-hpack"] {
+        let server = Server::start_chapter(chapter);
+        let (departs, skipped) = server.found(&[]);
+        let names: String = departs.iter().map(|name| format!("  {name}\n")).collect();
+        found += &format!(
+            "{chapter}: {}, skipped {}\n{names}",
+            departs.len(),
+            skipped.len()
+        );
+    }
+    assert_snapshot!(found);
+}
+
+/// One that speaks HTTP/1.1 alone is asked nothing else, and told so.
+#[test]
+fn a_server_without_frames_is_told_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plain = Server::start("right");
+    let sealed = Server::start_sealed("right", &folder.path().join("own"));
+    for (server, words) in [
+        (plain, "no HTTP/2 is spoken here with prior knowledge"),
+        (
+            sealed,
+            "no HTTP/2 is spoken here, as ALPN does not agree on h2",
+        ),
+    ] {
+        let report = server.report(&["--level", "should"]);
+        assert!(report.contains(&format!("  {words}: ")), "{report}");
+        let report = server.report(&["--group", "h2-frames"]);
+        assert!(report.starts_with("exit code 1\n"), "{report}");
+        assert!(report.contains(words), "{report}");
+    }
+}
+
+#[test]
+fn a_departure_in_frames_is_explained() {
+    let server = start_in_frames("unknown-settings-refused");
+    assert_snapshot!(server.report(&["--only", "h2-unknown-setting"]));
+}
+
 /// Over TLS a right server is right too, and one with a fault has that one alone.
 #[test]
 fn over_tls() {

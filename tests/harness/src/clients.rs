@@ -1,6 +1,6 @@
 //! Clients of the site of part two, one or many at once, over whatever the chapter speaks.
 
-use std::io::{Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -106,10 +106,23 @@ fn receive_the_page(client: &mut impl Read) {
     let mut received = Vec::new();
     let mut piece = [0; 1024];
     while !received.ends_with(PAGE.as_bytes()) {
-        let length = client.read(&mut piece).expect("no answer");
+        let length = read_some(client, &mut piece).expect("no answer");
         let so_far = String::from_utf8_lossy(&received);
         assert!(length > 0, "no more than {so_far:?}");
         received.extend_from_slice(&piece[..length]);
+    }
+}
+
+/// Reads once. A signal ends a read that has a time limit, and this takes it up again.
+///
+/// # Errors
+/// What the connection reports otherwise.
+pub fn read_some(client: &mut (impl Read + ?Sized), buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match client.read(buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => return read,
+        }
     }
 }
 
@@ -139,5 +152,28 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
         thread::sleep(LOOK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_is_taken_up_again_after_a_signal() {
+        struct Interrupted(Option<ErrorKind>);
+        impl Read for Interrupted {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                match self.0.take() {
+                    Some(kind) => Err(kind.into()),
+                    None => (&b"page"[..]).read(buffer),
+                }
+            }
+        }
+        let mut piece = [0; 9];
+        let mut read = |kind| read_some(&mut Interrupted(Some(kind)), &mut piece);
+        assert_eq!(read(ErrorKind::Interrupted).unwrap(), 4);
+        let error = read(ErrorKind::TimedOut).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TimedOut);
     }
 }

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Instant;
 
+use crate::clients::read_some;
 use crate::company::{Beside, Company};
 use crate::http2::{self, Frame, OPAQUE, Payload, Piece, Progress, Reader, bytes_of, flags, kinds};
 use crate::play::{Connection, End, REST, ask_once_more, bytes_received, bytes_sent};
@@ -212,7 +213,7 @@ impl<'a> Exchange<'a> {
         };
         let mut buffer = [0; 65536];
         while !is_all(&came) {
-            match self.stream.read(&mut buffer).expect("no whole answer") {
+            match read_some(&mut *self.stream, &mut buffer).expect("no whole answer") {
                 0 => break,
                 length => came.extend_from_slice(&buffer[..length]),
             }

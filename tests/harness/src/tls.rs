@@ -18,6 +18,7 @@ use rustls::{
     SignatureScheme, Stream, SupportedProtocolVersion,
 };
 
+use crate::clients::read_some;
 use crate::play::Connection;
 use crate::response::shown;
 
@@ -95,7 +96,7 @@ pub fn try_handshake(tcp: TcpStream, longest: Duration) -> Result<(), NoTls> {
     sealed.begin().map_err(failed)?;
     if sealed.is_plain {
         let mut answer = [0; 512];
-        let length = sealed.tcp.read(&mut answer).map_err(failed)?;
+        let length = read_some(&mut sealed.tcp, &mut answer).map_err(failed)?;
         let line = answer[..length]
             .split_inclusive(|&byte| byte == b'\n')
             .next();
@@ -186,7 +187,12 @@ impl Sealed {
     fn look(&mut self) -> io::Result<bool> {
         let mut first = [0];
         self.tcp.limit()?;
-        let length = self.tcp.stream.peek(&mut first)?;
+        let length = loop {
+            match self.tcp.stream.peek(&mut first) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                peeked => break peeked?,
+            }
+        };
         self.is_plain = length > 0 && !RECORDS.contains(&first[0]);
         Ok(length > 0)
     }

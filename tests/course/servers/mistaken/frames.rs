@@ -1,4 +1,4 @@
-//! The site in HTTP/2, on the harness's frames. Chapter 18 refuses every request.
+//! The site in HTTP/2, on the harness's frames.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use harness::http2::{
     FieldLine, Frame, Indexing, Payload, Piece, Reader, Received, bytes_of, field, flags, kinds,
-    setting, show,
+    setting,
 };
 
 use crate::message::{Request, Response};
@@ -30,9 +30,6 @@ pub fn serve(listener: &TcpListener, chapter: u32, mistake: String) -> io::Resul
     println!("Listening on port {}...", listener.local_addr()?.port());
     for stream in listener.incoming() {
         let Ok(stream) = stream else { continue };
-        if chapter == 18 {
-            println!("Connection from {}", stream.peer_addr()?);
-        }
         let site = Arc::clone(&site);
         thread::spawn(move || {
             let _ = Connection::new(&site, stream).serve();
@@ -198,12 +195,6 @@ impl<'a> Connection<'a> {
         };
         if self.looked_at == 2 && (frame.kind != kinds::SETTINGS || frame.has(flags::ACK)) {
             return protocol("the first frame is no SETTINGS");
-        }
-        if self.site.chapter == 18 {
-            println!(
-                "Frame received:\n {}\n",
-                show(&[Piece::Frame(frame.clone())]).join("\n")
-            );
         }
         if received.length > MAX_FRAME_SIZE && !self.takes_long_frames() {
             return Err(No::Connection(FRAME_SIZE_ERROR, "a frame is too long"));
@@ -399,9 +390,6 @@ impl<'a> Connection<'a> {
         if !frame.has(flags::END_HEADERS) {
             return Ok(());
         }
-        if self.site.chapter == 18 && !self.has("request-ignored") {
-            return Err(No::Connection(COMPRESSION_ERROR, "nothing is decoded here"));
-        }
         let (number, ends) = self.in_block.take().unwrap_or((frame.stream, true));
         let is_request = self.streams[&number].fields.is_empty();
         if is_request {
@@ -477,7 +465,7 @@ impl<'a> Connection<'a> {
         (is_out_of_order && !self.has("pseudo-fields-anywhere"))
             || (is_unknown && !self.has("pseudo-fields-unchecked"))
             || (is_missing && !is_connect && !self.has("pseudo-fields-missing"))
-            || (is_pathless && !self.has("path-empty-taken"))
+            || is_pathless
             || (names
                 .iter()
                 .any(|name| name.iter().any(u8::is_ascii_uppercase))
@@ -517,7 +505,7 @@ impl<'a> Connection<'a> {
         };
         let announced = value("content-length");
         let is_true = announced.is_empty() || announced == stream.body.len().to_string();
-        if !is_true && !self.has("request-lengths-unchecked") {
+        if !is_true {
             return Err(No::Stream(number, PROTOCOL_ERROR));
         }
         let cookies: Vec<&str> = stream

@@ -20,7 +20,7 @@ fn main() -> io::Result<()> {
     let (chapter, mistake, address) = (next(), next(), next());
     let listener = TcpListener::bind(address)?;
     match chapter.parse() {
-        Ok(number @ 18..=19) => frames::serve(&listener, number, mistake),
+        Ok(number @ 19) => frames::serve(&listener, number, mistake),
         Ok(number @ 9..) => site::serve(listener, number, mistake),
         _ => part_one::serve(&listener, &chapter, &mistake),
     }

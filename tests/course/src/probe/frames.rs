@@ -441,7 +441,7 @@ impl Prober {
             .replace(":authority: localhost", &format!(":authority: {host}"));
         let opened = http2::read(&(http2::OPENING.to_owned() + &request))?;
         talk.send(&opened);
-        let any = ["2xx", "3xx", "4xx", "5xx"].map(|word| Statuses::parse(word));
+        let any = ["2xx", "3xx", "4xx", "5xx"].map(Statuses::parse);
         let wanted = OneOf::Answer(1, any.into_iter().flatten().collect());
         let _ = talk.wait_for(&[&WantedFrames(vec![wanted])], self.patience());
         talk.stream.abandon();
@@ -466,8 +466,11 @@ impl Prober {
     /// # Errors
     /// Why it is skipped.
     pub fn play_frames(&mut self, lines: &[Line], facts: &Facts) -> Result<Played, &'static str> {
+        let sends_a_request = lines.iter().any(|line| {
+            matches!(line, Line::Step(Step::SendFrames(frames)) if !http2::streams(frames).is_empty())
+        });
         let takes_a_page = lines.iter().any(|line| match line {
-            Line::Frames(wanted) => wanted.takes_a_page(),
+            Line::Frames(wanted) => wanted.takes_a_page() || sends_a_request && wanted.goes_on(),
             _ => false,
         });
         if takes_a_page && !facts.has_frames_page {
@@ -612,6 +615,12 @@ impl WantedFrames {
                     | OneOf::Rules
             )
         })
+    }
+
+    /// Whether the connection is to go on behind what was sent.
+    fn goes_on(&self) -> bool {
+        let goes_on = |one: &OneOf| matches!(one, OneOf::Open | OneOf::Pong(_));
+        self.0.iter().all(goes_on)
     }
 
     fn looks_at_the_rules(&self) -> bool {

@@ -712,3 +712,207 @@ fn compare_lines(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http2;
+    use crate::transcript::Transcript;
+
+    const OPENED: &str = "SETTINGS 0\nSETTINGS 0 ACK\n";
+    const PAGE: &str =
+        "HEADERS 1 END_HEADERS\n  :status: 200\n  content-length: 1\nDATA 1 1 END_STREAM\n  a\n";
+
+    /// What is wrong where a client has sent this behind its opening, that was expected
+    /// behind the server's, and that came.
+    fn judged(sent: &str, expected: &str, came: &str, end: End) -> Option<String> {
+        let frames = |text: &str| http2::read(text).expect("frames");
+        let mut talk = Talk::default();
+        talk.sent = frames(&(http2::OPENING.to_owned() + sent));
+        talk.expected = frames(&(OPENED.to_owned() + expected));
+        talk.reader.receive(&bytes_of(&frames(came)));
+        talk.reader.end();
+        let steps = [crate::transcript::Step::Closes];
+        let transcript = Transcript {
+            chapter: 19,
+            steps: steps.to_vec(),
+            ..Transcript::new("core: frames")
+        };
+        let conversation = Conversation {
+            methods: Vec::new(),
+            asked: Vec::new(),
+            asks_to_close: false,
+            end_is_due: false,
+            half_closes: false,
+            leaves_choices: transcript.leaves_choices(),
+            is_of_part_two: true,
+            wrong_beside: None,
+            is_plain: false,
+            saw_a_stop: false,
+            expected: Vec::new(),
+            received: bytes_of(&frames(came)),
+            talk: None,
+            end,
+            own_address: None,
+        };
+        let compared = compare(&conversation, &talk, &mut Vec::new());
+        compared.err().map(|failure| failure.problem)
+    }
+
+    /// Whatever is said besides, however the answer is cut into frames.
+    #[test]
+    fn what_a_server_may_choose() {
+        let get = http2::get(1, "/");
+        for came in [
+            format!("{OPENED}{PAGE}"),
+            format!(
+                "SETTINGS 0 9=1\nWINDOW_UPDATE 0 1000\nPING 0 0000000000000001\nSETTINGS 0 ACK\n{PAGE}"
+            ),
+            format!(
+                "{OPENED}HEADERS 1\n  :status: 200\nCONTINUATION 1 END_HEADERS\n  server: x\nDATA 1 0\nDATA 1 1 pad=3\n  a\nDATA 1 0 END_STREAM\n0x2a 0\n"
+            ),
+            format!("SETTINGS 0\n{PAGE}SETTINGS 0 ACK\n"),
+        ] {
+            assert_eq!(judged(&get, PAGE, &came, End::Open), None, "{came}");
+        }
+    }
+
+    #[test]
+    fn errors_that_are_as_good() {
+        let get = http2::get(1, "/");
+        let twice = format!("{get}{get}");
+        for (sent, expected, came, end) in [
+            // Of the connection: another code, or none.
+            (
+                "PING 0 0000000000000000 length=7\n",
+                "GOAWAY 0 last=0 FRAME_SIZE_ERROR\n",
+                "GOAWAY 0 last=0 PROTOCOL_ERROR\n",
+                End::Closed,
+            ),
+            (
+                "WINDOW_UPDATE 0 0\n",
+                "GOAWAY 0 last=0 PROTOCOL_ERROR\n",
+                "",
+                End::Reset,
+            ),
+            // Of a stream: another code, an answer, or the end of the connection.
+            (
+                &get,
+                "RST_STREAM 1 PROTOCOL_ERROR\n",
+                "RST_STREAM 1 INTERNAL_ERROR\n",
+                End::Open,
+            ),
+            (
+                &get,
+                "RST_STREAM 1 PROTOCOL_ERROR\n",
+                "HEADERS 1 END_STREAM END_HEADERS\n  :status: 400\n",
+                End::Open,
+            ),
+            (
+                &get,
+                "RST_STREAM 1 PROTOCOL_ERROR\n",
+                "GOAWAY 0 last=0 PROTOCOL_ERROR\n",
+                End::ClosedEarly,
+            ),
+            (
+                &get,
+                "HEADERS 1 END_STREAM END_HEADERS\n  :status: 400\n",
+                "RST_STREAM 1 PROTOCOL_ERROR\n",
+                End::Open,
+            ),
+            // A stream that is over, and one that need not be refused.
+            (
+                &twice,
+                &format!("{PAGE}GOAWAY 0 last=1 STREAM_CLOSED\n"),
+                PAGE,
+                End::TimedOut,
+            ),
+            (&get, "RST_STREAM 1 REFUSED_STREAM\n", PAGE, End::Open),
+        ] {
+            let came = format!("{OPENED}{came}");
+            assert_eq!(judged(sent, expected, &came, end), None, "{expected}{came}");
+        }
+        // A frame that is no longer than the server says that it takes.
+        let long = "0x2a 0\n  [payload 00*16385]\n";
+        let came = "SETTINGS 0 MAX_FRAME_SIZE=32768\nSETTINGS 0 ACK\n";
+        let expected = "GOAWAY 0 last=0 FRAME_SIZE_ERROR\n";
+        assert_eq!(judged(long, expected, came, End::TimedOut), None);
+    }
+
+    #[test]
+    fn what_is_wrong() {
+        let get = http2::get(1, "/");
+        let goes_on = "the server went on after `WINDOW_UPDATE 0 0`, which ends a connection with PROTOCOL_ERROR";
+        for (sent, expected, came, end, problem) in [
+            (
+                &*get,
+                PAGE,
+                PAGE.replace("200", "404"),
+                End::Open,
+                "the status code is 404, expected 200",
+            ),
+            (
+                &get,
+                PAGE,
+                PAGE.replace("  a", "  b"),
+                End::Open,
+                "the body is another than expected",
+            ),
+            (
+                &get,
+                PAGE,
+                String::new(),
+                End::Open,
+                "the request on stream 1 got no answer",
+            ),
+            (
+                &get,
+                PAGE,
+                "RST_STREAM 1 CANCEL\n".to_owned(),
+                End::Open,
+                "stream 1 was reset with CANCEL",
+            ),
+            (
+                &get,
+                PAGE,
+                "GOAWAY 0 last=0 INTERNAL_ERROR\n  oh\n".to_owned(),
+                End::Closed,
+                "the server ended the connection: GOAWAY INTERNAL_ERROR and says \"oh\"",
+            ),
+            (
+                &get,
+                PAGE,
+                PAGE.replace("DATA 1 1 END_STREAM", "DATA 1 1"),
+                End::Open,
+                "the answer on stream 1 does not end: END_STREAM did not come",
+            ),
+            (
+                "WINDOW_UPDATE 0 0\n",
+                "GOAWAY 0 last=0 PROTOCOL_ERROR\n",
+                String::new(),
+                End::TimedOut,
+                goes_on,
+            ),
+            (
+                "WINDOW_UPDATE 0 0\n",
+                "GOAWAY 0 last=0 PROTOCOL_ERROR\n",
+                "GOAWAY 0 last=0 NO_ERROR\n".to_owned(),
+                End::Closed,
+                "GOAWAY says NO_ERROR, expected PROTOCOL_ERROR",
+            ),
+            (
+                "PING 0 0000000000000001\n",
+                "PING 0 0000000000000001 ACK\n",
+                String::new(),
+                End::Open,
+                "`PING 0 0000000000000001 ACK` did not come",
+            ),
+        ] {
+            let came = format!("{OPENED}{came}");
+            let found = judged(sent, expected, &came, end).unwrap_or_default();
+            assert!(found.starts_with(problem), "{found}");
+        }
+        let nothing = judged(&get, PAGE, "", End::Closed).unwrap_or_default();
+        assert_eq!(nothing, "the connection was closed without a frame");
+    }
+}

@@ -4,6 +4,9 @@ mod connection;
 mod nghttp2;
 mod random;
 mod rate;
+#[allow(dead_code)]
+#[path = "../../../../../chapters/ch19-hpack/examples/ch19-weigh.rs"]
+mod weigh;
 
 use common::{HpackDecoder, HpackEncoder, decode_huffman, encode_huffman};
 use nghttp2::{Deflater, Inflater};

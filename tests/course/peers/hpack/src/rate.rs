@@ -6,77 +6,10 @@ use std::time::{Duration, Instant};
 use common::{HpackDecoder, HpackEncoder};
 
 use crate::nghttp2::{Deflater, Inflater};
+use crate::weigh;
 
 /// How long each turn takes, at least.
 const TURN: Duration = Duration::from_millis(500);
-
-/// What Chromium asks for to load the page of chapter 7, and what it gets.
-const REQUESTS: [(&str, &str); 4] = [
-    (
-        "/",
-        "navigate document text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8",
-    ),
-    ("/pages/style.css", "no-cors style text/css,*/*;q=0.1"),
-    (
-        "/pages/exchange.svg",
-        "no-cors image image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8",
-    ),
-    (
-        "/pages/favicon.svg",
-        "no-cors image image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8",
-    ),
-];
-const RESPONSES: [(&str, &str, &str); 4] = [
-    (
-        "text/html; charset=utf-8",
-        "6658",
-        "\"6658-18c2a5d1f0b6a3e0\"",
-    ),
-    (
-        "text/css; charset=utf-8",
-        "4050",
-        "\"4050-18c2a5d1f0b6a3e1\"",
-    ),
-    ("image/svg+xml", "3147", "\"3147-18c2a5d1f0b6a3e2\""),
-    ("image/svg+xml", "606", "\"606-18c2a5d1f0b6a3e3\""),
-];
-
-type Lines = Vec<(&'static [u8], &'static [u8])>;
-
-fn sections() -> Vec<Lines> {
-    let line = |name: &'static str, value: &'static str| (name.as_bytes(), value.as_bytes());
-    let requests = REQUESTS.iter().map(|&(path, rest)| {
-        let mut words = rest.splitn(3, ' ');
-        let mut next = || words.next().expect("three words");
-        let (mode, kind, accept) = (next(), next(), next());
-        vec![
-            line(":method", "GET"),
-            line(":authority", "127.0.0.1:8080"),
-            line(":scheme", "http"),
-            line(":path", path),
-            line("user-agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36"),
-            line("accept", accept),
-            line("sec-fetch-site", "same-origin"),
-            line("sec-fetch-mode", mode),
-            line("sec-fetch-dest", kind),
-            line("referer", "http://127.0.0.1:8080/"),
-            line("accept-encoding", "gzip, deflate, br, zstd"),
-            line("accept-language", "en-GB,en;q=0.9"),
-        ]
-    });
-    let responses = RESPONSES.iter().map(|&(kind, length, tag)| {
-        vec![
-            line(":status", "200"),
-            line("date", "Sun, 29 Nov 2026 00:10:11 GMT"),
-            line("content-type", kind),
-            line("last-modified", "Sat, 28 Nov 2026 23:38:41 GMT"),
-            line("etag", tag),
-            line("cache-control", "no-cache"),
-            line("content-length", length),
-        ]
-    });
-    requests.chain(responses).collect()
-}
 
 /// Repeats what is given, and says how many sections a second it does.
 fn rate(name: &str, sections: usize, mut all: impl FnMut()) -> f64 {
@@ -93,10 +26,14 @@ fn rate(name: &str, sections: usize, mut all: impl FnMut()) -> f64 {
     rate
 }
 
-/// In turns, five times. A connection is new for each round of sections, as it is with
-/// browsers.
+/// In turns, five times, the sections of a page load. A connection is new for each round of
+/// them, as it is with browsers.
 pub fn measure() {
-    let sections = sections();
+    let heads = weigh::heads();
+    let sections: Vec<Vec<(&[u8], &[u8])>> = heads
+        .iter()
+        .map(|head| weigh::lines(head).collect())
+        .collect();
     let mut blocks = Vec::new();
     let mut encoder = HpackEncoder::default();
     for lines in &sections {
