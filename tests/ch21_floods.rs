@@ -81,23 +81,24 @@ fn settings() {
 
 #[test]
 fn streams_that_the_client_resets() {
-    let flood = for_streams(500, |id| {
+    let flood = for_streams(900, |id| {
         get(id, "/hello") + &format!("RST_STREAM {id} CANCEL\n")
     });
     is_ended(&flood, "more streams are reset than are answered");
 }
 
+/// Each request is answered, and then its stream has to be reset for what follows it.
 #[test]
 fn streams_that_the_client_makes_the_server_reset() {
-    let flood = for_streams(500, |id| {
-        get(id, "/numbers?to=100000") + &format!("DATA {id} 0 END_STREAM\n")
+    let flood = for_streams(600, |id| {
+        get(id, "/numbers?to=100000") + &data(id, &"x".repeat(64), false)
     });
     is_ended(&flood, "more streams are reset than are answered");
 }
 
 #[test]
 fn streams_that_are_malformed() {
-    let flood = for_streams(300, |id| {
+    let flood = for_streams(450, |id| {
         format!("HEADERS {id} END_STREAM END_HEADERS\n  :method: GET\n")
     });
     is_ended(&flood, "more streams are reset than are answered");
@@ -105,7 +106,7 @@ fn streams_that_are_malformed() {
 
 #[test]
 fn resets_of_both_sides() {
-    let flood = for_streams(300, |id| match id % 4 {
+    let flood = for_streams(450, |id| match id % 4 {
         1 => get(id, "/hello") + &format!("RST_STREAM {id} CANCEL\n"),
         _ => format!("HEADERS {id} END_STREAM END_HEADERS\n  :method: GET\n"),
     });
@@ -185,22 +186,50 @@ fn floods_leave_nothing_behind() {
 
 // The stop
 
+/// A server that is in no hurry at its stop, and whose client has begun with a form.
+#[cfg(unix)]
+fn at_the_stop<'a>(server: &'a Server, heading: &str) -> Exchange<'a> {
+    begin(server, heading)
+        .frames(begun(1, "POST", "/guestbook", FORM))
+        .tell_to_stop()
+        .receive_frames(2)
+}
+
+#[cfg(unix)]
+const CONFIRMS: &str = "PING 0 6c617374206f6e65 ACK\n";
+
+#[cfg(unix)]
+const ENTRY: &str = "name=Ada&message=Hello";
+
 #[cfg(unix)]
 #[test]
 fn stop() {
     let server = Server::start_with_limits(CHAPTER, &format!("{NO_HURRY} linger=600"));
-    let exchange = begin(
+    let exchange = at_the_stop(
         &server,
-        "robust: the stop loses no stream that was on its way",
+        "robust: the stop loses no stream that GOAWAY names",
     )
-    .frames(begun(1, "POST", "/guestbook", FORM))
-    .tell_to_stop()
-    .receive_frames(2)
-    .frames(data(1, "name=Ada&message=Hello", true) + &get(3, "/hello"))
-    .receive_frames(3)
-    .frames("PING 0 6c617374206f6e65 ACK\n".to_owned() + &get(5, "/hello"))
+    .frames(CONFIRMS)
+    .receive_frames(1)
+    .frames(data(1, ENTRY, true) + &get(3, "/hello"))
     .finish();
     assert_snapshot!(exchange);
+    let end = server.ended();
+    assert!(end.errors.contains(", 0 are cut off;"), "{}", end.errors);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_was_on_its_way_at_the_stop_is_answered() {
+    let server = Server::start_with_limits(CHAPTER, &format!("{NO_HURRY} linger=600"));
+    let exchange = at_the_stop(&server, "core")
+        .frames(data(1, ENTRY, true) + &get(3, "/hello"))
+        .receive_frames(3)
+        .frames(CONFIRMS.to_owned() + &get(5, "/hello"))
+        .finish();
+    assert!(exchange.contains("<   <h1>Hello, User!</h1>"), "{exchange}");
+    let end = "< GOAWAY 0 last=3 NO_ERROR\n* the server closes\n";
+    assert!(exchange.ends_with(end), "{exchange}");
     let printed = server.wait_for_output(|printed| printed.contains("/hello"));
     for line in [
         "\"POST /guestbook HTTP/2.0\" 303 -",
