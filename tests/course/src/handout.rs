@@ -319,7 +319,8 @@ fn without_exercises(text: &str) -> String {
     // What was needed by what is left out may need something else in its turn.
     loop {
         let is_needed = |item: &&str| {
-            let Some(name) = name_of(item).filter(|_| !item.contains("#[test]")) else {
+            let is_for_others = item.contains("#[test]") || is_public(item);
+            let Some(name) = name_of(item).filter(|_| !is_for_others) else {
                 return true;
             };
             let mut others = items.iter().filter(|other| !std::ptr::eq(**other, *item));
@@ -369,6 +370,11 @@ fn name_of(item: &str) -> Option<&str> {
         .contains(&kind)
         .then_some(())?;
     words.next()
+}
+
+/// Whether other files may use an item.
+fn is_public(item: &str) -> bool {
+    item.lines().any(|line| line.starts_with("pub "))
 }
 
 /// Whether an item's code mentions a name, and not only its comments or texts do.
