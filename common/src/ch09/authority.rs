@@ -71,6 +71,7 @@ mod tests {
             assert!(!is_authority(host), "{host}");
         }
     }
+
     #[test]
     fn a_port_alone_names_no_host() {
         for host in ["a", "a:", "a:80", "[::1]:80"] {

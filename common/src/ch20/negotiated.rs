@@ -35,12 +35,23 @@ pub fn http1_or_http2(
     limits: &Limits,
     accepted: Instant,
 ) -> Box<dyn Protocol> {
+    choose(transport, limits, accepted, |scheme| {
+        Box::new(http2(scheme, limits, accepted))
+    })
+}
+
+/// HTTP/1.1, or the HTTP/2 that is made for a transport with this scheme.
+pub(crate) fn choose(
+    transport: &dyn Transport,
+    limits: &Limits,
+    accepted: Instant,
+    http2: impl FnOnce(Scheme) -> Box<dyn Protocol>,
+) -> Box<dyn Protocol> {
     match (transport.alpn_protocol(), transport.scheme()) {
-        (Some(b"h2"), scheme) => Box::new(http2(scheme, limits, accepted)),
+        (Some(b"h2"), scheme) => http2(scheme),
         (None, Scheme::Http) => {
-            let http2 = http2(Scheme::Http, limits, accepted);
             let http1 = http1(transport, limits, accepted);
-            Box::new(ByPreface::new(http1, Box::new(http2)))
+            Box::new(ByPreface::new(http1, http2(Scheme::Http)))
         }
         _ => http1(transport, limits, accepted),
     }

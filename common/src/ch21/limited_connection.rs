@@ -4,16 +4,15 @@ use std::io;
 use std::time::Instant;
 
 use crate::ch02::error::RequestError;
-use crate::ch09::request::{Request, Scheme};
+use crate::ch09::request::Request;
 use crate::ch09::response::Response;
 use crate::ch10::wait::Wait;
 use crate::ch12::limits::Limits;
-use crate::ch15::protocol::{Protocol, StreamId, http1};
+use crate::ch15::protocol::{Protocol, StreamId};
 use crate::ch15::transport::Transport;
 use crate::ch18::http2_error::Http2Error;
-use crate::ch20::by_preface::ByPreface;
 use crate::ch20::multiplexed_connection::MultiplexedConnection;
-use crate::ch20::negotiated::http2;
+use crate::ch20::negotiated::{choose, http2};
 use crate::ch21::flood_guard::FloodGuard;
 use crate::ch21::frame_meter::FrameMeter;
 
@@ -23,18 +22,10 @@ pub fn http1_or_limited_http2(
     limits: &Limits,
     accepted: Instant,
 ) -> Box<dyn Protocol> {
-    let limited = |scheme| {
+    choose(transport, limits, accepted, |scheme| {
         let http2 = http2(scheme, limits, accepted);
         Box::new(LimitedConnection::new(http2, accepted))
-    };
-    match (transport.alpn_protocol(), transport.scheme()) {
-        (Some(b"h2"), scheme) => limited(scheme),
-        (None, Scheme::Http) => {
-            let http1 = http1(transport, limits, accepted);
-            Box::new(ByPreface::new(http1, limited(Scheme::Http)))
-        }
-        _ => http1(transport, limits, accepted),
-    }
+    })
 }
 
 /// A connection of HTTP/2 whose frames are counted.
