@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::ch18::http2_error::{ErrorCode, Http2Error};
+
 /// Why a field block cannot be decoded. Whatever it is, the connection is lost with it: the
 /// dynamic tables of its two ends may differ from here on (RFC 9113 §4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,3 +32,9 @@ impl fmt::Display for CompressionError {
 }
 
 impl std::error::Error for CompressionError {}
+
+impl From<CompressionError> for Http2Error {
+    fn from(error: CompressionError) -> Self {
+        Self::connection(ErrorCode::COMPRESSION_ERROR, error.problem)
+    }
+}

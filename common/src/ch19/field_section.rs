@@ -2,6 +2,10 @@
 
 use crate::ch19::dynamic_table::FIELD_OVERHEAD;
 
+/// The largest field section that is taken (`SETTINGS_MAX_HEADER_LIST_SIZE`). 100 fields
+/// count 3,200 bytes of it before they have a name.
+pub const MAX_SECTION: usize = 16 * 1024;
+
 /// The field lines of a section, in the order in which they were sent. Names and values are
 /// bytes here: what they may contain is a matter of the message.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,18 +12,12 @@ use crate::ch10::states::{Ending, Reading};
 use crate::ch10::wait::{Timeouts, Wait};
 use crate::ch18::frame::Frame;
 use crate::ch18::http2_error::ErrorCode;
-use crate::ch19::decoder::HpackDecoder;
-use crate::ch19::dynamic_table::DEFAULT_TABLE_SIZE;
 use crate::ch19::encoder::HpackEncoder;
-use crate::ch19::field_block::FieldBlock;
+use crate::ch19::frame_reader::FrameReader;
 use crate::ch19::incoming::{Ready, Reply, WINDOW};
 use crate::ch19::response_fields::{add_block, add_content, add_header_section, read_content};
 use crate::ch19::send_windows::SendWindows;
 use crate::ch19::streams::Streams;
-
-/// The largest field section that is taken (`SETTINGS_MAX_HEADER_LIST_SIZE`). 100 fields
-/// count 3,200 bytes of it before they have a name.
-pub const MAX_SECTION: usize = 16 * 1024;
 
 /// How much may lie ready to be sent before another request is taken, in bytes.
 const ROOM: usize = 64 * 1024;
@@ -33,9 +27,7 @@ const ROOM: usize = 64 * 1024;
 pub(crate) enum Phase {
     /// The preface has not come whole.
     Preface,
-    /// The preface has come, and SETTINGS has to follow.
-    Settings,
-    /// Frames of all types may come.
+    /// Frames come.
     Frames,
     /// Nothing more is taken. What lies ready is sent.
     Over(Ending),
@@ -61,16 +53,12 @@ pub struct Http2Connection {
     /// When the connection was accepted, or ended, or when the client had taken the last
     /// response.
     pub(crate) since: Instant,
-    /// When the frame or the field block began that has not come whole.
-    pub(crate) begun: Instant,
     /// When the client last sent or took something.
     pub(crate) moved: Instant,
     pub(crate) phase: Phase,
     pub(crate) reading: Reading,
-    pub(crate) received: Buffer,
+    pub(crate) reader: FrameReader,
     pub(crate) to_send: Buffer,
-    pub(crate) block: Option<FieldBlock>,
-    pub(crate) decoder: HpackDecoder,
     pub(crate) encoder: HpackEncoder,
     pub(crate) streams: Streams,
     pub(crate) windows: SendWindows,
@@ -88,14 +76,11 @@ impl Http2Connection {
             timeouts,
             now,
             since: now,
-            begun: now,
             moved: now,
             phase: Phase::Preface,
             reading: Reading::Open,
-            received: Buffer::default(),
+            reader: FrameReader::new(now),
             to_send: Buffer::default(),
-            block: None,
-            decoder: HpackDecoder::new(DEFAULT_TABLE_SIZE, MAX_SECTION),
             encoder: HpackEncoder::default(),
             streams: Streams::default(),
             windows: SendWindows::default(),
@@ -111,13 +96,9 @@ impl Http2Connection {
         if bytes.is_empty() {
             self.reading = Reading::Ended;
         }
-        if self.is_over() {
-            return;
+        if !self.is_over() {
+            self.reader.add(bytes, now);
         }
-        if self.received.rest().is_empty() && self.block.is_none() {
-            self.begun = now;
-        }
-        self.received.add(bytes);
     }
 
     /// Whether nothing more is taken.

@@ -18,7 +18,7 @@ impl Http2Connection {
         }
         // What the client is told now, it has its time to take.
         self.moved = now;
-        let has_nothing = self.received.rest().is_empty();
+        let has_nothing = !self.reader.is_within_frame();
         self.streams.refuse_late(&self.timeouts, now);
         if self.phase == Phase::Preface && has_nothing {
             self.end(Ending::Close);
@@ -27,7 +27,7 @@ impl Http2Connection {
                 "408 Request Timeout",
                 "the preface did not come in time",
             ));
-        } else if self.has_part_of_a_frame() && now >= self.begun + self.timeouts.head {
+        } else if self.of_frame().is_some_and(|until| now >= until) {
             self.fail(Http2Error::connection(
                 ErrorCode::PROTOCOL_ERROR,
                 "a frame or a field block did not come in time",
@@ -38,21 +38,20 @@ impl Http2Connection {
         }
     }
 
-    /// Whether a frame or a field block has begun, and has not come whole.
-    fn has_part_of_a_frame(&self) -> bool {
-        !self.received.rest().is_empty() || self.block.is_some()
+    /// When a frame or a field block has to be whole that has begun.
+    fn of_frame(&self) -> Option<Instant> {
+        let until = self.reader.begun() + self.timeouts.head;
+        self.reader.is_within_frame().then_some(until)
     }
 
     /// When the client is late, if it sends nothing until then: with the frame or the field
     /// block that it has begun, with the bodies of its requests, or with its next request. A
     /// frame that is no request does not give it more time for that.
     pub(crate) fn deadline(&self) -> Instant {
-        let of_frame = self.begun + self.timeouts.head;
-        let of_frame = self.has_part_of_a_frame().then_some(of_frame);
         let of_streams = self.streams.deadline(&self.timeouts);
-        let is_idle = self.streams.is_idle() && self.block.is_none();
+        let is_idle = self.streams.is_idle() && !self.reader.is_within_block();
         let of_next = is_idle.then_some(self.since + self.timeouts.idle);
-        let deadlines = [of_frame, of_streams, of_next];
+        let deadlines = [self.of_frame(), of_streams, of_next];
         deadlines.into_iter().flatten().min().unwrap_or(self.now)
     }
 }

@@ -1,6 +1,7 @@
 //! Chapter 19 brings what the frames hold: header compression (HPACK) from [`integer`] to
-//! [`decoder`] and [`encoder`], the fields of requests and responses, and
-//! `Http2Connection`, a state machine as chapter 10's `Connection` is one.
+//! [`decoder`] and [`encoder`], the [`frame_reader`] that puts field sections together, the
+//! fields of requests and responses, and `Http2Connection`, a state machine as chapter 10's
+//! `Connection` is one.
 
 pub mod carry;
 pub mod compression_error;
@@ -10,6 +11,7 @@ pub mod encoder;
 pub mod endings;
 pub mod field_block;
 pub mod field_section;
+pub mod frame_reader;
 pub mod http2_connection;
 pub mod http2_timeouts;
 pub mod huffman;

@@ -3,12 +3,11 @@
 use crate::ch02::error::RequestError;
 use crate::ch10::states::{Ending, Reading};
 use crate::ch18::frame::Frame;
-use crate::ch18::header::{FrameHeader, HEADER_LENGTH, kind};
 use crate::ch18::http2_error::{ErrorCode, Http2Error};
-use crate::ch18::preface::{PREFACE, check_preface};
 use crate::ch18::settings::{MAX_WINDOW_SIZE, Setting};
-use crate::ch19::field_block::FieldBlock;
-use crate::ch19::http2_connection::{Http2Connection, MAX_SECTION, Phase};
+use crate::ch19::field_section::MAX_SECTION;
+use crate::ch19::frame_reader::FrameEvent;
+use crate::ch19::http2_connection::{Http2Connection, Phase};
 use crate::ch19::streams::{MAX_STREAMS, State};
 
 /// An error of the connection, for what a client must not do.
@@ -17,16 +16,16 @@ pub(crate) fn protocol_error(problem: &'static str) -> Http2Error {
 }
 
 impl Http2Connection {
-    /// Takes the preface or the next frame. `false` if neither has come whole.
+    /// Takes the preface, or the next frame or field section. `false` if none has come whole.
     pub(crate) fn read_frame(&mut self) -> bool {
-        let taken = match self.phase {
+        let event = match self.phase {
             Phase::Preface => return self.read_preface() || self.client_ended(),
-            Phase::Settings | Phase::Frames => self.next_frame(),
+            Phase::Frames => self.reader.next(self.now),
             Phase::Over(_) => return false,
         };
-        let taken = match taken {
+        let taken = match event {
             Ok(None) => return self.client_ended(),
-            Ok(Some(frame)) => self.take_frame(frame),
+            Ok(Some(event)) => self.take_event(event),
             Err(error) => Err(error),
         };
         if let Err(error) = taken {
@@ -37,12 +36,10 @@ impl Http2Connection {
 
     /// `false` if the preface has not come whole.
     fn read_preface(&mut self) -> bool {
-        let received = self.received.rest();
-        match check_preface(&received[..received.len().min(PREFACE.len())]) {
+        match self.reader.take_preface() {
             Ok(false) => return false,
             Ok(true) => {
-                self.received.take(PREFACE.len());
-                self.phase = Phase::Settings;
+                self.phase = Phase::Frames;
                 let setting = |id, value: usize| Setting {
                     id,
                     value: value as u32,
@@ -57,57 +54,24 @@ impl Http2Connection {
         true
     }
 
-    /// The next frame that has come whole.
-    fn next_frame(&mut self) -> Result<Option<Frame>, Http2Error> {
-        let received = self.received.rest();
-        let Some((header, rest)) = received.split_first_chunk::<HEADER_LENGTH>() else {
-            return Ok(None);
-        };
-        let header = FrameHeader::parse(header)?;
-        let Some(payload) = rest.get(..header.length) else {
-            return Ok(None);
-        };
-        if self.phase == Phase::Settings && header.kind != kind::SETTINGS {
-            return Err(protocol_error("the first frame is not SETTINGS"));
+    fn take_event(&mut self, event: FrameEvent) -> Result<(), Http2Error> {
+        match event {
+            FrameEvent::Section {
+                stream,
+                end_stream,
+                section,
+            } => self.take_section(stream, end_stream, &section),
+            FrameEvent::Frame(frame) => self.take_frame(frame),
         }
-        if self.block.is_some() && header.kind != kind::CONTINUATION {
-            return Err(protocol_error("another frame stands within a field block"));
-        }
-        let frame = Frame::parse(header, payload);
-        self.received.take(HEADER_LENGTH + header.length);
-        if self.block.is_none() {
-            self.begun = self.now;
-        }
-        frame.map(Some)
     }
 
     fn take_frame(&mut self, frame: Frame) -> Result<(), Http2Error> {
         match frame {
             Frame::Settings(settings) => self.take_settings(&settings),
-            Frame::SettingsAck if self.phase == Phase::Settings => {
-                Err(protocol_error("the first SETTINGS is an acknowledgement"))
-            }
             Frame::Ping(data) => {
                 self.send(&Frame::PingAck(data));
                 Ok(())
             }
-            Frame::Headers {
-                stream,
-                end_stream,
-                end_headers,
-                fragment,
-                ..
-            } => self.take_fragment(FieldBlock::new(stream, end_stream), &fragment, end_headers),
-            Frame::Continuation {
-                stream,
-                end_headers,
-                fragment,
-            } => match self.block.take() {
-                Some(block) if block.stream == stream => {
-                    self.take_fragment(block, &fragment, end_headers)
-                }
-                _ => Err(protocol_error("CONTINUATION continues no field block")),
-            },
             Frame::Data {
                 stream,
                 end_stream,
@@ -124,6 +88,8 @@ impl Http2Connection {
             Frame::GoAway { .. } => Ok(()),
             Frame::SettingsAck
             | Frame::PingAck(_)
+            | Frame::Headers { .. }
+            | Frame::Continuation { .. }
             | Frame::Priority { .. }
             | Frame::Unknown { .. } => Ok(()),
         }
@@ -137,7 +103,6 @@ impl Http2Connection {
                 _ => {}
             }
         }
-        self.phase = Phase::Frames;
         self.send(&Frame::SettingsAck);
         Ok(())
     }
@@ -174,7 +139,7 @@ impl Http2Connection {
     /// Ends the connection if the client has closed its side. `false` if the client may send
     /// more, or if it has ended between two requests: then there is nothing to tell it.
     fn client_ended(&mut self) -> bool {
-        let is_within = !self.received.rest().is_empty() || self.block.is_some();
+        let is_within = self.reader.is_within_frame();
         match (self.reading, self.phase) {
             (Reading::Open, _) | (_, Phase::Over(_)) => return false,
             (_, Phase::Preface) if is_within => self.refuse_version(RequestError::new(

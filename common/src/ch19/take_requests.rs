@@ -5,8 +5,6 @@ use crate::ch06::body::expects_continue;
 use crate::ch09::request::Scheme;
 use crate::ch18::frame::Frame;
 use crate::ch18::http2_error::{ErrorCode, Http2Error};
-use crate::ch19::compression_error::CompressionError;
-use crate::ch19::field_block::FieldBlock;
 use crate::ch19::field_section::FieldSection;
 use crate::ch19::http2_connection::Http2Connection;
 use crate::ch19::incoming::{Incoming, Ready, Reply, WINDOW};
@@ -14,41 +12,23 @@ use crate::ch19::request_fields::{FieldError, announced_length, check_trailers, 
 use crate::ch19::streams::State;
 use crate::ch19::take_frames::protocol_error;
 
-impl From<CompressionError> for Http2Error {
-    fn from(error: CompressionError) -> Self {
-        Self::connection(ErrorCode::COMPRESSION_ERROR, error.problem)
-    }
-}
-
 impl Http2Connection {
-    pub(crate) fn take_fragment(
+    /// Takes a field section: a new request, or the trailers of one.
+    pub(crate) fn take_section(
         &mut self,
-        mut block: FieldBlock,
-        fragment: &[u8],
-        is_last: bool,
+        stream: u32,
+        end_stream: bool,
+        section: &FieldSection,
     ) -> Result<(), Http2Error> {
-        block.add(fragment)?;
-        if is_last {
-            return self.take_block(&block);
-        }
-        self.block = Some(block);
-        Ok(())
-    }
-
-    /// Takes a whole field block: a new request, or the trailers of one. It is decoded first,
-    /// whatever becomes of its stream: the next block may refer to it.
-    fn take_block(&mut self, block: &FieldBlock) -> Result<(), Http2Error> {
-        let section = self.decoder.decode(block.bytes())?;
-        let stream = block.stream;
         match self.streams.state(stream) {
             State::Idle => {
                 self.streams.begin(stream)?;
-                self.take_request(&section, block)
+                self.take_request(stream, end_stream, section)
             }
-            State::Open => match check_trailers(&section) {
-                Ok(()) if block.end_stream => self.streams.end(stream),
+            State::Open => match check_trailers(section) {
+                Ok(()) if end_stream => self.streams.end(stream),
                 Ok(()) => Err(protocol_error("trailers do not end their stream").of_stream(stream)),
-                Err(error) => self.take_field_error(error, &section, block),
+                Err(error) => self.take_field_error(error, stream, end_stream, section),
             },
             State::Reset => Ok(()),
             State::HalfClosed | State::Closed => Err(Http2Error::connection(
@@ -60,8 +40,9 @@ impl Http2Connection {
 
     fn take_request(
         &mut self,
+        stream: u32,
+        end_stream: bool,
         section: &FieldSection,
-        block: &FieldBlock,
     ) -> Result<(), Http2Error> {
         let request = request_of(section, Scheme::Http);
         let with_length = request.and_then(|request| {
@@ -76,18 +57,18 @@ impl Http2Connection {
         });
         match with_length {
             Ok((request, length)) => {
-                let waits = !block.end_stream && expects_continue(&request.line(), &request.fields);
+                let waits = !end_stream && expects_continue(&request.line(), &request.fields);
                 let incoming = Incoming::new(request, length, self.now);
-                self.streams.open(block.stream, incoming);
-                if block.end_stream {
-                    return self.streams.end(block.stream);
+                self.streams.open(stream, incoming);
+                if end_stream {
+                    return self.streams.end(stream);
                 }
                 if waits {
-                    self.add_interim(block.stream, "100", &[]);
+                    self.add_interim(stream, "100", &[]);
                 }
                 Ok(())
             }
-            Err(error) => self.take_field_error(error, section, block),
+            Err(error) => self.take_field_error(error, stream, end_stream, section),
         }
     }
 
@@ -95,16 +76,17 @@ impl Http2Connection {
     fn take_field_error(
         &mut self,
         error: FieldError,
+        stream: u32,
+        end_stream: bool,
         section: &FieldSection,
-        block: &FieldBlock,
     ) -> Result<(), Http2Error> {
         match error {
-            FieldError::Malformed(problem) => Err(protocol_error(problem).of_stream(block.stream)),
+            FieldError::Malformed(problem) => Err(protocol_error(problem).of_stream(stream)),
             FieldError::Refused(error) => {
                 let is_head = section.lines().any(|line| line == (b":method", b"HEAD"));
                 let reply = Reply {
-                    stream: block.stream,
-                    is_whole: block.end_stream,
+                    stream,
+                    is_whole: end_stream,
                     raised: 0,
                 };
                 let asked = Err((error, is_head));

@@ -5,7 +5,6 @@
 pub mod by_preface;
 pub mod deadlines;
 pub mod extensible_priority;
-pub mod frame_reader;
 pub mod multiplexed_connection;
 pub mod negotiated;
 pub mod open_stream;

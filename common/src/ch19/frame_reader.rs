@@ -2,16 +2,16 @@
 
 use std::time::Instant;
 
+use crate::ch02::error::RequestError;
 use crate::ch10::buffer::Buffer;
 use crate::ch18::frame::Frame;
 use crate::ch18::header::{FrameHeader, HEADER_LENGTH, kind};
 use crate::ch18::http2_error::Http2Error;
-use crate::ch18::preface::PREFACE;
+use crate::ch18::preface::{PREFACE, check_preface};
 use crate::ch19::decoder::HpackDecoder;
 use crate::ch19::dynamic_table::DEFAULT_TABLE_SIZE;
 use crate::ch19::field_block::FieldBlock;
-use crate::ch19::field_section::FieldSection;
-use crate::ch19::http2_connection::MAX_SECTION;
+use crate::ch19::field_section::{FieldSection, MAX_SECTION};
 use crate::ch19::take_frames::protocol_error;
 
 /// What has come.
@@ -69,14 +69,33 @@ impl FrameReader {
         self.received.rest().len()
     }
 
+    /// Whether a field block has begun, and has not come whole.
+    pub fn is_within_block(&self) -> bool {
+        self.block.is_some()
+    }
+
     /// Whether the preface, a frame or a field block has begun, and has not come whole.
     pub fn is_within_frame(&self) -> bool {
-        self.waiting() > 0 || self.block.is_some()
+        self.waiting() > 0 || self.is_within_block()
     }
 
     /// When it began.
     pub fn begun(&self) -> Instant {
         self.begun
+    }
+
+    /// Takes the preface. `false` if it has not come whole.
+    ///
+    /// # Errors
+    /// Those of [`check_preface`].
+    pub fn take_preface(&mut self) -> Result<bool, RequestError> {
+        let received = self.received.rest();
+        let is_whole = check_preface(&received[..received.len().min(PREFACE.len())])?;
+        if is_whole {
+            self.received.take(PREFACE.len());
+            self.expected = Expected::Settings;
+        }
+        Ok(is_whole)
     }
 
     /// The next frame or field section that has come whole.
@@ -86,11 +105,14 @@ impl FrameReader {
     /// that is too long or cannot be decoded. If the error is that of a stream, the next
     /// frame may be read.
     pub fn next(&mut self, now: Instant) -> Result<Option<FrameEvent>, Http2Error> {
-        if self.expected == Expected::Preface && !self.take_preface()? {
-            return Ok(None);
+        if self.expected == Expected::Preface {
+            let no_preface = |_| protocol_error("the client does not begin with the preface");
+            if !self.take_preface().map_err(no_preface)? {
+                return Ok(None);
+            }
         }
         while let Some(frame) = self.next_frame(now)? {
-            let is_whole = match frame {
+            let event = match frame {
                 Frame::Headers {
                     stream,
                     end_stream,
@@ -98,52 +120,51 @@ impl FrameReader {
                     fragment,
                     ..
                 } => {
-                    let mut block = FieldBlock::new(stream, end_stream);
-                    block.add(&fragment)?;
-                    self.block = Some(block);
-                    end_headers
+                    let block = FieldBlock::new(stream, end_stream);
+                    self.add_fragment(block, &fragment, end_headers, now)?
                 }
                 Frame::Continuation {
                     stream,
                     end_headers,
                     fragment,
-                } => match &mut self.block {
+                } => match self.block.take() {
                     Some(block) if block.stream == stream => {
-                        block.add(&fragment)?;
-                        end_headers
+                        self.add_fragment(block, &fragment, end_headers, now)?
                     }
                     _ => return Err(protocol_error("CONTINUATION continues no field block")),
                 },
-                frame => return Ok(Some(FrameEvent::Frame(frame))),
+                frame => Some(FrameEvent::Frame(frame)),
             };
-            if is_whole && let Some(block) = self.block.take() {
-                // It is decoded whatever becomes of its stream: the next block may refer to
-                // it.
-                self.begun = now;
-                return Ok(Some(FrameEvent::Section {
-                    stream: block.stream,
-                    end_stream: block.end_stream,
-                    section: self.decoder.decode(block.bytes())?,
-                }));
+            if event.is_some() {
+                return Ok(event);
             }
         }
         Ok(None)
     }
 
-    /// `false` if the preface has not come whole.
-    fn take_preface(&mut self) -> Result<bool, Http2Error> {
-        let received = self.received.rest();
-        let length = received.len().min(PREFACE.len());
-        if received[..length] != PREFACE[..length] {
-            return Err(protocol_error("the client does not begin with the preface"));
+    /// Adds a fragment. A block that is whole is decoded, whatever becomes of its stream: the
+    /// next block may refer to it.
+    fn add_fragment(
+        &mut self,
+        mut block: FieldBlock,
+        fragment: &[u8],
+        is_last: bool,
+        now: Instant,
+    ) -> Result<Option<FrameEvent>, Http2Error> {
+        block.add(fragment)?;
+        if !is_last {
+            self.block = Some(block);
+            return Ok(None);
         }
-        if length == PREFACE.len() {
-            self.received.take(length);
-            self.expected = Expected::Settings;
-        }
-        Ok(length == PREFACE.len())
+        self.begun = now;
+        Ok(Some(FrameEvent::Section {
+            stream: block.stream,
+            end_stream: block.end_stream,
+            section: self.decoder.decode(block.bytes())?,
+        }))
     }
 
+    /// The next frame that has come whole, if it may come here.
     fn next_frame(&mut self, now: Instant) -> Result<Option<Frame>, Http2Error> {
         let received = self.received.rest();
         let Some((header, rest)) = received.split_first_chunk::<HEADER_LENGTH>() else {
@@ -153,20 +174,16 @@ impl FrameReader {
         let Some(payload) = rest.get(..header.length) else {
             return Ok(None);
         };
-        let frame = match (self.expected, header.kind) {
-            (Expected::Frames, kind::CONTINUATION) => Frame::parse(header, payload),
-            (Expected::Frames, _) if self.block.is_some() => {
-                return Err(protocol_error("another frame stands within a field block"));
-            }
-            (Expected::Frames, _) => Frame::parse(header, payload),
-            (_, kind::SETTINGS) => match Frame::parse(header, payload) {
-                Ok(Frame::SettingsAck) => {
-                    return Err(protocol_error("the first SETTINGS is an acknowledgement"));
-                }
-                frame => frame,
-            },
-            _ => return Err(protocol_error("the first frame is not SETTINGS")),
-        };
+        if self.expected == Expected::Settings && header.kind != kind::SETTINGS {
+            return Err(protocol_error("the first frame is not SETTINGS"));
+        }
+        if self.block.is_some() && header.kind != kind::CONTINUATION {
+            return Err(protocol_error("another frame stands within a field block"));
+        }
+        let frame = Frame::parse(header, payload);
+        if self.expected == Expected::Settings && matches!(frame, Ok(Frame::SettingsAck)) {
+            return Err(protocol_error("the first SETTINGS is an acknowledgement"));
+        }
         self.expected = Expected::Frames;
         self.received.take(HEADER_LENGTH + header.length);
         if !matches!(header.kind, kind::HEADERS | kind::CONTINUATION) {
