@@ -21,8 +21,8 @@ pub struct HpackDecoder {
 }
 
 impl HpackDecoder {
-    /// A decoder for a client that was told these two limits: how large the dynamic table
-    /// may be (`SETTINGS_HEADER_TABLE_SIZE`), and how large a field section
+    /// A decoder with two limits, of which the client was told. They say how large the dynamic
+    /// table may be (`SETTINGS_HEADER_TABLE_SIZE`), and how large a field section
     /// (`SETTINGS_MAX_HEADER_LIST_SIZE`).
     pub fn new(table_size: usize, max_section: usize) -> Self {
         Self {

@@ -4,7 +4,7 @@
 use crate::ch18::header::HEADER_LENGTH;
 use crate::ch18::http2_error::{ErrorCode, Http2Error};
 
-/// The longest field block that is put together, in bytes; its frames count with their
+/// The longest field block that is put together, in bytes. Its frames count with their
 /// headers, so that empty ones come to an end too. A client that keeps to the announced size
 /// of a section never needs so much.
 pub const MAX_BLOCK: usize = 32 * 1024;

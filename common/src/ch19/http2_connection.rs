@@ -16,8 +16,8 @@ use crate::ch19::encoder::HpackEncoder;
 use crate::ch19::frame_reader::FrameReader;
 use crate::ch19::incoming::{Ready, Reply, WINDOW};
 use crate::ch19::response_fields::{add_block, add_content, add_header_section, read_content};
-use crate::ch19::send_windows::SendWindows;
 use crate::ch19::streams::Streams;
+use crate::ch19::window::Window;
 
 /// How much may lie ready to be sent before another request is taken, in bytes.
 const ROOM: usize = 64 * 1024;
@@ -61,7 +61,8 @@ pub struct Http2Connection {
     pub(crate) to_send: Buffer,
     pub(crate) encoder: HpackEncoder,
     pub(crate) streams: Streams,
-    pub(crate) windows: SendWindows,
+    /// How much content the client takes over the connection.
+    pub(crate) window: Window,
     /// Where the response to the request goes that was given last.
     answering: Option<Reply>,
     /// Whether some of what is to be sent is a response.
@@ -83,7 +84,7 @@ impl Http2Connection {
             to_send: Buffer::default(),
             encoder: HpackEncoder::default(),
             streams: Streams::default(),
-            windows: SendWindows::default(),
+            window: Window::default(),
             answering: None,
             has_answered: false,
             errors: VecDeque::new(),
@@ -134,8 +135,8 @@ impl Http2Connection {
         self.respond(stream, response, request.method == "HEAD");
     }
 
-    /// Sends an interim response to the request that was given last: a status below 200, and
-    /// fields with names in lower case. The response itself is still to come (RFC 9110
+    /// Sends an interim response to the request that was given last. It has a status below
+    /// 200, and fields with names in lower case. The response itself is still to come (RFC 9110
     /// §15.2).
     pub fn send_interim(&mut self, stream: u32, status: &str, fields: &[(&str, &str)]) {
         let is_answering = |reply: Reply| reply.stream == stream;
@@ -161,7 +162,8 @@ impl Http2Connection {
         self.has_answered = true;
         let mut content = Vec::new();
         if !is_head && response.may_have_content() {
-            let most = self.windows.room(reply.raised).min(WINDOW);
+            let windows = self.window.room().min(reply.window.room());
+            let most = windows.min(WINDOW);
             content = read_content(&mut response, most).unwrap_or_else(|error| {
                 response = Response::empty(error.status);
                 self.errors.push_back(error.into());
@@ -178,7 +180,7 @@ impl Http2Connection {
             &mut self.to_send,
         );
         add_content(&content, stream, &mut self.to_send);
-        self.windows.use_up(content.len());
+        self.window.use_up(content.len());
         if !reply.is_whole {
             // The client need not send the rest (RFC 9113 §8.1).
             self.reset(stream, ErrorCode::NO_ERROR);

@@ -44,9 +44,9 @@ impl Http2Connection {
         self.reader.is_within_frame().then_some(until)
     }
 
-    /// When the client is late, if it sends nothing until then: with the frame or the field
-    /// block that it has begun, with the bodies of its requests, or with its next request. A
-    /// frame that is no request does not give it more time for that.
+    /// When the client is late, if it sends nothing until then. It may be late with the frame
+    /// or the field block that it has begun, with the bodies of its requests, or with its next
+    /// request. A frame that is no request does not give it more time for that.
     pub(crate) fn deadline(&self) -> Instant {
         let of_streams = self.streams.deadline(&self.timeouts);
         let is_idle = self.streams.is_idle() && !self.reader.is_within_block();

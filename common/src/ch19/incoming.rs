@@ -6,10 +6,11 @@ use crate::ch02::error::RequestError;
 use crate::ch09::request::Request;
 use crate::ch10::wait::Timeouts;
 use crate::ch18::http2_error::{ErrorCode, Http2Error};
+use crate::ch19::window::{DEFAULT_WINDOW, Window};
 
 /// How many bytes of content a client may send on a stream, or a server, before the other
 /// side allows more (RFC 9113 §6.9.2). Here no side ever allows more on a stream.
-pub const WINDOW: usize = 65_535;
+pub const WINDOW: usize = DEFAULT_WINDOW as usize;
 
 /// A request whose body has not come whole.
 pub struct Incoming {
@@ -18,20 +19,20 @@ pub struct Incoming {
     pub(crate) length: Option<usize>,
     /// How much of its window is used up: the body, and padding.
     pub(crate) used: usize,
-    /// By how much the client has raised the window of the response.
-    pub(crate) raised: u32,
+    /// How much content of the response the client takes.
+    pub(crate) window: Window,
     since: Instant,
     moved: Instant,
 }
 
 impl Incoming {
     /// A request without its body, of which the client has said how long it is.
-    pub fn new(request: Request, length: Option<usize>, now: Instant) -> Self {
+    pub fn new(request: Request, length: Option<usize>, window: Window, now: Instant) -> Self {
         Self {
             request,
             length,
             used: 0,
-            raised: 0,
+            window,
             since: now,
             moved: now,
         }
@@ -63,6 +64,17 @@ impl Incoming {
         }
     }
 
+    /// The request, now that the client has sent all of it.
+    ///
+    /// # Errors
+    /// PROTOCOL_ERROR if the body is shorter than was announced.
+    pub(crate) fn end(self) -> Result<Request, Http2Error> {
+        match self.length {
+            Some(length) if length != self.request.body.len() => Err(wrong_length()),
+            _ => Ok(self.request),
+        }
+    }
+
     pub(crate) fn deadline(&self, timeouts: &Timeouts) -> Instant {
         (self.since + timeouts.body).min(self.moved + timeouts.inactivity)
     }
@@ -82,8 +94,8 @@ pub struct Reply {
     pub stream: u32,
     /// Whether the client has sent all of its request.
     pub is_whole: bool,
-    /// By how much the client has raised the stream's window.
-    pub raised: u32,
+    /// How much content the client takes on the stream.
+    pub window: Window,
 }
 
 /// A request that waits for its response.

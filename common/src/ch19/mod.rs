@@ -20,12 +20,12 @@ pub mod incoming;
 pub mod integer;
 pub mod request_fields;
 pub mod response_fields;
-pub mod send_windows;
 pub mod static_table;
 pub mod streams;
 pub mod string;
 pub mod take_frames;
 pub mod take_requests;
+pub mod window;
 
 pub use {
     carry::carry,

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use crate::ch02::error::RequestError;
+use crate::ch09::request::Request;
 use crate::ch10::wait::Timeouts;
 use crate::ch18::http2_error::{ErrorCode, Http2Error};
-use crate::ch18::settings::MAX_WINDOW_SIZE;
-use crate::ch19::incoming::{Incoming, Ready, Reply, WINDOW, wrong_length};
+use crate::ch19::incoming::{Incoming, Ready, Reply, WINDOW};
+use crate::ch19::take_frames::protocol_error;
+use crate::ch19::window::Window;
 
 /// How many streams a client may have open at a time (`SETTINGS_MAX_CONCURRENT_STREAMS`).
 /// RFC 9113 §6.5.2 advises against less than 100. One request after the other is answered;
@@ -41,6 +43,8 @@ pub struct Streams {
     reset: VecDeque<u32>,
     /// The last one that the client has used. A client counts upwards.
     last: u32,
+    /// The window with which each response begins.
+    window: Window,
 }
 
 impl Streams {
@@ -82,8 +86,7 @@ impl Streams {
     /// (RFC 9113 §5.1.1). REFUSED_STREAM for the stream if too many are open.
     pub fn begin(&mut self, stream: u32) -> Result<(), Http2Error> {
         if stream.is_multiple_of(2) {
-            return Err(Http2Error::connection(
-                ErrorCode::PROTOCOL_ERROR,
+            return Err(protocol_error(
                 "a client begins a stream with an even number",
             ));
         }
@@ -96,13 +99,20 @@ impl Streams {
     }
 
     /// Adds a request whose body is to come.
-    pub fn open(&mut self, stream: u32, incoming: Incoming) {
+    pub fn open(&mut self, stream: u32, request: Request, length: Option<usize>, now: Instant) {
+        let incoming = Incoming::new(request, length, self.window, now);
         self.open.insert(stream, incoming);
     }
 
-    /// Adds a request that waits for its response.
-    pub fn add(&mut self, ready: Ready) {
-        self.ready.push_back(ready);
+    /// Adds a request that is refused for its fields.
+    pub fn refuse(&mut self, stream: u32, is_whole: bool, error: RequestError, is_head: bool) {
+        let reply = Reply {
+            stream,
+            is_whole,
+            window: self.window,
+        };
+        let asked = Err((error, is_head));
+        self.ready.push_back(Ready { reply, asked });
     }
 
     /// Adds content to a request that is open. If its window is used up before its end, it
@@ -152,7 +162,7 @@ impl Streams {
                 let reply = Reply {
                     stream,
                     is_whole: false,
-                    raised: incoming.raised,
+                    window: incoming.window,
                 };
                 let asked = Err((error.clone(), incoming.request.method == "HEAD"));
                 ready.push_back(Ready { reply, asked });
@@ -169,18 +179,12 @@ impl Streams {
         let Some(incoming) = self.open.remove(&stream) else {
             return Ok(());
         };
-        if incoming
-            .length
-            .is_some_and(|length| length != incoming.request.body.len())
-        {
-            return Err(wrong_length().of_stream(stream));
-        }
         let reply = Reply {
             stream,
             is_whole: true,
-            raised: incoming.raised,
+            window: incoming.window,
         };
-        let asked = Ok(incoming.request);
+        let asked = Ok(incoming.end().map_err(|error| error.of_stream(stream))?);
         self.ready.push_back(Ready { reply, asked });
         Ok(())
     }
@@ -200,43 +204,40 @@ impl Streams {
         self.reset.push_back(stream);
     }
 
-    /// Forgets the requests that will never come whole.
-    pub fn drop_open(&mut self) {
-        self.open.clear();
-    }
-
     /// The next one that waits for its response.
     pub fn take_ready(&mut self) -> Option<Ready> {
         self.ready.pop_front()
     }
 
-    /// Raises the window of a response. `initial` is what its window was at the beginning.
-    ///
-    /// # Errors
-    /// FLOW_CONTROL_ERROR for the stream if it becomes too large (RFC 9113 §6.9.1).
-    pub fn raise(&mut self, stream: u32, increment: u32, initial: u32) -> Result<(), Http2Error> {
-        let of_open = self.open.get_mut(&stream).map(|open| &mut open.raised);
-        let mut ready = self.ready.iter_mut();
-        let of_ready = ready.find(|ready| ready.reply.stream == stream);
-        let Some(raised) = of_open.or(of_ready.map(|ready| &mut ready.reply.raised)) else {
-            return Ok(());
-        };
-        *raised = raised.saturating_add(increment);
-        if raised.saturating_add(initial) > MAX_WINDOW_SIZE {
-            let error = Http2Error::connection(
-                ErrorCode::FLOW_CONTROL_ERROR,
-                "a stream's window is too large",
-            );
-            return Err(error.of_stream(stream));
-        }
-        Ok(())
+    /// The windows of the responses, each with its stream.
+    fn windows(&mut self) -> impl Iterator<Item = (u32, &mut Window)> {
+        let of_open = self.open.iter_mut();
+        let of_open = of_open.map(|(&stream, incoming)| (stream, &mut incoming.window));
+        let replies = self.ready.iter_mut().map(|ready| &mut ready.reply);
+        of_open.chain(replies.map(|reply| (reply.stream, &mut reply.window)))
     }
 
-    /// By how much the client has raised the window that it has raised most.
-    pub fn most_raised(&self) -> u32 {
-        let of_open = self.open.values().map(|open| open.raised);
-        let of_ready = self.ready.iter().map(|ready| ready.reply.raised);
-        of_open.chain(of_ready).max().unwrap_or(0)
+    /// Raises the window of a response.
+    ///
+    /// # Errors
+    /// Those of [`Window::raise`].
+    pub fn raise(&mut self, stream: u32, increment: u32) -> Result<(), Http2Error> {
+        match self.windows().find(|(id, _)| *id == stream) {
+            Some((_, window)) => window.raise(increment, stream),
+            None => Ok(()),
+        }
+    }
+
+    /// Sets with how much the window of each response begins. That changes the windows of the
+    /// streams in use too (RFC 9113 §6.9.2).
+    ///
+    /// # Errors
+    /// Those of [`Window::change_by`].
+    pub fn set_window(&mut self, size: u32) -> Result<(), Http2Error> {
+        let difference = i64::from(size) - self.window.room() as i64;
+        self.window = Window::new(size);
+        let mut windows = self.windows();
+        windows.try_for_each(|(_, window)| window.change_by(difference))
     }
 
     /// When the first of the requests that are on their way is late.

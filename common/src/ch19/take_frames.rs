@@ -4,7 +4,7 @@ use crate::ch02::error::RequestError;
 use crate::ch10::states::{Ending, Reading};
 use crate::ch18::frame::Frame;
 use crate::ch18::http2_error::{ErrorCode, Http2Error};
-use crate::ch18::settings::{MAX_WINDOW_SIZE, Setting};
+use crate::ch18::settings::Setting;
 use crate::ch19::field_section::MAX_SECTION;
 use crate::ch19::frame_reader::FrameEvent;
 use crate::ch19::http2_connection::{Http2Connection, Phase};
@@ -99,7 +99,7 @@ impl Http2Connection {
         for &Setting { id, value } in settings {
             match id {
                 Setting::HEADER_TABLE_SIZE => self.encoder.allow_table_size(value as usize),
-                Setting::INITIAL_WINDOW_SIZE => self.set_initial_window(value)?,
+                Setting::INITIAL_WINDOW_SIZE => self.streams.set_window(value)?,
                 _ => {}
             }
         }
@@ -107,25 +107,12 @@ impl Http2Connection {
         Ok(())
     }
 
-    /// Takes another size for the windows of all streams, those that are open too (RFC 9113
-    /// §6.9.2).
-    fn set_initial_window(&mut self, size: u32) -> Result<(), Http2Error> {
-        if size.saturating_add(self.streams.most_raised()) > MAX_WINDOW_SIZE {
-            return Err(Http2Error::connection(
-                ErrorCode::FLOW_CONTROL_ERROR,
-                "SETTINGS makes a stream's window too large",
-            ));
-        }
-        self.windows.initial = size;
-        Ok(())
-    }
-
     fn take_window(&mut self, stream: u32, increment: u32) -> Result<(), Http2Error> {
         if stream == 0 {
-            return self.windows.raise(increment);
+            return self.window.raise(increment, stream);
         }
         self.check_used(stream)?;
-        self.streams.raise(stream, increment, self.windows.initial)
+        self.streams.raise(stream, increment)
     }
 
     /// Only HEADERS and PRIORITY may come on a stream that is idle (RFC 9113 §5.1).

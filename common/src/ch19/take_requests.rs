@@ -7,7 +7,7 @@ use crate::ch18::frame::Frame;
 use crate::ch18::http2_error::{ErrorCode, Http2Error};
 use crate::ch19::field_section::FieldSection;
 use crate::ch19::http2_connection::Http2Connection;
-use crate::ch19::incoming::{Incoming, Ready, Reply, WINDOW};
+use crate::ch19::incoming::WINDOW;
 use crate::ch19::request_fields::{FieldError, announced_length, check_trailers, request_of};
 use crate::ch19::streams::State;
 use crate::ch19::take_frames::protocol_error;
@@ -58,8 +58,7 @@ impl Http2Connection {
         match with_length {
             Ok((request, length)) => {
                 let waits = !end_stream && expects_continue(&request.line(), &request.fields);
-                let incoming = Incoming::new(request, length, self.now);
-                self.streams.open(stream, incoming);
+                self.streams.open(stream, request, length, self.now);
                 if end_stream {
                     return self.streams.end(stream);
                 }
@@ -84,13 +83,7 @@ impl Http2Connection {
             FieldError::Malformed(problem) => Err(protocol_error(problem).of_stream(stream)),
             FieldError::Refused(error) => {
                 let is_head = section.lines().any(|line| line == (b":method", b"HEAD"));
-                let reply = Reply {
-                    stream,
-                    is_whole: end_stream,
-                    raised: 0,
-                };
-                let asked = Err((error, is_head));
-                self.streams.add(Ready { reply, asked });
+                self.streams.refuse(stream, end_stream, error, is_head);
                 Ok(())
             }
         }

@@ -1,5 +1,5 @@
 //! Chapter 20 brings many requests at once: [`multiplexed_connection`] is a connection of
-//! HTTP/2 with streams, [`window`] counts what each side may send, and [`negotiated`] chooses
+//! HTTP/2 with streams, [`receive_window`] counts what a client may send, and [`negotiated`] chooses
 //! between HTTP/1.1 and HTTP/2 on one port.
 
 pub mod by_preface;
@@ -9,6 +9,7 @@ pub mod multiplexed_connection;
 pub mod negotiated;
 pub mod open_stream;
 pub mod output;
+pub mod receive_window;
 pub mod request_body;
 pub mod server_options;
 pub mod stream_endings;
@@ -16,7 +17,6 @@ pub mod stream_table;
 pub mod take_events;
 pub mod take_sections;
 pub mod watchers;
-pub mod window;
 
 pub use {
     extensible_priority::ExtensiblePriority, multiplexed_connection::MultiplexedConnection,

@@ -18,8 +18,8 @@ use crate::ch19::frame_reader::FrameReader;
 use crate::ch19::streams::MAX_STREAMS;
 use crate::ch20::open_stream::Ready;
 use crate::ch20::output::{Filled, Output};
+use crate::ch20::receive_window::{ReceiveWindow, STREAM_WINDOW};
 use crate::ch20::stream_table::StreamTable;
-use crate::ch20::window::{ReceiveWindow, STREAM_WINDOW};
 
 /// How much may have come that was not taken, in bytes, before more is read.
 const MOST_WAITING: usize = 2 * MAX_FRAME_SIZE;

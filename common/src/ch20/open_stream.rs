@@ -6,9 +6,10 @@ use crate::ch02::error::RequestError;
 use crate::ch09::request::Request;
 use crate::ch09::response::Body;
 use crate::ch18::http2_error::Http2Error;
+use crate::ch19::window::Window;
 use crate::ch20::extensible_priority::ExtensiblePriority;
+use crate::ch20::receive_window::exceeded;
 use crate::ch20::request_body::RequestBody;
-use crate::ch20::window::{Window, exceeded};
 
 /// How far the request of a stream has come.
 pub enum RequestState {

@@ -9,10 +9,10 @@ use crate::ch18::frame::Frame;
 use crate::ch18::header::{FrameHeader, HEADER_LENGTH, MAX_FRAME_SIZE, flag, kind};
 use crate::ch19::encoder::HpackEncoder;
 use crate::ch19::response_fields::{add_block, add_header_section};
+use crate::ch19::window::Window;
 use crate::ch20::open_stream::Stream;
 use crate::ch20::stream_table::StreamTable;
 use crate::ch20::watchers::Watchers;
-use crate::ch20::window::{DEFAULT_WINDOW, Window};
 
 /// How much may lie ready to be sent, in bytes, when DATA is added: however many streams there
 /// are.
@@ -53,7 +53,7 @@ impl Output {
             to_send: Buffer::default(),
             encoder: HpackEncoder::default(),
             watchers: Watchers::default(),
-            window: Window::new(DEFAULT_WINDOW),
+            window: Window::default(),
             moved: now,
         }
     }

@@ -8,7 +8,8 @@ use crate::ch09::request::Request;
 use crate::ch10::wait::Timeouts;
 use crate::ch18::http2_error::Http2Error;
 use crate::ch19::incoming::wrong_length;
-use crate::ch20::window::{STREAM_WINDOW, Window};
+use crate::ch19::window::Window;
+use crate::ch20::receive_window::STREAM_WINDOW;
 
 /// A request whose body has not come whole.
 pub struct RequestBody {

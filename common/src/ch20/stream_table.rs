@@ -7,15 +7,16 @@ use crate::ch06::body::MAX_BODY;
 use crate::ch18::http2_error::{ErrorCode, Http2Error};
 use crate::ch19::streams::{MAX_STREAMS, State};
 use crate::ch19::take_frames::protocol_error;
+use crate::ch19::window::Window;
 use crate::ch20::open_stream::{Ready, RequestState, Stream};
 use crate::ch20::request_body::RequestBody;
-use crate::ch20::window::{DEFAULT_WINDOW, Window};
 
 /// How many streams are remembered that were reset here. The client may have sent more on
 /// them before it knew.
 const REMEMBERED: usize = MAX_STREAMS;
 
 /// The streams that are not closed.
+#[derive(Default)]
 pub struct StreamTable {
     /// Each in a place of its own, and so are the requests below: the two lists keep room for
     /// several, and most connections have none most of the time.
@@ -27,25 +28,10 @@ pub struct StreamTable {
     /// The last one that the client has used. A client counts upwards.
     last: u32,
     /// How much of each response the client takes at first.
-    send_window: u32,
+    send_window: Window,
     /// How much of each body the client may send at first.
-    receive_window: u32,
+    receive_window: Window,
     turns: u64,
-}
-
-impl Default for StreamTable {
-    fn default() -> Self {
-        Self {
-            streams: BTreeMap::new(),
-            ready: VecDeque::new(),
-            reset: VecDeque::new(),
-            resets: 0,
-            last: 0,
-            send_window: DEFAULT_WINDOW,
-            receive_window: DEFAULT_WINDOW,
-            turns: 0,
-        }
-    }
 }
 
 impl StreamTable {
@@ -108,10 +94,8 @@ impl StreamTable {
 
     /// Adds a stream whose request has come so far.
     pub fn open(&mut self, id: u32, make: impl FnOnce(Window, Window, u64) -> Stream) {
-        let send_window = Window::new(self.send_window);
-        let receive_window = Window::new(self.receive_window);
         let turn = self.next_turn();
-        let stream = make(send_window, receive_window, turn);
+        let stream = make(self.send_window, self.receive_window, turn);
         self.streams.insert(id, Box::new(stream));
     }
 
@@ -166,8 +150,8 @@ impl StreamTable {
     /// # Errors
     /// FLOW_CONTROL_ERROR for the connection if a window becomes too large.
     pub fn set_send_window(&mut self, size: u32) -> Result<(), Http2Error> {
-        let difference = i64::from(size) - i64::from(self.send_window);
-        self.send_window = size;
+        let difference = i64::from(size) - self.send_window.room() as i64;
+        self.send_window = Window::new(size);
         let mut streams = self.streams.values_mut();
         streams.try_for_each(|stream| stream.send_window.change_by(difference))
     }
@@ -178,8 +162,8 @@ impl StreamTable {
     /// # Errors
     /// None: no window becomes larger.
     pub fn set_receive_window(&mut self, size: u32) -> Result<(), Http2Error> {
-        let difference = i64::from(size) - i64::from(self.receive_window);
-        self.receive_window = size;
+        let difference = i64::from(size) - self.receive_window.room() as i64;
+        self.receive_window = Window::new(size);
         let mut streams = self.streams.values_mut();
         streams.try_for_each(|stream| stream.receive_window.change_by(difference))
     }
@@ -216,7 +200,7 @@ impl StreamTable {
         }
         let increment = body.grant(*window);
         // The window stays far below its limit.
-        let _ = window.change_by(increment.into());
+        let _ = window.raise(increment, id);
         Some((id, increment))
     }
 }

@@ -9,8 +9,8 @@ use crate::ch19::streams::State;
 use crate::ch19::take_frames::protocol_error;
 use crate::ch20::multiplexed_connection::{MultiplexedConnection, Taking};
 use crate::ch20::open_stream::{Ready, RequestState};
+use crate::ch20::receive_window::STREAM_WINDOW;
 use crate::ch20::request_body::Added;
-use crate::ch20::window::STREAM_WINDOW;
 
 /// How much DATA a client may send over the connection before some of it is given back. What
 /// is kept of it is bounded by the streams, so this need not be small.
@@ -99,14 +99,11 @@ impl MultiplexedConnection {
 
     fn take_increment(&mut self, id: u32, increment: u32) -> Result<(), Http2Error> {
         if id == 0 {
-            return self.output.window.change_by(increment.into());
+            return self.output.window.raise(increment, id);
         }
         self.check_used(id)?;
         match self.streams.get_mut(id) {
-            Some(stream) => {
-                let raised = stream.send_window.change_by(increment.into());
-                raised.map_err(|error| error.of_stream(id))
-            }
+            Some(stream) => stream.send_window.raise(increment, id),
             None => Ok(()),
         }
     }
@@ -163,7 +160,7 @@ impl MultiplexedConnection {
         if padding > 0 {
             // It was no part of the body for which the window is meant.
             let increment = padding as u32;
-            stream.receive_window.change_by(increment.into())?;
+            stream.receive_window.raise(increment, id)?;
             let stream = id;
             self.output.send(&Frame::WindowUpdate { stream, increment });
         }
