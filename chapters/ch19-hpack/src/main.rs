@@ -36,7 +36,7 @@ fn handle_connection(
     stream.set_nodelay(true)?;
     let mut connection = Http2Connection::new(Timeouts::default(), Instant::now());
     let client = client.to_string();
-    while common::carry(stream, &mut connection)? {
+    while common::transfer(stream, &mut connection)? {
         while let Some((id, request)) = connection.next_request() {
             common::log(&client, request.to_string());
             let response = respond(&request, guestbook).unwrap_or_else(common::refused);

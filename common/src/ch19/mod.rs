@@ -3,7 +3,6 @@
 //! fields of requests and responses, and `Http2Connection`, a state machine as chapter 10's
 //! `Connection` is one.
 
-pub mod carry;
 pub mod compression_error;
 pub mod decoder;
 pub mod dynamic_table;
@@ -25,10 +24,10 @@ pub mod streams;
 pub mod string;
 pub mod take_frames;
 pub mod take_requests;
+pub mod transfer;
 pub mod window;
 
 pub use {
-    carry::carry,
     compression_error::CompressionError,
     decoder::HpackDecoder,
     dynamic_table::DynamicTable,
@@ -38,4 +37,5 @@ pub use {
     huffman::{decode_huffman, encode_huffman, huffman_length},
     integer::{decode_integer, encode_integer},
     string::{decode_string, encode_string},
+    transfer::transfer,
 };

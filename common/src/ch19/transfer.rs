@@ -19,7 +19,7 @@ const PIECE: usize = 16 * 1024;
 ///
 /// # Errors
 /// What the socket reports, and that the client has taken nothing for too long.
-pub fn carry(stream: &TcpStream, connection: &mut Http2Connection) -> anyhow::Result<bool> {
+pub fn transfer(stream: &TcpStream, connection: &mut Http2Connection) -> anyhow::Result<bool> {
     while let Some(error) = connection.take_error() {
         log_error(error);
     }
