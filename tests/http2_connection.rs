@@ -5,7 +5,7 @@ mod http2_exchanges;
 
 use std::time::Instant;
 
-use common::{Frame, Http2Connection, Timeouts, Wait};
+use common::{Frame, Http2Connection, Setting, Timeouts, Wait};
 use http2_exchanges::{
     Exchange, PREFACE, TIMES, at, continuation, corpus, data, get, headers, moved_up, opened, post,
     respond, settings, shown, window,
@@ -285,6 +285,25 @@ fn a_client_of_another_version_is_answered_in_its_own() {
             "{answered}"
         );
         assert!(answered.contains("\r\nConnection: close\r\n"), "{answered}");
+    }
+}
+
+#[test]
+fn the_log_says_what_a_response_is_too_long_for() {
+    let small = settings(&[(Setting::INITIAL_WINDOW_SIZE, 5)]);
+    for (sent, problem) in [
+        (
+            [small, get(1, "/a")],
+            "the response is longer than the client's window",
+        ),
+        (
+            [window(0, 0x7000_0000), get(1, "/long?65536")],
+            "the response is longer than 65,535 bytes",
+        ),
+    ] {
+        let (mut connection, _) = open_connection(&sent.concat());
+        let error = connection.take_error().unwrap().to_string();
+        assert_eq!(error, format!("500 Internal Server Error: {problem}"));
     }
 }
 

@@ -14,7 +14,7 @@ use crate::ch18::frame::Frame;
 use crate::ch18::http2_error::ErrorCode;
 use crate::ch19::encoder::HpackEncoder;
 use crate::ch19::frame_reader::FrameReader;
-use crate::ch19::incoming::{Ready, Reply, WINDOW};
+use crate::ch19::incoming::{Ready, Reply};
 use crate::ch19::response_fields::{add_block, add_content, add_header_section, read_content};
 use crate::ch19::streams::Streams;
 use crate::ch19::window::Window;
@@ -162,9 +162,8 @@ impl Http2Connection {
         self.has_answered = true;
         let mut content = Vec::new();
         if !is_head && response.may_have_content() {
-            let windows = self.window.room().min(reply.window.room());
-            let most = windows.min(WINDOW);
-            content = read_content(&mut response, most).unwrap_or_else(|error| {
+            let window = self.window.room().min(reply.window.room());
+            content = read_content(&mut response, window).unwrap_or_else(|error| {
                 response = Response::empty(error.status);
                 self.errors.push_back(error.into());
                 Vec::new()

@@ -10,6 +10,7 @@ use crate::ch10::buffer::Buffer;
 use crate::ch18::frame::Frame;
 use crate::ch18::header::{FrameHeader, MAX_FRAME_SIZE, flag, kind};
 use crate::ch19::encoder::HpackEncoder;
+use crate::ch19::incoming::WINDOW;
 
 /// How many bytes the names of most responses take.
 const USUAL_NAMES: usize = 64;
@@ -95,11 +96,15 @@ pub fn add_content(content: &[u8], stream: u32, to_send: &mut Buffer) {
 /// Reads the whole content of a response.
 ///
 /// # Errors
-/// 500 where it is longer than `most` bytes, where its source fails, or where it is shorter
-/// than was announced.
-pub fn read_content(response: &mut Response, most: usize) -> Result<Vec<u8>, RequestError> {
+/// 500 where it is longer than the client's window or than [`WINDOW`], where its source fails,
+/// or where it is shorter than was announced.
+pub fn read_content(response: &mut Response, window: usize) -> Result<Vec<u8>, RequestError> {
     let failed = |problem| RequestError::new("500 Internal Server Error", problem);
-    let too_long = || failed("the response is longer than the client's window");
+    let (most, problem) = match window < WINDOW {
+        true => (window, "the response is longer than the client's window"),
+        false => (WINDOW, "the response is longer than 65,535 bytes"),
+    };
+    let too_long = || failed(problem);
     let announced = response.body.length;
     if announced.is_some_and(|length| length > most as u64) {
         return Err(too_long());
