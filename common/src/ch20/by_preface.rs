@@ -41,8 +41,11 @@ impl Protocol for ByPreface {
             let length = bytes.len().min(wanted.len());
             if length == wanted.len() && bytes.starts_with(wanted) {
                 http2.receive(PREFACE, now);
-                http2.receive(&bytes[length..], now);
                 self.spoken = http2;
+                // An empty slice would be the end of what the client sends.
+                if length < bytes.len() {
+                    self.spoken.receive(&bytes[length..], now);
+                }
                 return;
             }
             if length > 0 && bytes == &wanted[..length] {
@@ -148,6 +151,16 @@ mod tests {
                 let answer = answer_to(sent.chunks(length), false);
                 assert!(answer.starts_with(begins), "{length}: {answer}");
             }
+        }
+    }
+
+    #[test]
+    fn a_connection_goes_on_behind_a_preface_that_comes_alone() {
+        let frames = b"\0\0\0\x04\0\0\0\0\0\0\0\x08\x06\0\0\0\0\0ABCDEFGH";
+        let sent = [PREFACE, &frames[..]].concat();
+        for length in 1..=sent.len() {
+            let answer = answer_to(sent.chunks(length), false);
+            assert!(answer.ends_with("ABCDEFGH"), "{length}: {answer}");
         }
     }
 

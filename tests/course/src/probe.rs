@@ -5,6 +5,7 @@ mod cases;
 mod conversation;
 mod demand;
 mod facts;
+mod flood;
 mod frames;
 mod report;
 
@@ -78,7 +79,7 @@ pub fn probe(typed: &str, options: &Options) -> anyhow::Result<bool> {
     if speaks_frames && facts.has_page {
         let path = String::from_utf8_lossy(facts.get("path").unwrap_or_default()).into_owned();
         let answer = prober.ask_in_frames(scheme, host, &path);
-        facts.has_frames_page = answer.is_some_and(|(status, _)| status / 100 == 2);
+        facts.set_frames_page(answer.filter(|(status, _)| status / 100 == 2));
     }
     let is_spoken = |case: &&Case| match cases.groups[case.group].is_of_frames() {
         true => speaks_frames,
@@ -189,7 +190,7 @@ fn run<'a>(prober: &mut Prober, case: &'a Case, facts: &Facts) -> Outcome<'a> {
         .iter()
         .filter_map(|line| match line {
             Line::Answer(wanted) => Some(&wanted.demands),
-            Line::Step(_) | Line::Frames(_) => None,
+            _ => None,
         })
         .flatten()
         .filter_map(|demand| demand.is_met_by_page(&facts.page))
@@ -299,13 +300,13 @@ fn find_out(prober: &mut Prober, host: &str, path: Option<&str>) -> anyhow::Resu
 fn facts_without_http_1(prober: &mut Prober, host: &str, path: Option<&str>) -> Facts {
     let scheme = prober.carrier.scheme();
     let paths = path.map_or(PATHS.to_vec(), |path| vec![path]);
-    let is_page = |path: &&&str| {
+    let page = paths.iter().find_map(|path| {
         let answer = prober.ask_in_frames(scheme, host, path);
-        answer.is_some_and(|(status, _)| status == 200)
-    };
-    let page = paths.iter().find(is_page);
-    let mut facts = Facts::new(scheme, host, page.unwrap_or(&paths[0]));
-    facts.has_frames_page = page.is_some();
+        Some((*path, answer.filter(|(status, _)| *status == 200)?))
+    });
+    let (path, answer) = page.map_or((paths[0], None), |(path, answer)| (path, Some(answer)));
+    let mut facts = Facts::new(scheme, host, path);
+    facts.set_frames_page(answer);
     facts
 }
 

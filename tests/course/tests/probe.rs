@@ -45,6 +45,14 @@ impl Server {
         Self::spawn(command)
     }
 
+    /// A chapter that speaks TLS, without it.
+    fn start_plain(name: &str) -> Self {
+        let mut command = Command::new(program(name));
+        let arguments = ["--plain", "127.0.0.1:0"];
+        command.args(arguments).stderr(Stdio::null());
+        Self::spawn(command)
+    }
+
     /// The same server, asked over TLS.
     fn sealed(mut self) -> Self {
         self.address = format!("https://{}", self.address);
@@ -395,7 +403,7 @@ fn start_in_frames(mistake: &str) -> Server {
 }
 
 /// Mistakes of a server of HTTP/2, and the cases that find them.
-const FAULTS_IN_FRAMES: [(&str, &[&str]); 34] = [
+const FAULTS_IN_FRAMES: [(&str, &[&str]); 52] = [
     ("none", &[]),
     ("right-dynamic-table", &[]),
     ("right-huffman", &[]),
@@ -409,6 +417,7 @@ const FAULTS_IN_FRAMES: [(&str, &[&str]); 34] = [
             "h2-closed-behind-goaway",
             "h2-closed-behind-goaway-of-a-length",
             "h2-closed-behind-goaway-of-a-block",
+            "h2-nothing-behind-goaway",
         ],
     ),
     ("unknown-settings-refused", &["h2-unknown-setting"]),
@@ -422,7 +431,14 @@ const FAULTS_IN_FRAMES: [(&str, &[&str]); 34] = [
         ],
     ),
     ("even-streams-taken", &["h2-even-stream"]),
-    ("old-streams-opened", &["h2-stream-going-back"]),
+    (
+        "old-streams-opened",
+        &[
+            "h2-stream-going-back",
+            "h2-stream-below-one-that-waits",
+            "h2-stream-below-one-that-is-reset",
+        ],
+    ),
     ("data-behind-the-end-taken", &["h2-data-behind-the-end"]),
     ("capital-letters-taken", &["h2-capital-letters"]),
     (
@@ -463,13 +479,23 @@ const FAULTS_IN_FRAMES: [(&str, &[&str]); 34] = [
             "h2-upgrade",
         ],
     ),
-    ("body-of-head", &["h2-head"]),
+    (
+        "body-of-head",
+        &[
+            "h2-head-needs-no-window",
+            "h2-request-within-a-closed-window",
+            "h2-head",
+        ],
+    ),
     (
         "increments-unchecked",
         &[
             "h2-increment-of-0",
             "h2-increment-of-0-on-a-stream",
             "h2-window-overflow",
+            "h2-window-overflow-by-one",
+            "h2-increment-of-0-with-the-reserved-bit",
+            "h2-increment-of-0-for-a-body",
         ],
     ),
     (
@@ -478,6 +504,10 @@ const FAULTS_IN_FRAMES: [(&str, &[&str]); 34] = [
             "h2-data-on-an-idle-stream",
             "h2-window-update-of-an-idle-stream",
             "h2-reset-of-an-idle-stream",
+            "h2-data-on-a-stream-of-the-server",
+            "h2-window-update-of-a-stream-of-the-server",
+            "h2-reset-of-a-stream-of-the-server",
+            "h2-data-above-the-last-stream",
         ],
     ),
     (
@@ -544,19 +574,36 @@ const FAULTS_IN_FRAMES: [(&str, &[&str]); 34] = [
             "h2-settings-twice",
             "h2-unknown-setting",
             "h2-opening-byte-by-byte",
+            "h2-ping-behind-goaway",
             "h2-window-by-settings",
             "h2-window-below-zero",
+            "h2-window-by-settings-for-later-streams",
         ],
     ),
     (
         "beyond-the-window",
         &[
             "h2-get",
+            "h2-nothing-behind-a-reset",
+            "h2-request-on-a-closed-stream",
+            "h2-too-many-streams",
             "h2-no-table-for-the-server",
             "h2-window-of-one-byte",
             "h2-window-that-opens",
             "h2-window-by-settings",
             "h2-window-below-zero",
+            "h2-window-of-0",
+            "h2-window-byte-by-byte",
+            "h2-windows-of-two-streams",
+            "h2-window-of-the-connection",
+            "h2-settings-and-the-connection",
+            "h2-window-by-settings-twice",
+            "h2-window-by-settings-down-and-up",
+            "h2-window-below-zero-by-settings",
+            "h2-window-by-settings-for-later-streams",
+            "h2-window-twice-in-settings",
+            "h2-fields-need-no-window",
+            "h2-request-within-a-closed-window",
             "h2-fields-of-an-answer",
             "h2-fields-of-404",
             "h2-post",
@@ -567,9 +614,13 @@ const FAULTS_IN_FRAMES: [(&str, &[&str]); 34] = [
         "connection-close",
         &[
             "h2-get",
+            "h2-request-on-a-closed-stream",
             "h2-no-table-for-the-server",
             "h2-window-that-opens",
             "h2-window-by-settings",
+            "h2-window-byte-by-byte",
+            "h2-window-of-the-connection",
+            "h2-head-needs-no-window",
             "h2-fields-of-an-answer",
             "h2-fields-of-404",
             "h2-head",
@@ -588,8 +639,119 @@ const FAULTS_IN_FRAMES: [(&str, &[&str]); 34] = [
             "h2-dynamic-table",
             "h2-size-updates",
             "h2-no-table-for-the-server",
+            "h2-window-of-the-connection",
+            "h2-fields-need-no-window",
+            "h2-request-within-a-closed-window",
+            "h2-bodies-in-turn",
         ],
     ),
+    (
+        "closed-streams-reopened",
+        &[
+            "h2-request-on-a-closed-stream",
+            "h2-request-on-a-reset-stream",
+        ],
+    ),
+    (
+        "any-number-of-streams",
+        &["h2-too-many-streams", "h2-too-many-bodies"],
+    ),
+    (
+        "sends-behind-a-reset",
+        &["h2-nothing-behind-a-reset", "h2-streams-in-turn"],
+    ),
+    (
+        "resets-answered",
+        &["h2-reset-twice", "h2-reset-of-a-closed-stream"],
+    ),
+    (
+        "priority-of-closed-refused",
+        &[
+            "h2-priority-of-a-closed-stream",
+            "h2-priority-of-a-reset-stream",
+        ],
+    ),
+    ("right-strict-priority", &[]),
+    (
+        "window-behind-the-end-refused",
+        &[
+            "h2-priority-of-a-half-closed-stream",
+            "h2-window-update-of-a-half-closed-stream",
+            "h2-ping-behind-goaway",
+            "h2-window-that-opens",
+            "h2-window-below-zero",
+            "h2-window-byte-by-byte",
+            "h2-windows-of-two-streams",
+            "h2-window-below-zero-by-settings",
+            "h2-fields-need-no-window",
+        ],
+    ),
+    (
+        "continuation-anywhere",
+        &[
+            "h2-continuation-behind-the-end",
+            "h2-continuation-of-an-idle-stream",
+            "h2-continuation-of-a-half-closed-stream",
+            "h2-continuation-of-a-closed-stream",
+            "h2-continuation-of-a-reset-stream",
+        ],
+    ),
+    (
+        "settings-leave-windows",
+        &[
+            "h2-window-overflow-by-settings",
+            "h2-window-by-settings",
+            "h2-window-below-zero",
+            "h2-window-by-settings-twice",
+            "h2-window-by-settings-down-and-up",
+            "h2-window-below-zero-by-settings",
+        ],
+    ),
+    (
+        "no-window-below-zero",
+        &[
+            "h2-window-below-zero",
+            "h2-window-by-settings-down-and-up",
+            "h2-window-below-zero-by-settings",
+        ],
+    ),
+    (
+        "settings-open-the-connection",
+        &["h2-settings-and-the-connection"],
+    ),
+    (
+        "connection-window-uncounted",
+        &[
+            "h2-window-of-the-connection",
+            "h2-settings-and-the-connection",
+            "h2-request-within-a-closed-window",
+        ],
+    ),
+    ("one-byte-too-much", &["h2-window-overflow-by-one"]),
+    ("head-waits-for-a-window", &["h2-head-needs-no-window"]),
+    ("first-value-counts", &["h2-window-twice-in-settings"]),
+    (
+        "windows-kept",
+        &[
+            "h2-long-body",
+            "h2-padded-body",
+            "h2-bodies-in-turn",
+            "h2-body-behind-resets",
+        ],
+    ),
+    ("padding-kept", &["h2-padded-body"]),
+    ("reset-bodies-kept", &["h2-body-behind-resets"]),
+];
+
+/// The groups in HTTP/2, but for the floods.
+const GROUPS_IN_FRAMES: [&str; 7] = [
+    "h2-opening",
+    "h2-frames",
+    "h2-streams",
+    "h2-fields",
+    "h2-hpack",
+    "h2-windows",
+    "h2-answers",
 ];
 
 /// Each is found by the cases meant for it, and by no others.
@@ -604,7 +766,10 @@ fn each_fault_in_frames_is_found() {
                     let Some((fault, cases)) = next else {
                         return;
                     };
-                    let (departs, _) = start_in_frames(fault).found(&[]);
+                    let server = start_in_frames(fault);
+                    let of_group = |group| server.found(&["--group", group]).0;
+                    let departs: Vec<String> =
+                        GROUPS_IN_FRAMES.into_iter().flat_map(of_group).collect();
                     assert_eq!(departs, cases, "{fault}");
                 }
             });
@@ -612,18 +777,116 @@ fn each_fault_in_frames_is_found() {
     });
 }
 
-/// What the chapters that speak HTTP/2 alone depart from, as the book has it.
+/// What a server is found to do under a flood that lets it go on, or stops all others; and the
+/// one that does neither.
+const FAULTS_UNDER_FLOODS: [(&str, &[&str]); 4] = [
+    ("none", &[]),
+    (
+        "any-fields-taken",
+        &["h2-fields-of-eight-mebibytes-decoded"],
+    ),
+    (
+        "floods-taken",
+        &[
+            "h2-end-of-resets",
+            "h2-end-of-increments-of-0",
+            "h2-end-of-pings",
+            "h2-end-of-settings",
+            "h2-end-of-priorities",
+            "h2-end-of-empty-data",
+            "h2-end-of-small-windows",
+        ],
+    ),
+    (
+        "floods-hold-all",
+        &[
+            "h2-flood-of-resets",
+            "h2-flood-of-reset-bodies",
+            "h2-flood-of-increments-of-0",
+            "h2-flood-of-overflows",
+            "h2-flood-of-data-behind-the-end",
+            "h2-flood-of-short-priorities",
+            "h2-flood-of-malformed-requests",
+            "h2-flood-of-refused-streams",
+            "h2-flood-of-pings",
+            "h2-flood-of-settings",
+            "h2-flood-of-windows-by-settings",
+            "h2-flood-of-priorities",
+            "h2-flood-of-unknown-frames",
+            "h2-flood-of-empty-data",
+            "h2-flood-of-padding",
+            "h2-flood-of-small-windows",
+            "h2-flood-of-resets-of-one-stream",
+            "h2-flood-of-goaways",
+            "h2-end-of-resets",
+            "h2-end-of-increments-of-0",
+            "h2-end-of-pings",
+            "h2-end-of-settings",
+            "h2-end-of-priorities",
+            "h2-end-of-empty-data",
+            "h2-end-of-small-windows",
+        ],
+    ),
+];
+
+#[test]
+fn each_fault_under_floods_is_found() {
+    thread::scope(|scope| {
+        for (fault, cases) in FAULTS_UNDER_FLOODS {
+            scope.spawn(move || {
+                // Another client waits for it in vain where a flood holds all.
+                let patience = if fault == "floods-hold-all" {
+                    "2"
+                } else {
+                    "60"
+                };
+                let options = ["--group", "h2-floods", "--patience", patience];
+                let (departs, skipped) = start_in_frames(fault).found(&options);
+                assert_eq!(departs, cases, "{fault}");
+                assert_eq!(skipped, [""; 0], "{fault}");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_flood_is_explained() {
+    let server = start_in_frames("floods-taken");
+    assert_snapshot!(server.report(&["--only", "h2-end-of-settings", "--patience", "60"]));
+}
+
+#[test]
+fn an_upload_is_explained() {
+    let server = start_in_frames("padding-kept");
+    assert_snapshot!(server.report(&["--only", "h2-padded-body", "--patience", "1"]));
+}
+
+/// What the chapters that speak HTTP/2 depart from in it, as the book has it.
 #[test]
 fn our_own_servers_in_frames() {
     let mut found = String::new();
-    for chapter in ["ch18-frames", "ch19-hpack"] {
-        let server = Server::start_chapter(chapter);
+    for (chapter, is_sealed) in [
+        ("ch18-frames", false),
+        ("ch19-hpack", false),
+        ("ch20-streams", false),
+        ("ch20-streams", true),
+        ("ch21-floods", false),
+        ("ch21-floods", true),
+    ] {
+        let server = match (chapter, is_sealed) {
+            (_, true) => Server::start_chapter(chapter).sealed(),
+            ("ch20-streams" | "ch21-floods", false) => Server::start_plain(chapter),
+            _ => Server::start_chapter(chapter),
+        };
         let (departs, skipped) = server.found(&[]);
+        let is_of_frames = |name: &&String| name.starts_with("h2-");
+        let departs: Vec<&String> = departs.iter().filter(is_of_frames).collect();
+        let skipped = skipped.iter().filter(is_of_frames).count();
         let names: String = departs.iter().map(|name| format!("  {name}\n")).collect();
+        let over = if is_sealed { " over TLS" } else { "" };
         found += &format!(
-            "{chapter}: {}, skipped {}\n{names}",
-            departs.len(),
-            skipped.len()
+            "{chapter}{over}: {}, skipped {skipped}\n{names}",
+            departs.len()
         );
     }
     assert_snapshot!(found);

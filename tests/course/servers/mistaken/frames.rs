@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -19,20 +19,37 @@ const PROTOCOL_ERROR: u32 = 0x1;
 const FLOW_CONTROL_ERROR: u32 = 0x3;
 const STREAM_CLOSED: u32 = 0x5;
 const FRAME_SIZE_ERROR: u32 = 0x6;
+const REFUSED_STREAM: u32 = 0x7;
 const COMPRESSION_ERROR: u32 = 0x9;
+const ENHANCE_YOUR_CALM: u32 = 0xb;
 
 const MAX_FRAME_SIZE: usize = 16_384;
+const MAX_STREAMS: usize = 100;
+/// How many frames that bring nothing one client may send.
+const MOST_IDLE_FRAMES: usize = 500;
+/// How long a field section may be, and a field block.
+const MOST_FIELDS: usize = 64 * 1024;
 const WINDOW: i64 = 65_535;
 const MOST_OF_A_WINDOW: i64 = i32::MAX as i64;
 
 pub fn serve(listener: &TcpListener, chapter: u32, mistake: String) -> io::Result<()> {
     let site = Arc::new(Site::new(chapter, mistake)?);
+    let floods = Arc::new(Mutex::new(()));
     println!("Listening on port {}...", listener.local_addr()?.port());
     for stream in listener.incoming() {
         let Ok(stream) = stream else { continue };
-        let site = Arc::clone(&site);
+        let (site, floods) = (Arc::clone(&site), Arc::clone(&floods));
         thread::spawn(move || {
-            let _ = Connection::new(&site, stream).serve();
+            let mut connection = Connection::new(&site, stream);
+            // Nobody is served while a flood holds it.
+            drop(floods.lock().unwrap_or_else(PoisonError::into_inner));
+            if connection
+                .serve()
+                .is_err_and(|error| error.kind() == io::ErrorKind::QuotaExceeded)
+            {
+                let _held = floods.lock().unwrap_or_else(PoisonError::into_inner);
+                let _ = connection.stream.read_to_end(&mut Vec::new());
+            }
         });
     }
     Ok(())
@@ -63,6 +80,13 @@ struct Stream {
     unsent: Vec<u8>,
 }
 
+impl Stream {
+    /// Whether nothing more comes on it, and nothing more goes.
+    fn is_over(&self) -> bool {
+        self.is_closed || self.has_ended && self.unsent.is_empty()
+    }
+}
+
 struct Connection<'a> {
     site: &'a Site,
     stream: TcpStream,
@@ -75,6 +99,10 @@ struct Connection<'a> {
     in_block: Option<(u32, bool)>,
     /// How many answers were sent.
     answers: usize,
+    /// How many frames have come that bring nothing.
+    idle_frames: usize,
+    /// How long the field block is that has not ended.
+    block_length: usize,
 }
 
 impl<'a> Connection<'a> {
@@ -89,6 +117,8 @@ impl<'a> Connection<'a> {
             initial_window: WINDOW,
             in_block: None,
             answers: 0,
+            idle_frames: 0,
+            block_length: 0,
         }
     }
 
@@ -107,7 +137,7 @@ impl<'a> Connection<'a> {
         if self.has("never-begins") {
             return self.stream.read_to_end(&mut Vec::new()).map(drop);
         }
-        let mut settings = vec![(setting::MAX_CONCURRENT_STREAMS, 100)];
+        let mut settings = vec![(setting::MAX_CONCURRENT_STREAMS, MAX_STREAMS as u32)];
         match () {
             () if self.has("right-empty-settings") => settings.clear(),
             () if self.has("right-large-frames") => {
@@ -159,7 +189,10 @@ impl<'a> Connection<'a> {
             match self.take(&received) {
                 Err(No::Stream(stream, error)) => {
                     self.send(kinds::RST_STREAM, 0, stream, Payload::RstStream(error))?;
-                    self.streams.entry(stream).or_default().is_closed = true;
+                    let stream = self.streams.entry(stream).or_default();
+                    stream.is_closed = true;
+                    stream.unsent.clear();
+                    self.note_idle_frame()?;
                 }
                 other => other?,
             }
@@ -205,7 +238,27 @@ impl<'a> Connection<'a> {
         {
             return protocol("another frame within a field block");
         }
+        let brings_nothing = match &frame.payload {
+            Payload::Headers { .. } | Payload::PushPromise { .. } => false,
+            Payload::Data(data) => data.is_empty() && !frame.ends_stream(),
+            _ => true,
+        };
+        if brings_nothing {
+            self.note_idle_frame()?;
+        }
         self.is_in_its_place(frame)?;
+        if matches!(frame.kind, kinds::HEADERS | kinds::CONTINUATION) {
+            if frame.kind == kinds::HEADERS {
+                self.block_length = 0;
+            }
+            self.block_length += received.length;
+            if self.block_length > MOST_FIELDS && !self.has("any-fields-taken") {
+                return Err(No::Connection(
+                    ENHANCE_YOUR_CALM,
+                    "a field block is too long",
+                ));
+            }
+        }
         if received.undecodable.is_some() {
             if self.has("broken-block-is-one-stream") {
                 return Err(No::Stream(frame.stream, PROTOCOL_ERROR));
@@ -230,18 +283,56 @@ impl<'a> Connection<'a> {
             }
             Payload::WindowUpdate(increment) => self.widen(frame.stream, *increment),
             Payload::RstStream(_) => {
-                if let Some(stream) = self.streams.get_mut(&frame.stream) {
-                    stream.is_closed = true;
-                    stream.unsent.clear();
+                if self.has("sends-behind-a-reset") {
+                    return Ok(());
                 }
-                Ok(())
+                let Some(stream) = self.streams.get_mut(&frame.stream) else {
+                    return Ok(());
+                };
+                let was_closed = stream.is_over();
+                stream.is_closed = true;
+                stream.unsent.clear();
+                match was_closed && self.has("resets-answered") {
+                    true => Err(No::Stream(frame.stream, STREAM_CLOSED)),
+                    false => Ok(()),
+                }
+            }
+            Payload::Priority(priority) => {
+                let is_over = self.streams.get(&frame.stream).is_some_and(Stream::is_over);
+                match () {
+                    () if is_over && self.has("priority-of-closed-refused") => {
+                        protocol("PRIORITY of a stream that is closed")
+                    }
+                    () if priority.on == frame.stream && self.has("right-strict-priority") => {
+                        Err(No::Stream(frame.stream, PROTOCOL_ERROR))
+                    }
+                    () => Ok(()),
+                }
             }
             Payload::Headers { block, .. } => {
                 self.open(frame)?;
                 self.take_fields(frame, block)
             }
             Payload::Continuation(block) => self.take_fields(frame, block),
-            Payload::Data(data) => self.take_data(frame, data),
+            Payload::Data(data) => {
+                self.give_back(frame, data.len(), received.length)?;
+                self.take_data(frame, data)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a frame that brings nothing, or that gives up what another has brought.
+    fn note_idle_frame(&mut self) -> Result<(), No> {
+        self.idle_frames += 1;
+        match self.idle_frames > MOST_IDLE_FRAMES {
+            true if self.has("floods-hold-all") => {
+                Err(No::Over(io::ErrorKind::QuotaExceeded.into()))
+            }
+            true if !self.has("floods-taken") => Err(No::Connection(
+                ENHANCE_YOUR_CALM,
+                "too many frames that bring nothing",
+            )),
             _ => Ok(()),
         }
     }
@@ -279,24 +370,34 @@ impl<'a> Connection<'a> {
                 _ => Err(No::Connection(FRAME_SIZE_ERROR, "the wrong length")),
             };
         }
-        if frame.kind == kinds::CONTINUATION && self.in_block.is_none() {
+        if frame.kind == kinds::CONTINUATION
+            && self.in_block.is_none()
+            && !self.has("continuation-anywhere")
+        {
             return protocol("nothing to continue");
         }
         let is_idle = frame.stream > 0 && self.is_idle(frame.stream);
-        let opens = matches!(frame.kind, kinds::HEADERS | kinds::PRIORITY);
+        let opens = matches!(frame.kind, kinds::HEADERS | kinds::PRIORITY)
+            || frame.kind == kinds::CONTINUATION && self.has("continuation-anywhere");
         if is_known && is_idle && !opens && !self.has("idle-streams-ignored") {
             return protocol("the stream is idle");
         }
         Ok(())
     }
 
+    /// The server opens no streams, so those with even numbers stay idle.
     fn is_idle(&self, stream: u32) -> bool {
         let last = self.streams.keys().next_back();
         last.is_none_or(|last| *last < stream)
+            || stream.is_multiple_of(2) && !self.has("even-streams-taken")
     }
 
     fn apply(&mut self, settings: &[(u16, u32)]) -> Result<(), No> {
-        for &(identifier, value) in settings {
+        let mut settings = settings.to_vec();
+        if self.has("first-value-counts") {
+            settings.reverse();
+        }
+        for &(identifier, value) in &settings {
             match identifier {
                 setting::ENABLE_PUSH if value > 1 && !self.has("any-setting") => {
                     return Err(No::Connection(PROTOCOL_ERROR, "ENABLE_PUSH is 0 or 1"));
@@ -315,8 +416,17 @@ impl<'a> Connection<'a> {
                     }
                     let difference = i64::from(value) - self.initial_window;
                     self.initial_window = value.into();
+                    if self.site.has("settings-open-the-connection") {
+                        self.window += difference.max(0);
+                    }
+                    if self.site.has("settings-leave-windows") {
+                        continue;
+                    }
                     for stream in self.streams.values_mut() {
                         stream.window += difference;
+                        if self.site.has("no-window-below-zero") {
+                            stream.window = stream.window.max(0);
+                        }
                         if stream.window > MOST_OF_A_WINDOW {
                             let why = "the window of a stream is too large";
                             return Err(No::Connection(FLOW_CONTROL_ERROR, why));
@@ -332,7 +442,7 @@ impl<'a> Connection<'a> {
         }
         if !self.has("no-ack") {
             let copied = match self.has("ack-with-settings") {
-                true => settings.to_vec(),
+                true => settings,
                 false => Vec::new(),
             };
             self.settings(flags::ACK, copied)?;
@@ -348,12 +458,20 @@ impl<'a> Connection<'a> {
         if increment == 0 && !self.has("increments-unchecked") {
             return no(PROTOCOL_ERROR);
         }
+        let has_ended = self
+            .streams
+            .get(&stream)
+            .is_some_and(|stream| stream.has_ended);
+        if has_ended && self.has("window-behind-the-end-refused") {
+            return no(STREAM_CLOSED);
+        }
         let window = match stream {
             0 => &mut self.window,
             _ => &mut self.streams.entry(stream).or_default().window,
         };
         *window += i64::from(increment);
-        if *window > MOST_OF_A_WINDOW && !self.has("increments-unchecked") {
+        let most = MOST_OF_A_WINDOW + i64::from(self.site.has("one-byte-too-much"));
+        if *window > most && !self.site.has("increments-unchecked") {
             return no(FLOW_CONTROL_ERROR);
         }
         self.send_bodies()
@@ -365,11 +483,23 @@ impl<'a> Connection<'a> {
         }
         let is_known = self.streams.get(&frame.stream);
         match is_known {
+            Some(stream) if stream.is_over() && self.has("closed-streams-reopened") => {
+                self.streams.remove(&frame.stream);
+            }
             Some(stream) if stream.has_ended => {
                 return Err(No::Connection(STREAM_CLOSED, "the stream has ended"));
             }
             None if !self.is_idle(frame.stream) && !self.has("old-streams-opened") => {
                 return Err(No::Connection(PROTOCOL_ERROR, "the stream is over"));
+            }
+            None => {
+                let open = self.streams.values().filter(|stream| !stream.is_over());
+                if open.count() >= MAX_STREAMS && !self.has("any-number-of-streams") {
+                    // Its fields count for the table all the same.
+                    self.in_block =
+                        (!frame.has(flags::END_HEADERS)).then_some((frame.stream, true));
+                    return Err(No::Stream(frame.stream, REFUSED_STREAM));
+                }
             }
             _ => {}
         }
@@ -391,7 +521,10 @@ impl<'a> Connection<'a> {
             return Ok(());
         }
         let (number, ends) = self.in_block.take().unwrap_or((frame.stream, true));
-        let is_request = self.streams[&number].fields.is_empty();
+        let is_request = self
+            .streams
+            .get(&number)
+            .is_none_or(|stream| stream.fields.is_empty());
         if is_request {
             let malformed = self.is_malformed(block);
             if malformed {
@@ -462,7 +595,13 @@ impl<'a> Connection<'a> {
         let host = field(block, b"host");
         let differs =
             host.is_some_and(|host| field(block, b":authority").is_some_and(|one| one != host));
-        (is_out_of_order && !self.has("pseudo-fields-anywhere"))
+        let sizes = block.iter().map(|line| match line {
+            FieldLine::Field { name, value, .. } => name.len() + value.len() + 32,
+            _ => 0,
+        });
+        let is_long = sizes.sum::<usize>() > MOST_FIELDS && !self.has("any-fields-taken");
+        is_long
+            || (is_out_of_order && !self.has("pseudo-fields-anywhere"))
             || (is_unknown && !self.has("pseudo-fields-unchecked"))
             || (is_missing && !is_connect && !self.has("pseudo-fields-missing"))
             || is_pathless
@@ -478,11 +617,32 @@ impl<'a> Connection<'a> {
             || (differs && !self.has("any-host-taken"))
     }
 
+    /// Raises the windows by what a frame has taken of them, of which so much is data.
+    fn give_back(&mut self, frame: &Frame, data: usize, length: usize) -> io::Result<()> {
+        let length = match self.has("padding-kept") {
+            true => data,
+            false => length,
+        };
+        let stream = self.streams.get(&frame.stream);
+        let is_over = stream.is_none_or(|stream| stream.is_over() || stream.has_ended);
+        if length == 0 || self.has("windows-kept") || is_over && self.has("reset-bodies-kept") {
+            return Ok(());
+        }
+        let increment = Payload::WindowUpdate(length as u32);
+        if !is_over && !frame.ends_stream() {
+            self.send(kinds::WINDOW_UPDATE, 0, frame.stream, increment.clone())?;
+        }
+        self.send(kinds::WINDOW_UPDATE, 0, 0, increment)
+    }
+
     fn take_data(&mut self, frame: &Frame, data: &[u8]) -> Result<(), No> {
         let ignores_the_end = self.has("data-behind-the-end-taken");
         let Some(stream) = self.streams.get_mut(&frame.stream) else {
             return Ok(());
         };
+        if stream.is_closed {
+            return Ok(());
+        }
         if stream.has_ended {
             return match ignores_the_end {
                 true => Ok(()),
@@ -537,6 +697,10 @@ impl<'a> Connection<'a> {
             () if self.has("answers-on-an-even-stream") => number + 1,
             () => number,
         };
+        let waits = method == "HEAD" && self.has("head-waits-for-a-window");
+        if waits && self.streams[&number].window <= 0 {
+            return Ok(());
+        }
         let has_content = !response.body.is_empty()
             && !matches!(response.status, 204 | 304)
             && (method != "HEAD" || self.has("body-of-head"));
@@ -674,7 +838,11 @@ impl<'a> Connection<'a> {
         let numbers: Vec<u32> = self.streams.keys().copied().collect();
         for number in numbers {
             while let Some(stream) = self.streams.get_mut(&number) {
-                let room = self.window.min(stream.window).max(0) as usize;
+                let of_connection = match self.site.has("connection-window-uncounted") {
+                    true => MOST_OF_A_WINDOW,
+                    false => self.window,
+                };
+                let room = of_connection.min(stream.window).max(0) as usize;
                 let most = match self.site.has("right-small-frames") {
                     true => 5,
                     false => MAX_FRAME_SIZE,

@@ -1,4 +1,4 @@
-//! Reads the cases, which stand in `probe/cases.txt` as text.
+//! Reads the cases, which stand in `probe/*.txt` as text.
 
 use std::fmt;
 
@@ -6,12 +6,15 @@ use harness::http2;
 use harness::transcript::{Step, Transcript};
 
 use super::demand::Demand;
+use super::flood::{Flood, Upload};
 use super::frames::WantedFrames;
 
 const CASES: &str = concat!(
     include_str!("../../probe/cases.txt"),
     "\n",
-    include_str!("../../probe/frames.txt")
+    include_str!("../../probe/frames.txt"),
+    "\n",
+    include_str!("../../probe/floods.txt")
 );
 
 /// What the names of the groups begin with whose cases are in HTTP/2.
@@ -67,6 +70,10 @@ pub enum Line {
     Answer(Wanted),
     /// What would be right in HTTP/2.
     Frames(WantedFrames),
+    /// Frames that are sent many times.
+    Flood(Flood),
+    /// A body that is sent as the windows open.
+    Upload(Upload),
 }
 
 /// An answer that would be right.
@@ -293,37 +300,72 @@ fn script_lines(script: &str) -> Option<Vec<Line>> {
 /// The same for a case in HTTP/2.
 fn script_of_frames(script: &str) -> Option<Vec<Line>> {
     let mut lines: Vec<Line> = Vec::new();
-    let mut steps = "* HTTP/2\n".to_owned();
-    for line in script.lines() {
-        if let Some(wanted) = line.strip_prefix("< ") {
-            lines.extend(read_steps(&mut steps)?);
-            lines.push(Line::Frames(WantedFrames::parse(wanted)?));
-            steps.push_str("* HTTP/2\n");
+    let mut steps = String::new();
+    let mut script = script.lines().peekable();
+    while let Some(line) = script.next() {
+        let other = if let Some(wanted) = line.strip_prefix("< ") {
+            Line::Frames(WantedFrames::parse(wanted)?)
+        } else if let Some((times, is_next_stream)) = Flood::parse_times(line) {
+            let mut text = String::new();
+            while let Some(frame) = script.next_if(|next| next.starts_with("> ")) {
+                text += &frames_of(frame)?;
+            }
+            Line::Flood(Flood {
+                times,
+                is_next_stream,
+                frames: http2::read(&text)?,
+            })
+        } else if let Some(upload) = Upload::parse(line) {
+            Line::Upload(upload)
+        } else if line.starts_with("> [") {
+            for frame in frames_of(line)?.lines() {
+                steps.push_str(&format!("> {frame}\n"));
+            }
             continue;
-        }
-        let frames = match line
-            .strip_prefix("> [")
-            .and_then(|line| line.strip_suffix(']'))
-        {
-            Some("opening") => http2::OPENING.to_owned(),
-            Some(words) => {
-                let stream = words.strip_prefix("get ")?.parse().ok()?;
-                http2::get(stream, "[path]")
-                    .replace(": http\n", ": [scheme]\n")
-                    .replace("localhost", "[host]")
-            }
-            None => {
-                steps.push_str(line);
-                steps.push('\n');
-                continue;
-            }
+        } else {
+            steps.push_str(line);
+            steps.push('\n');
+            continue;
         };
-        for frame in frames.lines() {
-            steps.push_str(&format!("> {frame}\n"));
-        }
+        lines.extend(read_steps_of_frames(&mut steps)?);
+        lines.push(other);
     }
-    lines.extend(read_steps(&mut steps)?);
+    lines.extend(read_steps_of_frames(&mut steps)?);
     Some(lines)
+}
+
+/// The steps between what is wanted, if there are any.
+fn read_steps_of_frames(steps: &mut String) -> Option<Vec<Line>> {
+    if !steps.is_empty() {
+        steps.insert_str(0, "* HTTP/2\n");
+    }
+    read_steps(steps).map(Iterator::collect)
+}
+
+/// The frames that a line of a case stands for, as lines without `> `.
+fn frames_of(line: &str) -> Option<String> {
+    let line = line.strip_prefix("> ")?;
+    let short = line
+        .strip_prefix('[')
+        .and_then(|line| line.strip_suffix(']'));
+    let frames = match short {
+        None => return Some(format!("{line}\n")),
+        Some("opening") => return Some(http2::OPENING.to_owned()),
+        Some(words) => match words.split_once(' ')? {
+            ("get", stream) => http2::get(stream.parse().ok()?, "[path]"),
+            // Its body follows.
+            ("post", stream) => {
+                http2::request(stream.parse().ok()?, "POST", "[path]", "", Some(""))
+                    .split_inclusive("DATA ")
+                    .next()?
+                    .trim_end_matches("DATA ")
+                    .to_owned()
+            }
+            _ => return None,
+        },
+    };
+    let frames = frames.replace(": http\n", ": [scheme]\n");
+    Some(frames.replace("localhost", "[host]"))
 }
 
 fn read_steps(text: &mut String) -> Option<impl Iterator<Item = Line>> {
@@ -374,6 +416,9 @@ mod tests {
             "# h2-g: group\n\nMUST, RFC 1 §1: a\n\na: b\n> [opening]\n< stream error",
             "# h2-g: group\n\nMUST, RFC 1 §1: a\n\na: b\n> [open]\n< open",
             "# h2-g: group\n\nMUST, RFC 1 §1: a\n\na: b\n> PONG 0\n< open",
+            "# h2-g: group\n\nMUST, RFC 1 §1: a\n\na: b\n* many times\n> PING 0\n< open",
+            "# h2-g: group\n\nMUST, RFC 1 §1: a\n\na: b\n* 10 times\n> PONG 0\n< open",
+            "# h2-g: group\n\nMUST, RFC 1 §1: a\n\na: b\n* an upload over stream 1\n< open",
         ] {
             assert!(Cases::parse(text).is_err(), "{text}");
         }

@@ -56,6 +56,8 @@ impl From<Malformed> for Departure {
 pub struct Played {
     /// What was sent, with placeholders filled in.
     pub steps: Vec<Step>,
+    /// What is to be said of a step, by its number: how many times its frames were sent.
+    pub floods: Vec<(usize, String)>,
     /// Whether a plain request was sent behind it.
     pub went_on: bool,
     pub received: Vec<u8>,
@@ -136,6 +138,8 @@ pub struct Prober {
     close_patience: Duration,
     /// How long a frame the server takes.
     pub max_frame_size: usize,
+    /// How many streams at a time it says that it takes.
+    pub max_streams: Option<usize>,
 }
 
 /// What came next.
@@ -153,6 +157,7 @@ impl Prober {
             patience,
             close_patience: patience,
             max_frame_size: 0,
+            max_streams: None,
         }
     }
 
@@ -228,6 +233,7 @@ impl Prober {
         }
         let mut played = Played {
             steps,
+            floods: Vec::new(),
             went_on: false,
             received: Vec::new(),
             frames: None,
@@ -352,7 +358,7 @@ impl<'a> Talk<'a> {
                 }
                 Line::Step(_) => steps.next(),
                 // A case of HTTP/2 is played elsewhere.
-                Line::Frames(_) => continue,
+                Line::Frames(_) | Line::Flood(_) | Line::Upload(_) => continue,
             };
             match step {
                 Some(Step::Send(bytes)) => self.send(&bytes),

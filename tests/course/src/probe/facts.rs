@@ -54,6 +54,8 @@ pub struct Facts {
     /// Whether the path is answered in HTTP/1.1, and whether in HTTP/2.
     pub has_page: bool,
     pub has_frames_page: bool,
+    /// How long it is in HTTP/2.
+    pub frames_page_length: usize,
     /// What the placeholders stand for; those with nothing are not among them.
     values: Vec<(&'static str, Vec<u8>)>,
 }
@@ -107,6 +109,12 @@ impl Facts {
     pub fn set(&mut self, name: &'static str, value: impl Into<Vec<u8>>) {
         self.values.retain(|(known, _)| *known != name);
         self.values.push((name, value.into()));
+    }
+
+    /// Remembers the page as it is answered in HTTP/2, where it is.
+    pub fn set_frames_page(&mut self, answer: Option<(u16, Vec<u8>)>) {
+        self.has_frames_page = answer.is_some();
+        self.frames_page_length = answer.map_or(0, |(_, body)| body.len());
     }
 
     pub fn get(&self, name: &str) -> Option<&[u8]> {

@@ -15,10 +15,17 @@ use harness::transcript::Step;
 use super::cases::{Line, Statuses};
 use super::conversation::{Departure, Played, Prober, refused};
 use super::facts::Facts;
+use super::flood::Flood;
 
 /// How long what comes in any case behind the answer to a PING may take: a server may send
 /// that first.
 const GRACE: Duration = Duration::from_millis(300);
+
+/// How many words about what has come are said at the most, with one word for each frame.
+const MOST_WORDS: usize = 12;
+
+/// How long it takes to see whether something has come.
+const A_LOOK: Duration = Duration::from_millis(1);
 
 /// What would be right, one of these.
 #[derive(Clone, Debug)]
@@ -36,6 +43,8 @@ enum OneOf {
     ConnectionError,
     /// The end of the connection.
     Closed,
+    /// The same, or GOAWAY with an error.
+    End,
     /// GOAWAY with an error.
     GoAway,
     /// RST_STREAM, or the end of the connection, as any error may end that.
@@ -50,6 +59,16 @@ enum OneOf {
     Open,
     /// Nothing that no server may send.
     Rules,
+    /// RST_STREAM with an error for any stream, or the end of the connection.
+    AnyStreamError,
+    /// No RST_STREAM for that stream.
+    NoReset(u32),
+    /// Nothing over that stream.
+    Nothing(u32),
+    /// So many bytes over all streams.
+    BytesInAll(usize),
+    /// Another client gets its answer meanwhile.
+    AnotherClient,
 }
 
 /// How far a server has got.
@@ -82,14 +101,19 @@ impl WantedFrames {
         !self.0.iter().any(|one| {
             matches!(
                 one,
-                OneOf::Malformed(_) | OneOf::Answer(..) | OneOf::Bytes(..)
+                OneOf::Malformed(_) | OneOf::Answer(..) | OneOf::Bytes(..) | OneOf::BytesInAll(_)
             )
         })
     }
 
     /// Whether it takes a page that is answered.
     pub fn takes_a_page(&self) -> bool {
-        let is_answer = |one: &OneOf| matches!(one, OneOf::Answer(..) | OneOf::Bytes(..));
+        let is_answer = |one: &OneOf| {
+            matches!(
+                one,
+                OneOf::Answer(..) | OneOf::Bytes(..) | OneOf::BytesInAll(_)
+            )
+        };
         self.0.iter().all(is_answer)
     }
 }
@@ -107,9 +131,15 @@ impl OneOf {
             }
             ["connection", "error"] => Self::ConnectionError,
             ["closed"] => Self::Closed,
+            ["the", "end"] => Self::End,
             ["GOAWAY"] => Self::GoAway,
             ["open"] => Self::Open,
             ["what", "may", "be", "sent"] => Self::Rules,
+            ["another", "client"] => Self::AnotherClient,
+            ["any", "stream", "error"] => Self::AnyStreamError,
+            ["all", "streams", "DATA", length] => Self::BytesInAll(length.parse().ok()?),
+            ["stream", stream, "nothing"] => Self::Nothing(stream.parse().ok()?),
+            ["stream", stream, "no", "RST_STREAM"] => Self::NoReset(stream.parse().ok()?),
             ["stream", stream, "error"] => Self::StreamError(stream.parse().ok()?),
             ["stream", stream, "malformed"] => Self::Malformed(stream.parse().ok()?),
             ["stream", stream, "DATA", length] => {
@@ -148,6 +178,8 @@ impl OneOf {
                 _ if talk.has_answered(OPAQUE) => State::Missed,
                 _ => State::Pending,
             },
+            Self::End if talk.is_closed => State::Met,
+            Self::End => Self::ConnectionError.state(talk),
             Self::Closed if talk.is_closed => State::Met,
             Self::Closed => State::Pending,
             Self::GoAway => met(talk.goaway().is_some_and(|error| error != 0)),
@@ -172,6 +204,41 @@ impl OneOf {
                 met(talk.has_answered(OPAQUE) && talk.goaway().is_none_or(|error| error == 0))
             }
             Self::Rules => met(talk.has_answered(OPAQUE)),
+            Self::AnyStreamError => {
+                let is_error = |frame: &Frame| matches!(frame.payload, Payload::RstStream(error) if error != 0);
+                match talk.frames().any(is_error) {
+                    true => State::Met,
+                    false => Self::ConnectionError.state(talk),
+                }
+            }
+            Self::NoReset(stream) => {
+                let is_reset = |frame: &Frame| {
+                    frame.stream == *stream && matches!(frame.payload, Payload::RstStream(_))
+                };
+                match talk.frames().any(is_reset) {
+                    true => State::Missed,
+                    false => met(talk.has_answered(OPAQUE)),
+                }
+            }
+            Self::Nothing(stream) => match talk.frames().any(|frame| frame.stream == *stream) {
+                true => State::Missed,
+                false if talk.is_closed || talk.has_answered(OPAQUE) => State::Met,
+                false => State::Pending,
+            },
+            Self::BytesInAll(length) => {
+                let bodies = talk.frames().filter_map(|frame| match &frame.payload {
+                    Payload::Data(data) => Some(data.len()),
+                    _ => None,
+                });
+                match bodies.sum::<usize>() {
+                    came if came > *length => State::Missed,
+                    came => met(came == *length),
+                }
+            }
+            Self::AnotherClient => match talk.another_is_answered {
+                true => State::Met,
+                false => State::Missed,
+            },
         }
     }
 }
@@ -191,7 +258,7 @@ impl fmt::Display for WantedFrames {
                 OneOf::ConnectionError => {
                     formatter.write_str("the end of the connection, or GOAWAY with an error")?;
                 }
-                OneOf::Closed => formatter.write_str("the end of the connection")?,
+                OneOf::Closed | OneOf::End => formatter.write_str("the end of the connection")?,
                 OneOf::GoAway => formatter.write_str("GOAWAY with an error")?,
                 OneOf::StreamError(stream) => {
                     write!(
@@ -215,6 +282,17 @@ impl fmt::Display for WantedFrames {
                 }
                 OneOf::Open => formatter.write_str("a connection that answers PING")?,
                 OneOf::Rules => formatter.write_str("nothing that RFC 9113 forbids")?,
+                OneOf::AnyStreamError => {
+                    formatter.write_str("RST_STREAM, or the end of the connection")?;
+                }
+                OneOf::NoReset(stream) => write!(formatter, "no RST_STREAM {stream}")?,
+                OneOf::Nothing(stream) => write!(formatter, "nothing over stream {stream}")?,
+                OneOf::BytesInAll(length) => {
+                    write!(formatter, "{length} bytes over all streams, and no more")?;
+                }
+                OneOf::AnotherClient => {
+                    formatter.write_str("an answer to another client meanwhile")?;
+                }
             }
         }
         Ok(())
@@ -222,26 +300,42 @@ impl fmt::Display for WantedFrames {
 }
 
 /// A connection, and what has happened on it.
-struct Talk {
+pub struct Talk {
     stream: Box<dyn Connection>,
-    sent: Vec<Piece>,
+    pub sent: Vec<Piece>,
     bytes: Vec<u8>,
     reader: Reader,
     looked_at: usize,
-    is_closed: bool,
+    pub is_closed: bool,
+    /// Whether another client has got its answer, where one has asked.
+    another_is_answered: bool,
 }
 
 impl Talk {
-    fn frames(&self) -> impl Iterator<Item = &Frame> {
+    pub fn frames(&self) -> impl Iterator<Item = &Frame> {
         self.reader.pieces().filter_map(|piece| match piece {
             Piece::Frame(frame) => Some(frame),
             _ => None,
         })
     }
 
-    fn message(&self, stream: u32) -> Message {
-        let pieces: Vec<Piece> = self.reader.pieces().cloned().collect();
+    pub fn message(&self, stream: u32) -> Message {
+        let is_of_stream = |frame: &&Frame| frame.stream == stream;
+        let frames = self.frames().filter(is_of_stream).cloned();
+        let pieces: Vec<Piece> = frames.map(Piece::Frame).collect();
         Message::of(&pieces, stream)
+    }
+
+    /// How much DATA the client has sent over a stream, or for 0 over all of them.
+    pub fn sent_data(&self, stream: u32) -> i64 {
+        let of_stream = self.sent.iter().filter(|piece| match piece {
+            Piece::Frame(frame) => {
+                frame.kind == kinds::DATA && (stream == 0 || frame.stream == stream)
+            }
+            _ => false,
+        });
+        let lengths = of_stream.map(|piece| bytes_of(std::slice::from_ref(piece)).len() - 9);
+        lengths.sum::<usize>() as i64
     }
 
     fn has_answered(&self, opaque: [u8; 8]) -> bool {
@@ -287,14 +381,25 @@ impl Talk {
         }
     }
 
-    fn send(&mut self, pieces: &[Piece]) {
-        let _ = self.stream.write_all(&bytes_of(pieces));
+    pub fn send(&mut self, pieces: &[Piece]) {
+        self.write(&bytes_of(pieces));
         self.sent.extend(pieces.iter().cloned());
+    }
+
+    /// Sends bytes. A server that has heard enough may have closed.
+    pub fn write(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Receives what has come, and waits for nothing.
+    pub fn receive_what_is_there(&mut self) -> Result<(), Departure> {
+        while !self.is_closed && self.receive(Instant::now() + A_LOOK)? {}
+        Ok(())
     }
 
     /// Receives what has come, or waits for it, and answers what a server may ask; `false`
     /// where nothing came in time.
-    fn receive(&mut self, deadline: Instant) -> Result<bool, Departure> {
+    pub fn receive(&mut self, deadline: Instant) -> Result<bool, Departure> {
         let before = self.bytes.len();
         match play::receive_some(&mut *self.stream, &mut self.bytes, deadline) {
             Ok(is_open) => self.is_closed = !is_open,
@@ -400,6 +505,15 @@ impl Talk {
             });
         }
         words.dedup();
+        if words.len() > MOST_WORDS {
+            // Behind a flood it is the same again and again.
+            let mut seen = Vec::new();
+            words.retain(|word| {
+                let is_new = !seen.contains(word);
+                seen.extend(is_new.then(|| word.clone()));
+                is_new
+            });
+        }
         if self.is_closed {
             words.push("closed".to_owned());
         }
@@ -421,9 +535,11 @@ impl Prober {
         talk.send(&opening);
         let wanted = WantedFrames(vec![OneOf::Settings]);
         let found = talk.wait_for(&[&wanted], self.patience()).is_ok();
-        if let Some(limit) = talk.frames().find_map(max_frame_size) {
+        let said = |identifier| talk.frames().find_map(|frame| said(frame, identifier));
+        if let Some(limit) = said(setting::MAX_FRAME_SIZE) {
             self.max_frame_size = limit;
         }
+        self.max_streams = said(setting::MAX_CONCURRENT_STREAMS);
         talk.stream.abandon();
         found
     }
@@ -458,6 +574,7 @@ impl Prober {
             reader: Reader::default(),
             looked_at: 0,
             is_closed: false,
+            another_is_answered: false,
         })
     }
 
@@ -466,8 +583,11 @@ impl Prober {
     /// # Errors
     /// Why it is skipped.
     pub fn play_frames(&mut self, lines: &[Line], facts: &Facts) -> Result<Played, &'static str> {
-        let sends_a_request = lines.iter().any(|line| {
-            matches!(line, Line::Step(Step::SendFrames(frames)) if !http2::streams(frames).is_empty())
+        let sends_a_request = lines.iter().any(|line| match line {
+            Line::Step(Step::SendFrames(frames)) | Line::Flood(Flood { frames, .. }) => {
+                !http2::streams(frames).is_empty()
+            }
+            _ => false,
         });
         let takes_a_page = lines.iter().any(|line| match line {
             Line::Frames(wanted) => wanted.takes_a_page() || sends_a_request && wanted.goes_on(),
@@ -488,14 +608,34 @@ impl Prober {
                 Line::Step(step) => Line::Step(step.clone()),
                 Line::Frames(wanted) => Line::Frames(wanted.clone()),
                 Line::Answer(wanted) => Line::Answer(wanted.clone()),
+                Line::Upload(upload) => Line::Upload(upload.clone()),
+                Line::Flood(flood) => {
+                    let fixed = flood
+                        .clone()
+                        .fixed(self.max_streams, facts.frames_page_length)?;
+                    Line::Flood(Flood {
+                        frames: self.fill(&flood.frames, facts)?,
+                        ..fixed
+                    })
+                }
             });
         }
-        let steps = filled.iter().filter_map(|line| match line {
-            Line::Step(step) => Some(step.clone()),
-            _ => None,
-        });
+        let mut steps = Vec::new();
+        let mut floods = Vec::new();
+        for line in &filled {
+            match line {
+                Line::Step(step) => steps.push(step.clone()),
+                Line::Flood(flood) => {
+                    floods.push((steps.len(), flood.words()));
+                    steps.push(Step::SendFrames(flood.frames.clone()));
+                }
+                Line::Upload(upload) => floods.push((steps.len(), upload.words())),
+                Line::Frames(_) | Line::Answer(_) => {}
+            }
+        }
         let mut played = Played {
-            steps: steps.collect(),
+            steps,
+            floods,
             went_on: false,
             received: Vec::new(),
             frames: Some(Vec::new()),
@@ -505,7 +645,7 @@ impl Prober {
         match self.open_frames() {
             Err(departure) => played.departure = Some(departure),
             Ok(mut talk) => {
-                played.departure = self.converse_in_frames(&mut talk, &filled).err();
+                played.departure = self.converse_in_frames(&mut talk, &filled, facts).err();
                 played.came = talk.came();
                 played.frames = Some(talk.reader.pieces().cloned().collect());
                 talk.stream.abandon();
@@ -538,7 +678,12 @@ impl Prober {
         }
     }
 
-    fn converse_in_frames(&mut self, talk: &mut Talk, lines: &[Line]) -> Result<(), Departure> {
+    fn converse_in_frames(
+        &mut self,
+        talk: &mut Talk,
+        lines: &[Line],
+        facts: &Facts,
+    ) -> Result<(), Departure> {
         let patience = self.patience();
         let mut rest = lines;
         while let Some((first, after)) = rest.split_first() {
@@ -552,6 +697,9 @@ impl Prober {
                         })
                         .collect();
                     rest = &rest[wanted.len()..];
+                    if wanted.iter().any(|wanted| wanted.takes_another_client()) {
+                        talk.another_is_answered = self.another_is_answered(facts);
+                    }
                     let is_last = !rest.iter().any(|line| matches!(line, Line::Frames(_)));
                     if is_last && wanted.iter().any(|wanted| wanted.takes_a_ping()) {
                         let ping = Frame::new(kinds::PING, 0, 0, Payload::Ping(OPAQUE));
@@ -575,11 +723,17 @@ impl Prober {
                     }
                     talk.sent.extend(frames.iter().cloned());
                 }
+                Line::Flood(flood) => flood.send(talk)?,
+                Line::Upload(upload) => upload.send(talk, patience)?,
                 Line::Step(Step::HalfClose) => {
                     let _ = talk.stream.half_close();
                 }
                 Line::Step(Step::Waits) => thread::sleep(REST),
-                Line::Step(Step::IsSilent) => thread::sleep(SILENCE),
+                // What came meanwhile counts for what is wanted then.
+                Line::Step(Step::IsSilent) => {
+                    thread::sleep(SILENCE);
+                    talk.receive_what_is_there()?;
+                }
                 _ => {}
             }
             rest = after;
@@ -588,17 +742,30 @@ impl Prober {
     }
 }
 
+impl Prober {
+    /// Whether another client gets the page, or where there is none the server's SETTINGS.
+    fn another_is_answered(&mut self, facts: &Facts) -> bool {
+        if !facts.has_frames_page {
+            return self.finds_frames();
+        }
+        let text = |name| String::from_utf8_lossy(facts.get(name).unwrap_or_default()).into_owned();
+        let (scheme, host, path) = (text("scheme"), text("host"), text("path"));
+        let answer = self.ask_in_frames(&scheme, &host, &path);
+        answer.is_some_and(|(status, _)| status / 100 == 2)
+    }
+}
+
 /// The longest frame that every server takes (RFC 9113 §4.2).
 const LONGEST: usize = 16_384;
 
-/// How long a frame a server takes, where it says so.
-fn max_frame_size(frame: &Frame) -> Option<usize> {
+/// What a server says in a setting, where it does.
+fn said(frame: &Frame, wanted: u16) -> Option<usize> {
     let Payload::Settings(settings) = &frame.payload else {
         return None;
     };
     let said = settings
         .iter()
-        .find(|(identifier, _)| *identifier == setting::MAX_FRAME_SIZE);
+        .find(|(identifier, _)| *identifier == wanted);
     said.map(|(_, value)| *value as usize)
 }
 
@@ -610,16 +777,25 @@ impl WantedFrames {
                 one,
                 OneOf::ConnectionError
                     | OneOf::Closed
+                    | OneOf::End
                     | OneOf::StreamError(_)
                     | OneOf::Open
                     | OneOf::Rules
+                    | OneOf::AnyStreamError
+                    | OneOf::NoReset(_)
+                    | OneOf::Nothing(_)
             )
         })
     }
 
+    /// Whether another client asks too.
+    fn takes_another_client(&self) -> bool {
+        self.0.iter().any(|one| matches!(one, OneOf::AnotherClient))
+    }
+
     /// Whether the connection is to go on behind what was sent.
     fn goes_on(&self) -> bool {
-        let goes_on = |one: &OneOf| matches!(one, OneOf::Open | OneOf::Pong(_));
+        let goes_on = |one: &OneOf| matches!(one, OneOf::Open | OneOf::Pong(_) | OneOf::NoReset(_));
         self.0.iter().all(goes_on)
     }
 

@@ -190,10 +190,16 @@ pub fn departures(cases: &Cases, outcomes: &[Outcome], address: SocketAddr, is_s
             {
                 explain(cases, outcome.case, played);
                 say!("  the same by hand");
-                say!(
-                    "    {}",
-                    by_hand::exactly(&played.steps, address, is_sealed)
-                );
+                let scheme = if is_sealed { "https://" } else { "" };
+                let command = match &played.floods[..] {
+                    [] => by_hand::exactly(&played.steps, address, is_sealed),
+                    // A line for a shell would be too long.
+                    _ => format!(
+                        "cargo course probe {scheme}{address} --only {}",
+                        outcome.case.name
+                    ),
+                };
+                say!("    {command}");
             }
         }
     }
@@ -231,7 +237,16 @@ fn explain(cases: &Cases, case: &Case, played: &Played) {
     say!("  {}", rule.place);
     wrapped("    ", &rule.words);
     say!("  sent");
-    for step in &played.steps {
+    let floods = |step| {
+        played
+            .floods
+            .iter()
+            .filter(move |(number, _)| *number == step)
+    };
+    for (number, step) in played.steps.iter().enumerate() {
+        for (_, words) in floods(number) {
+            say!("    {words}");
+        }
         match step {
             Step::Older(count) => say!("    (after {count} connections that stay silent)"),
             Step::Gone(count) => say!("    (after {count} clients that were gone at once)"),
@@ -251,6 +266,9 @@ fn explain(cases: &Cases, case: &Case, played: &Played) {
             _ => {}
         }
     }
+    for (_, words) in floods(played.steps.len()) {
+        say!("    {words}");
+    }
     if played.went_on {
         say!("    (and then a plain request over the same connection)");
     }
@@ -266,7 +284,7 @@ fn explain(cases: &Cases, case: &Case, played: &Played) {
             Line::Frames(wanted) => wrapped("    ", &wanted.to_string()),
             Line::Step(Step::Closes) => say!("    and the end of the connection"),
             Line::Step(Step::StaysOpen) => say!("    and a connection that stays open"),
-            Line::Step(_) => {}
+            Line::Step(_) | Line::Flood(_) | Line::Upload(_) => {}
         }
     }
     say!("  what is wrong");
