@@ -10,12 +10,14 @@ pub mod multiplexed_connection;
 pub mod negotiated;
 pub mod open_stream;
 pub mod output;
+pub mod patience;
 pub mod request_body;
 pub mod server_options;
 pub mod stream_endings;
 pub mod stream_table;
 pub mod take_events;
 pub mod take_sections;
+pub mod waiting_requests;
 pub mod watchers;
 pub mod window;
 
