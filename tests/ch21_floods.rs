@@ -184,6 +184,84 @@ fn floods_leave_nothing_behind() {
     the_page_is_served(&server);
 }
 
+// Responses that wait
+
+/// With these limits each connection may have one response that waits for its client, and all of
+/// them together two more.
+const FEW: &str = "connections=2";
+
+/// A client that takes nothing of a response before it opens a window for it.
+fn begin_without_windows<'a>(server: &'a Server, frames: &str) -> Exchange<'a> {
+    let opening = OPENING.replace("ENABLE_PUSH=0", "INITIAL_WINDOW_SIZE=0");
+    server
+        .begin("core")
+        .frames(opening)
+        .receive_frames(2)
+        .frames(frames)
+}
+
+const PING: &str = "PING 0 6162636465666768\n";
+
+/// More of them wait than may be under way, so the rest is not answered yet. Other clients are,
+/// and so are the frames behind those requests.
+#[test]
+fn responses_that_wait_for_windows() {
+    let server = Server::start_with_limits(CHAPTER, FEW);
+    let pages = for_streams(5, |id| get(id, "/hello"));
+    let first = begin_without_windows(&server, &(pages + PING)).receive_frames(4);
+    let pages = for_streams(2, |id| get(id, "/hello"));
+    let other = begin_without_windows(&server, &(pages + PING))
+        .receive_frames(2)
+        .frames("WINDOW_UPDATE 1 1000\n")
+        .receive_frames(2)
+        .frames("WINDOW_UPDATE 3 1000\n")
+        .receive_frames(1)
+        .stays_open();
+    assert_eq!(other.matches("<   <h1>Hello, User!</h1>").count(), 2);
+    let first = first
+        .frames(for_streams(3, |id| format!("WINDOW_UPDATE {id} 1000\n")))
+        .receive_frames(5)
+        .frames("WINDOW_UPDATE 7 1000\nWINDOW_UPDATE 9 1000\n")
+        .receive_frames(2)
+        .stays_open();
+    let (waiting, rest) = first.split_once("> WINDOW_UPDATE").expect(&first);
+    assert_eq!(waiting.matches("<   :status: 200").count(), 3, "{first}");
+    assert!(waiting.ends_with(&format!("< {PING}").replace('\n', " ACK\n")));
+    assert_eq!(rest.matches("<   <h1>Hello, User!</h1>").count(), 5);
+}
+
+/// Each client asks a hundred times for the longest page there is.
+#[cfg(target_os = "linux")]
+#[test]
+fn responses_that_wait_stay_within_the_memory() {
+    let server = Server::start_with_limits(CHAPTER, FEW);
+    let entry = format!("name=Ada&message={}", "%26".repeat(990));
+    let entries = for_streams(20, |id| {
+        begun(id, "POST", "/guestbook", FORM) + &data(id, &entry, true)
+    });
+    for _ in 0..5 {
+        // That fits into the window with which a connection begins.
+        let exchange = begin(&server, "core").frames(&entries);
+        let exchange = exchange.receive_frames(20).stays_open();
+        assert_eq!(exchange.matches("<   :status: 303").count(), 20);
+    }
+    let before = server.memory("VmRSS");
+    let pages = for_streams(100, |id| get(id, "/guestbook")) + PING;
+    let first = begin_without_windows(&server, &pages).receive_frames(3);
+    let second = begin_without_windows(&server, &pages).receive_frames(2);
+    let most = server.memory("VmHWM");
+    for exchange in [second.stays_open(), first.stays_open()] {
+        assert!(
+            exchange.contains("< PING 0 6162636465666768 ACK"),
+            "{exchange}"
+        );
+    }
+    assert!(
+        most < before + 8 * 1024,
+        "{before} KiB before, {most} at most"
+    );
+}
+
 // The stop
 
 /// A server that is in no hurry at its stop, and whose client has begun with a form.

@@ -4,7 +4,7 @@
 mod http2_exchanges;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::header::{HEADER_LENGTH, MAX_FRAME_SIZE};
 use common::{ErrorCode, Frame, MultiplexedConnection, Setting, Wait};
@@ -482,11 +482,107 @@ fn a_frame_a_body_and_a_window_have_their_time() {
     assert_eq!(client.connection.waits_for(), Wait::ToRead(client.at(10)));
     let more = [window(0, 9), window(1, 1)].concat();
     assert_eq!(client.sends(&more, 9), "DATA 1 x");
-    assert_eq!(client.connection.waits_for(), Wait::ToRead(client.at(19)));
-    assert_eq!(client.waits_until(19), "RST_STREAM 1 CANCEL");
+    assert_eq!(client.waits_until(10), "");
+    assert_eq!(client.waits_until(11), "RST_STREAM 1 CANCEL");
     // The others are served as before.
-    let answered = client.sends(&get(3, "/a"), 19);
+    let answered = client.sends(&get(3, "/a"), 11);
     assert_eq!(answered, "HEADERS 3 200, DATA 3 END GET /a");
+}
+
+/// For how many seconds a client goes on that does this each second, ten minutes at the most.
+fn lasts(mut client: Client, each_second: impl Fn(&mut MultiplexedConnection, Instant)) -> u64 {
+    (1..=600)
+        .find(|&second| {
+            let now = client.at(second);
+            each_second(&mut client.connection, now);
+            let later = now + Duration::from_millis(500);
+            client.connection.time_passes(later);
+            let is_closed = client.connection.waits_for() == Wait::ToClose;
+            let errors = std::iter::from_fn(|| client.connection.take_error());
+            is_closed || errors.count() > 0
+        })
+        .unwrap_or(600)
+}
+
+#[test]
+fn a_client_that_takes_a_response_byte_by_byte_comes_to_an_end() {
+    // It is never silent for longer than a second. Only what it takes gives it more time.
+    let long = get(1, "/long?9000000");
+    for (bytes, at_least, at_most) in [(1, 9, 11), (120, 15, 25), (300, 600, 600)] {
+        // By the stream's window, by that of the connection, and by what TCP takes.
+        let takes_all = |connection: &mut MultiplexedConnection, opened: &[u8], now| {
+            connection.receive(opened, now);
+            assert!(connection.next_request().is_none());
+            connection.sent(connection.to_send().len(), now);
+        };
+        let opened = [&window(0, 8_000_000), &long[..]].concat();
+        let stream = lasts(Client::new(&opened), |connection, now| {
+            takes_all(connection, &window(1, bytes), now);
+        });
+        let opened = [&settings(&[(4, 8_000_000)]), &long[..]].concat();
+        let connection = lasts(Client::new(&opened), |connection, now| {
+            takes_all(connection, &window(0, bytes), now);
+        });
+        let opened = [settings(&[(4, 8_000_000)]), window(0, 8_000_000)].concat();
+        let mut client = Client::new(&opened);
+        client.connection.receive(&long, client.began);
+        client.answers();
+        let transport = lasts(client, |connection, now| {
+            connection.sent(bytes as usize, now);
+        });
+        for seconds in [stream, connection, transport] {
+            let expected = at_least..=at_most;
+            assert!(expected.contains(&seconds), "{bytes}: {seconds} s");
+        }
+    }
+}
+
+/// What a client holds up by its window is counted only while the server waits for that.
+#[test]
+fn the_time_of_one_wait_is_not_that_of_another() {
+    // The connection's window was used up long ago, when nothing waited for it.
+    let mut client = Client::new(&get(1, "/long?65535"));
+    let answered = client.sends(&get(3, "/a"), 90);
+    assert_eq!(answered, "HEADERS 3 200");
+    assert_eq!(client.waits_until(99), "");
+    let answered = client.sends(&window(0, 100), 99);
+    assert_eq!(answered, "DATA 3 END GET /a");
+    // What lies ready is taken slowly. The client cannot open the window before it has come.
+    let mut client = Client::new(&[]);
+    client
+        .connection
+        .receive(&get(1, "/long?70000"), client.began);
+    client.answers();
+    for second in 1..=30 {
+        let part = client.connection.to_send().len().min(2200);
+        client.connection.sent(part, client.at(second));
+    }
+    assert!(client.connection.to_send().is_empty());
+    client.connection.time_passes(client.at(39));
+    assert!(client.connection.take_error().is_none());
+    client.connection.time_passes(client.at(40));
+    assert!(client.connection.take_error().is_some());
+}
+
+/// Requests with long fields, or whose bodies do not come, are not kept by the hundred.
+#[test]
+fn what_waiting_requests_keep_is_bounded() {
+    let long = "x".repeat(15_000);
+    for (more, taken) in [
+        (("x", "y"), 61..=63),
+        (("x", &*long), 13..=14),
+        (("content-length", "10"), 100..=100),
+    ] {
+        let mut client = Client::new(&[]);
+        let many = (0..101).flat_map(|number| post(1 + 2 * number, &[more]));
+        let answered = client.sends(&many.collect::<Vec<_>>(), 0);
+        let refused = answered.matches(" REFUSED_STREAM").count();
+        assert!(taken.contains(&(101 - refused)), "{refused} are refused");
+        // Once one of them is answered, the next may come.
+        assert!(client.sends(&data(1, true, &[], 0), 0).contains(" 1 "));
+        let answered = client.sends(&get(301, "/a"), 0);
+        assert_eq!(answered, "HEADERS 301 200, DATA 301 END GET /a");
+    }
 }
 
 /// A client that sends requests and takes no response: what lies ready stays bounded.

@@ -28,6 +28,8 @@ pub struct Response {
     pub body: Body,
     /// Is told how much of the content was sent, from chapter 10 on.
     pub watcher: Option<Box<dyn Watcher>>,
+    /// How much memory the content takes, in bytes. Counted from chapter 21 on.
+    memory: usize,
 }
 
 /// Follows a response while it is sent. It is dropped when no more of the response will be
@@ -80,6 +82,7 @@ impl Response {
                 source: Box::new(io::empty()),
             },
             watcher: None,
+            memory: 0,
         }
     }
 
@@ -94,11 +97,13 @@ impl Response {
     /// ```
     pub fn html(status: &'static str, page: impl Into<Vec<u8>>) -> Self {
         let page = page.into();
+        let memory = page.capacity();
         let body = Body {
             length: Some(page.len() as u64),
             source: Box::new(Cursor::new(page)),
         };
-        Self::new(status, "text/html", body)
+        let response = Self::new(status, "text/html", body);
+        Self { memory, ..response }
     }
 
     /// A response with a page that shows its status, as an error has it.
@@ -135,6 +140,11 @@ impl Response {
         }
         self.fields.push((name, value));
         self
+    }
+
+    /// How much memory its content takes, in bytes, where it is held as a whole.
+    pub fn memory(&self) -> usize {
+        self.memory
     }
 
     /// The fields that were given to it, as names and values.

@@ -63,12 +63,25 @@ impl MultiplexedConnection {
         self.time_passes(now);
     }
 
-    /// The client sends or takes something, or time has passed. The time to take something
-    /// begins when something lies ready.
+    /// The client sends or takes something, or time has passed: time in which the server waited
+    /// for the client to take what lies ready, or, where nothing did, to open a window.
     pub(crate) fn note_time(&mut self, now: Instant) {
+        let time = now.saturating_duration_since(self.now);
         self.now = now;
-        if self.to_send().is_empty() {
-            self.moved = now;
+        if !self.to_send().is_empty() {
+            return self.patience.spend(time);
+        }
+        self.patience.restore();
+        let mut waits_for_connection = false;
+        for stream in self.streams.iter_mut() {
+            match stream.can_send() {
+                true => waits_for_connection = true,
+                false if stream.content.is_some() => stream.patience.spend(time),
+                false => {}
+            }
+        }
+        if waits_for_connection {
+            self.output.patience.spend(time);
         }
     }
 
@@ -98,22 +111,21 @@ impl MultiplexedConnection {
     }
 
     /// When the client has to open a window for a response, if all that could be sent was
-    /// sent. If the window of the connection holds it up, it counts that others move.
+    /// sent: that of the stream, or that of the connection.
     fn of_content(&self, stream: &Stream) -> Option<Instant> {
         if stream.content.is_none() || !self.to_send().is_empty() {
             return None;
         }
-        let moved = match stream.can_send() {
-            true => self.output.moved,
-            false => stream.moved,
+        let patience = match stream.can_send() {
+            true => self.output.patience,
+            false => stream.patience,
         };
-        Some(moved + self.timeouts.inactivity)
+        Some(self.now + patience.left())
     }
 
     /// How long a stream lingers whose request has been answered before its end.
     fn of_rest(&self, stream: &Stream) -> Option<Instant> {
-        let until = stream.moved + self.timeouts.linger;
-        stream.is_answered.then_some(until)
+        Some(stream.answered? + self.timeouts.linger)
     }
 
     /// When the next request has to begin, or when the last ones have to have come.

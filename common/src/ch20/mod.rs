@@ -9,6 +9,7 @@ pub mod multiplexed_connection;
 pub mod negotiated;
 pub mod open_stream;
 pub mod output;
+pub mod patience;
 pub mod receive_window;
 pub mod request_body;
 pub mod server_options;
@@ -16,6 +17,7 @@ pub mod stream_endings;
 pub mod stream_table;
 pub mod take_events;
 pub mod take_sections;
+pub mod waiting_requests;
 pub mod watchers;
 
 pub use {

@@ -18,6 +18,7 @@ use crate::ch19::frame_reader::FrameReader;
 use crate::ch19::streams::MAX_STREAMS;
 use crate::ch20::open_stream::Ready;
 use crate::ch20::output::{Filled, Output};
+use crate::ch20::patience::Patience;
 use crate::ch20::receive_window::{ReceiveWindow, STREAM_WINDOW};
 use crate::ch20::stream_table::StreamTable;
 
@@ -63,8 +64,8 @@ pub struct MultiplexedConnection {
     /// When the connection began to be without a stream, or when the client last took a
     /// response.
     pub(crate) since: Instant,
-    /// When the client last took something.
-    pub(crate) moved: Instant,
+    /// For how much longer it waits until the client takes what lies ready.
+    pub(crate) patience: Patience,
     pub(crate) reading: Reading,
     pub(crate) taking: Taking,
     pub(crate) reader: FrameReader,
@@ -80,7 +81,7 @@ pub struct MultiplexedConnection {
 impl MultiplexedConnection {
     /// A connection that has just been accepted. Settings are the first that a server sends.
     pub fn new(timeouts: Timeouts, now: Instant) -> Self {
-        let mut output = Output::new(now);
+        let mut output = Output::new(timeouts.inactivity);
         let settings = [
             (Setting::MAX_CONCURRENT_STREAMS, MAX_STREAMS as u32),
             (Setting::INITIAL_WINDOW_SIZE, STREAM_WINDOW),
@@ -94,7 +95,7 @@ impl MultiplexedConnection {
             needs_body: |_| true,
             now,
             since: now,
-            moved: now,
+            patience: Patience::new(timeouts.inactivity),
             reading: Reading::Open,
             taking: Taking::Requests,
             reader: FrameReader::new(now),
@@ -177,7 +178,7 @@ impl MultiplexedConnection {
         let output = &mut self.output;
         output.send_header_section(id, &mut response, has_content, self.now);
         if has_content {
-            (stream.content, stream.moved) = (Some(response.body), self.now);
+            stream.content = Some(response.body);
         } else {
             self.end_stream(id);
         }
@@ -186,7 +187,7 @@ impl MultiplexedConnection {
 
     /// Adds content while there is room for it.
     pub(crate) fn fill(&mut self) {
-        while let Some(filled) = self.output.fill(&mut self.streams, self.now) {
+        while let Some(filled) = self.output.fill(&mut self.streams) {
             match filled {
                 Filled::More => {}
                 Filled::Ended(id) => self.end_stream(id),
@@ -211,7 +212,8 @@ impl MultiplexedConnection {
 
     /// Tells how many of these bytes the client has taken.
     pub fn sent(&mut self, length: usize, now: Instant) {
-        (self.now, self.moved) = (now, now);
+        self.note_time(now);
+        self.patience.earn(length);
         self.output.to_send.take(length);
         if let Taking::LastRequests(since) = &mut self.taking {
             since.get_or_insert(now);
@@ -228,11 +230,10 @@ impl MultiplexedConnection {
     pub fn waits_for(&self) -> Wait {
         let may_read = self.reading == Reading::Open && self.reader.waiting() < MOST_WAITING;
         if !self.to_send().is_empty() {
-            let until = self.moved + self.timeouts.inactivity;
-            if self.now >= until {
+            if self.patience.left().is_zero() {
                 return Wait::ToClose;
             }
-            let until = until.min(self.deadline());
+            let until = (self.now + self.patience.left()).min(self.deadline());
             return match may_read && !self.is_over() && !self.output.is_full() {
                 true => Wait::ToReadOrWrite(until),
                 false => Wait::ToWrite(until),

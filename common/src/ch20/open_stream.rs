@@ -8,6 +8,7 @@ use crate::ch09::response::Body;
 use crate::ch18::http2_error::Http2Error;
 use crate::ch19::window::Window;
 use crate::ch20::extensible_priority::ExtensiblePriority;
+use crate::ch20::patience::Patience;
 use crate::ch20::receive_window::exceeded;
 use crate::ch20::request_body::RequestBody;
 
@@ -24,6 +25,9 @@ pub enum RequestState {
 /// A stream that is not closed.
 pub struct Stream {
     pub request: RequestState,
+    /// How much the request takes until it is answered, in bytes: its fields, and what may
+    /// come of its body at first.
+    pub kept: usize,
     /// What is left of the content of the response; `None` before there is a response.
     pub content: Option<Body>,
     pub priority: ExtensiblePriority,
@@ -33,10 +37,10 @@ pub struct Stream {
     pub receive_window: Window,
     /// Of the streams with the same urgency, the one with the smallest number sends next.
     pub turn: u64,
-    /// When a part of the response was last added to what is sent.
-    pub moved: Instant,
-    /// Whether the response has been added to its end.
-    pub is_answered: bool,
+    /// For how much longer the server waits until the client opens the stream's window.
+    pub patience: Patience,
+    /// When the response was added to its end, once it was.
+    pub answered: Option<Instant>,
 }
 
 impl Stream {
@@ -47,7 +51,7 @@ impl Stream {
 
     /// Whether the client may send more of a request that waits for its response.
     pub fn is_coming(&self) -> bool {
-        self.is_open() && !self.is_answered
+        self.is_open() && self.answered.is_none()
     }
 
     /// The request and its body, if that is still to come whole.

@@ -1,7 +1,7 @@
 //! What a connection sends: the frames that lie ready, and DATA of many responses in turns.
 
 use std::io::{self, ErrorKind, Read};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::ch09::response::{Body, Response};
 use crate::ch10::buffer::Buffer;
@@ -11,6 +11,7 @@ use crate::ch19::encoder::HpackEncoder;
 use crate::ch19::response_fields::{add_block, add_header_section};
 use crate::ch19::window::Window;
 use crate::ch20::open_stream::Stream;
+use crate::ch20::patience::Patience;
 use crate::ch20::stream_table::StreamTable;
 use crate::ch20::watchers::Watchers;
 
@@ -32,8 +33,8 @@ pub struct Output {
     pub watchers: Watchers,
     /// How much DATA the client takes over the connection.
     pub window: Window,
-    /// When DATA was last added.
-    pub moved: Instant,
+    /// For how much longer the server waits until the client opens that window.
+    pub patience: Patience,
 }
 
 /// What came of the DATA that was added for one stream.
@@ -48,13 +49,13 @@ pub enum Filled {
 
 impl Output {
     /// Nothing to send yet.
-    pub fn new(now: Instant) -> Self {
+    pub fn new(inactivity: Duration) -> Self {
         Self {
             to_send: Buffer::default(),
             encoder: HpackEncoder::default(),
             watchers: Watchers::default(),
             window: Window::default(),
-            moved: now,
+            patience: Patience::new(inactivity),
         }
     }
 
@@ -99,12 +100,11 @@ impl Output {
 
     /// Adds a DATA frame for the stream whose turn it is. `None` if there is no room, or no
     /// window that is open.
-    pub fn fill(&mut self, streams: &mut StreamTable, now: Instant) -> Option<Filled> {
+    pub fn fill(&mut self, streams: &mut StreamTable) -> Option<Filled> {
         if self.ready() + FULL_FRAME > ROOM || self.window.room() == 0 {
             return None;
         }
         let (id, stream) = streams.next_to_send()?;
-        (self.moved, stream.moved) = (now, now);
         Some(match self.add_data(id, stream) {
             Ok(false) => Filled::More,
             Ok(true) => Filled::Ended(id),
@@ -136,6 +136,8 @@ impl Output {
         })?;
         self.window.use_up(length);
         stream.send_window.use_up(length);
+        self.patience.earn(length);
+        stream.patience.earn(length);
         self.watchers.note(id, self.ready(), length, is_last);
         Ok(is_last)
     }

@@ -24,7 +24,7 @@ impl MultiplexedConnection {
         let Some(stream) = self.streams.get_mut(id) else {
             return;
         };
-        (stream.is_answered, stream.content, stream.moved) = (true, None, self.now);
+        (stream.answered, stream.content) = (Some(self.now), None);
         if !stream.is_open() {
             self.remove(id);
         }
@@ -42,7 +42,7 @@ impl MultiplexedConnection {
         if self
             .streams
             .get_mut(id)
-            .is_none_or(|stream| !stream.is_answered)
+            .is_none_or(|stream| stream.answered.is_none())
         {
             self.output.watchers.give_up(id);
         }

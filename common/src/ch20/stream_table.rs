@@ -21,7 +21,9 @@ pub struct StreamTable {
     /// Each in a place of its own, and so are the requests below: the two lists keep room for
     /// several, and most connections have none most of the time.
     streams: BTreeMap<u32, Box<Stream>>,
-    ready: VecDeque<Box<Ready>>,
+    pub(crate) ready: VecDeque<Box<Ready>>,
+    /// Whether requests wait although they are ready.
+    pub(crate) holds_requests: bool,
     reset: VecDeque<u32>,
     /// How many streams were reset here, in all.
     resets: u64,
@@ -55,6 +57,17 @@ impl StreamTable {
         self.streams.iter().map(|(&id, stream)| (id, &**stream))
     }
 
+    /// Whether a stream has content to send.
+    pub fn is_sending(&self, id: u32) -> bool {
+        let stream = self.streams.get(&id);
+        stream.is_some_and(|stream| stream.content.is_some())
+    }
+
+    /// The streams, to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Stream> {
+        self.streams.values_mut().map(|stream| &mut **stream)
+    }
+
     /// A stream that is not closed.
     pub fn get_mut(&mut self, id: u32) -> Option<&mut Stream> {
         self.streams.get_mut(&id).map(|stream| &mut **stream)
@@ -76,8 +89,8 @@ impl StreamTable {
     ///
     /// # Errors
     /// PROTOCOL_ERROR for the connection if its number is even: such streams are a server's
-    /// (RFC 9113 §5.1.1). REFUSED_STREAM for the stream if there are too many: the client
-    /// may ask again.
+    /// (RFC 9113 §5.1.1). REFUSED_STREAM for the stream if there are too many, or if their
+    /// requests take too much: the client may ask again.
     pub fn begin(&mut self, id: u32) -> Result<(), Http2Error> {
         if id.is_multiple_of(2) {
             return Err(protocol_error(
@@ -85,10 +98,14 @@ impl StreamTable {
             ));
         }
         self.last = id;
-        if self.streams.len() < MAX_STREAMS {
+        let problem = if self.streams.len() >= MAX_STREAMS {
+            "too many streams"
+        } else if self.keeps_too_much() {
+            "too many requests wait with long fields, or for their bodies"
+        } else {
             return Ok(());
-        }
-        let refused = Http2Error::connection(ErrorCode::REFUSED_STREAM, "too many streams");
+        };
+        let refused = Http2Error::connection(ErrorCode::REFUSED_STREAM, problem);
         Err(refused.of_stream(id))
     }
 
@@ -102,16 +119,6 @@ impl StreamTable {
     fn next_turn(&mut self) -> u64 {
         self.turns += 1;
         self.turns
-    }
-
-    /// Adds a request that waits for its response.
-    pub fn add_ready(&mut self, ready: Ready) {
-        self.ready.push_back(Box::new(ready));
-    }
-
-    /// The next one that waits for its response.
-    pub fn take_ready(&mut self) -> Option<Ready> {
-        self.ready.pop_front().map(|ready| *ready)
     }
 
     /// Forgets a stream.

@@ -13,6 +13,7 @@ use crate::ch19::take_frames::protocol_error;
 use crate::ch20::extensible_priority::ExtensiblePriority;
 use crate::ch20::multiplexed_connection::{MultiplexedConnection, Taking};
 use crate::ch20::open_stream::{Ready, RequestState, Stream};
+use crate::ch20::patience::Patience;
 use crate::ch20::request_body::RequestBody;
 
 /// The version as the access log has it. Most servers write it so, although HTTP/2 has no
@@ -31,7 +32,9 @@ impl MultiplexedConnection {
             State::Idle if self.taking == Taking::NoRequests => Ok(()),
             State::Idle => {
                 self.streams.begin(id)?;
-                self.take_request(id, end_stream, section)
+                self.take_request(id, end_stream, section)?;
+                self.streams.keep(id, section.size());
+                Ok(())
             }
             State::Open => match check_trailers(section) {
                 Ok(()) if end_stream => self.end_request(id),
@@ -125,17 +128,18 @@ impl MultiplexedConnection {
     }
 
     fn add_stream(&mut self, id: u32, request: RequestState, priority: ExtensiblePriority) {
-        let moved = self.now;
+        let patience = Patience::new(self.timeouts.inactivity);
         self.streams
             .open(id, |send_window, receive_window, turn| Stream {
                 request,
+                kept: 0,
                 content: None,
                 priority,
                 send_window,
                 receive_window,
                 turn,
-                moved,
-                is_answered: false,
+                patience,
+                answered: None,
             });
     }
 
@@ -144,7 +148,7 @@ impl MultiplexedConnection {
         let Some(stream) = self.streams.get_mut(id) else {
             return Ok(());
         };
-        let is_answered = stream.is_answered;
+        let is_answered = stream.answered.is_some();
         let state = mem::replace(&mut stream.request, RequestState::Ended);
         if let RequestState::Body(body) = state {
             let request = body.end().map_err(|error| error.of_stream(id))?;

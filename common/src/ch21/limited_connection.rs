@@ -15,6 +15,7 @@ use crate::ch20::multiplexed_connection::MultiplexedConnection;
 use crate::ch20::negotiated::{choose, http2};
 use crate::ch21::flood_guard::FloodGuard;
 use crate::ch21::frame_meter::FrameMeter;
+use crate::ch21::response_permits::ResponsePermits;
 
 /// Does what [`http1_or_http2`](crate::http1_or_http2) does, with limits for HTTP/2.
 pub fn http1_or_limited_http2(
@@ -24,7 +25,7 @@ pub fn http1_or_limited_http2(
 ) -> Box<dyn Protocol> {
     choose(transport, limits, accepted, |scheme| {
         let http2 = http2(scheme, limits, accepted);
-        Box::new(LimitedConnection::new(http2, accepted))
+        Box::new(LimitedConnection::new(http2, limits, accepted))
     })
 }
 
@@ -33,6 +34,7 @@ pub struct LimitedConnection {
     connection: MultiplexedConnection,
     meter: FrameMeter,
     guard: FloodGuard,
+    permits: ResponsePermits,
     /// How many streams the connection had reset when they were last counted.
     resets: u64,
     now: Instant,
@@ -40,11 +42,12 @@ pub struct LimitedConnection {
 
 impl LimitedConnection {
     /// The same connection, with limits.
-    pub fn new(connection: MultiplexedConnection, now: Instant) -> Self {
+    pub fn new(connection: MultiplexedConnection, limits: &Limits, now: Instant) -> Self {
         Self {
             connection,
             meter: FrameMeter::default(),
             guard: FloodGuard::new(now),
+            permits: ResponsePermits::new(limits),
             resets: 0,
             now,
         }
@@ -86,6 +89,9 @@ impl Protocol for LimitedConnection {
     }
 
     fn next_request(&mut self) -> Option<(StreamId, Request)> {
+        let streams = &mut self.connection.streams;
+        let is_free = self.permits.is_free(|stream| streams.is_sending(stream));
+        streams.hold_requests(!is_free);
         let next = self.connection.next_request();
         self.count_resets();
         // Where the connection has just ended, nothing can be answered.
@@ -94,7 +100,11 @@ impl Protocol for LimitedConnection {
 
     fn answer(&mut self, stream: StreamId, request: &Request, response: Response) {
         self.guard.note_answer();
+        let memory = response.memory();
         self.connection.answer(stream, request, response);
+        if self.connection.streams.is_sending(stream) {
+            self.permits.add(stream, memory);
+        }
     }
 
     fn to_send(&mut self) -> io::Result<&[u8]> {

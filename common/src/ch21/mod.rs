@@ -7,6 +7,7 @@ pub mod flood_guard;
 pub mod flood_limits;
 pub mod frame_meter;
 pub mod limited_connection;
+pub mod response_permits;
 
 pub use {
     budget::{Budget, FloodLimit},
