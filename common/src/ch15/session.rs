@@ -186,8 +186,7 @@ impl Session {
                 },
                 Err((ErrorKind::WouldBlock, _)) => {
                     if !self.finish_where_requested(now) && now < until {
-                        if !wait.wants_to_write() && self.waits_for().wants_to_write() {
-                            // The client is to be told that the connection finishes.
+                        if self.has_to_tell_of_shutdown(wait) {
                             continue;
                         }
                         return Ok(Progress::Waiting);
@@ -197,9 +196,7 @@ impl Session {
                     self.protocol().time_passes(now);
                 }
                 Err((_, error)) => return Err(error).context("the connection broke"),
-                Ok(()) => {
-                    self.finish_where_requested(now);
-                }
+                Ok(()) => _ = self.finish_where_requested(now),
             }
         }
         Ok(Progress::Ready)
@@ -217,6 +214,11 @@ impl Session {
             self.protocol().finish_after_current();
         }
         must_finish && !has_begun
+    }
+
+    /// Whether a session that waited to read has to tell its client that the connection ends.
+    fn has_to_tell_of_shutdown(&self, waited: Wait) -> bool {
+        self.guard.is_requested() && !waited.wants_to_write() && self.waits_for().wants_to_write()
     }
 
     /// Answers the requests that have come whole, [`ANSWERS`] of them at the most.
