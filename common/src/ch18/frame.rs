@@ -1,7 +1,7 @@
 //! The frames of HTTP/2, out of bytes and back (RFC 9113 §6).
 
 use crate::ch18::header::{FrameHeader, WITHOUT_RESERVED_BIT, flag, kind};
-use crate::ch18::http2_error::{ErrorCode, Http2Error};
+use crate::ch18::http2_error::{ErrorCode, Http2Error, protocol_error};
 use crate::ch18::priority::Priority;
 use crate::ch18::settings::{Setting, parse_settings};
 
@@ -100,7 +100,7 @@ impl Frame {
             kind::SETTINGS if !header.has(flag::ACK) => Self::Settings(parse_settings(payload)?),
             kind::SETTINGS if payload.is_empty() => Self::SettingsAck,
             kind::SETTINGS => return Err(wrong_size("a SETTINGS acknowledgement has a payload")),
-            kind::PUSH_PROMISE => return Err(malformed("a client sends PUSH_PROMISE")),
+            kind::PUSH_PROMISE => return Err(protocol_error("a client sends PUSH_PROMISE")),
             kind::PING => {
                 let data = payload.try_into();
                 let data = data.map_err(|_| wrong_size("PING has not eight bytes"))?;
@@ -153,9 +153,11 @@ fn check_stream(header: &FrameHeader) -> Result<(), Http2Error> {
         (kind::WINDOW_UPDATE, _) => Ok(()),
         (kind::SETTINGS | kind::PING | kind::GOAWAY, 0) => Ok(()),
         (kind::SETTINGS | kind::PING | kind::GOAWAY, _) => {
-            Err(malformed("a frame of the connection names a stream"))
+            Err(protocol_error("a frame of the connection names a stream"))
         }
-        (kind::DATA..=kind::CONTINUATION, 0) => Err(malformed("a frame of a stream names none")),
+        (kind::DATA..=kind::CONTINUATION, 0) => {
+            Err(protocol_error("a frame of a stream names none"))
+        }
         _ => Ok(()),
     }
 }
@@ -171,7 +173,7 @@ fn without_padding<'a>(header: &FrameHeader, payload: &'a [u8]) -> Result<&'a [u
     };
     match rest.len().checked_sub(padding.into()) {
         Some(length) => Ok(&rest[..length]),
-        None => Err(malformed("the padding is longer than its frame")),
+        None => Err(protocol_error("the padding is longer than its frame")),
     }
 }
 
@@ -208,8 +210,8 @@ fn go_away(payload: &[u8]) -> Result<Frame, Http2Error> {
 fn window_update(stream: u32, payload: &[u8]) -> Result<Frame, Http2Error> {
     let increment = number(payload, "WINDOW_UPDATE has not four bytes")? & WITHOUT_RESERVED_BIT;
     match (increment, stream) {
-        (0, 0) => Err(malformed("WINDOW_UPDATE adds nothing")),
-        (0, stream) => Err(malformed("WINDOW_UPDATE adds nothing").of_stream(stream)),
+        (0, 0) => Err(protocol_error("WINDOW_UPDATE adds nothing")),
+        (0, stream) => Err(protocol_error("WINDOW_UPDATE adds nothing").of_stream(stream)),
         (increment, stream) => Ok(Frame::WindowUpdate { stream, increment }),
     }
 }
@@ -222,10 +224,6 @@ fn number(payload: &[u8], problem: &'static str) -> Result<u32, Http2Error> {
 
 fn wrong_size(problem: &'static str) -> Http2Error {
     Http2Error::connection(ErrorCode::FRAME_SIZE_ERROR, problem)
-}
-
-fn malformed(problem: &'static str) -> Http2Error {
-    Http2Error::connection(ErrorCode::PROTOCOL_ERROR, problem)
 }
 
 #[cfg(test)]

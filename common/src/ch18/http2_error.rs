@@ -99,6 +99,11 @@ impl Http2Error {
     }
 }
 
+/// An error of the connection, for what a client must not do and what has no code of its own.
+pub fn protocol_error(problem: &'static str) -> Http2Error {
+    Http2Error::connection(ErrorCode::PROTOCOL_ERROR, problem)
+}
+
 impl fmt::Display for Http2Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(stream) = self.stream {

@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use crate::ch18::frame::Frame;
 use crate::ch18::header::{FrameHeader, HEADER_LENGTH};
-use crate::ch18::http2_error::{ErrorCode, Http2Error};
+use crate::ch18::http2_error::{ErrorCode, Http2Error, protocol_error};
 
 /// Reads one frame, and no byte behind it. `None` means that the client has closed the
 /// connection behind a whole frame, which is no error.
@@ -73,10 +73,6 @@ fn fill_whole(reader: &mut impl Read, buffer: &mut [u8]) -> anyhow::Result<()> {
         Fill::Closed => Err(protocol_error("the connection ends within a frame").into()),
         Fill::TimedOut => Err(protocol_error("the frame did not arrive in time").into()),
     }
-}
-
-fn protocol_error(problem: &'static str) -> Http2Error {
-    Http2Error::connection(ErrorCode::PROTOCOL_ERROR, problem)
 }
 
 /// What ends a connection that has taken its time, without a fault of the client.

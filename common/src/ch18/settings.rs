@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::ch18::http2_error::{ErrorCode, Http2Error};
+use crate::ch18::http2_error::{ErrorCode, Http2Error, protocol_error};
 
 /// The largest size that a flow-control window may have (RFC 9113 §6.9.1).
 pub const MAX_WINDOW_SIZE: u32 = 0x7fff_ffff;
@@ -60,10 +60,9 @@ pub fn parse_settings(payload: &[u8]) -> Result<Vec<Setting>, Http2Error> {
 
 /// Accepts the values that a setting may have (RFC 9113 §6.5.2).
 fn check(setting: Setting) -> Result<Setting, Http2Error> {
-    let protocol_error = |problem| Err(Http2Error::connection(ErrorCode::PROTOCOL_ERROR, problem));
     match setting.id {
         Setting::ENABLE_PUSH if setting.value > 1 => {
-            protocol_error("ENABLE_PUSH is neither 0 nor 1")
+            Err(protocol_error("ENABLE_PUSH is neither 0 nor 1"))
         }
         Setting::INITIAL_WINDOW_SIZE if setting.value > MAX_WINDOW_SIZE => {
             Err(Http2Error::connection(
@@ -71,9 +70,9 @@ fn check(setting: Setting) -> Result<Setting, Http2Error> {
                 "INITIAL_WINDOW_SIZE is larger than 2,147,483,647",
             ))
         }
-        Setting::MAX_FRAME_SIZE if !(0x4000..=0xff_ffff).contains(&setting.value) => {
-            protocol_error("MAX_FRAME_SIZE is not between 16,384 and 16,777,215")
-        }
+        Setting::MAX_FRAME_SIZE if !(0x4000..=0xff_ffff).contains(&setting.value) => Err(
+            protocol_error("MAX_FRAME_SIZE is not between 16,384 and 16,777,215"),
+        ),
         _ => Ok(setting),
     }
 }

@@ -6,13 +6,12 @@ use crate::ch02::error::RequestError;
 use crate::ch10::buffer::Buffer;
 use crate::ch18::frame::Frame;
 use crate::ch18::header::{FrameHeader, HEADER_LENGTH, kind};
-use crate::ch18::http2_error::Http2Error;
+use crate::ch18::http2_error::{Http2Error, protocol_error};
 use crate::ch18::preface::{PREFACE, check_preface};
 use crate::ch19::decoder::HpackDecoder;
 use crate::ch19::dynamic_table::DEFAULT_TABLE_SIZE;
 use crate::ch19::field_block::FieldBlock;
 use crate::ch19::field_section::{FieldSection, MAX_SECTION};
-use crate::ch19::take_frames::protocol_error;
 
 /// What has come.
 pub enum FrameEvent {

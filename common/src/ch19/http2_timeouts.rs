@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::ch02::error::RequestError;
 use crate::ch10::states::Ending;
-use crate::ch18::http2_error::{ErrorCode, Http2Error};
+use crate::ch18::http2_error::{ErrorCode, protocol_error};
 use crate::ch19::http2_connection::{Http2Connection, Phase};
 
 impl Http2Connection {
@@ -28,8 +28,7 @@ impl Http2Connection {
                 "the preface did not come in time",
             ));
         } else if self.of_frame().is_some_and(|until| now >= until) {
-            self.fail(Http2Error::connection(
-                ErrorCode::PROTOCOL_ERROR,
+            self.fail(protocol_error(
                 "a frame or a field block did not come in time",
             ));
         } else if self.streams.is_idle() {

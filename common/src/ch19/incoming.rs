@@ -5,7 +5,7 @@ use std::time::Instant;
 use crate::ch02::error::RequestError;
 use crate::ch09::request::Request;
 use crate::ch10::wait::Timeouts;
-use crate::ch18::http2_error::{ErrorCode, Http2Error};
+use crate::ch18::http2_error::{ErrorCode, Http2Error, protocol_error};
 use crate::ch19::window::{DEFAULT_WINDOW, Window};
 
 /// How many bytes of content a client may send on a stream, or a server, before the other
@@ -82,10 +82,7 @@ impl Incoming {
 
 /// The body is shorter or longer than `Content-Length` says.
 pub(crate) fn wrong_length() -> Http2Error {
-    Http2Error::connection(
-        ErrorCode::PROTOCOL_ERROR,
-        "the body is not as long as announced",
-    )
+    protocol_error("the body is not as long as announced")
 }
 
 /// Where a response goes.

@@ -6,9 +6,8 @@ use std::time::Instant;
 use crate::ch02::error::RequestError;
 use crate::ch09::request::Request;
 use crate::ch10::wait::Timeouts;
-use crate::ch18::http2_error::{ErrorCode, Http2Error};
+use crate::ch18::http2_error::{ErrorCode, Http2Error, protocol_error};
 use crate::ch19::incoming::{Incoming, Ready, Reply, WINDOW};
-use crate::ch19::take_frames::protocol_error;
 use crate::ch19::window::Window;
 
 /// How many streams a client may have open at a time (`SETTINGS_MAX_CONCURRENT_STREAMS`).

@@ -3,17 +3,12 @@
 use crate::ch02::error::RequestError;
 use crate::ch10::states::{Ending, Reading};
 use crate::ch18::frame::Frame;
-use crate::ch18::http2_error::{ErrorCode, Http2Error};
+use crate::ch18::http2_error::{Http2Error, protocol_error};
 use crate::ch18::settings::Setting;
 use crate::ch19::field_section::MAX_SECTION;
 use crate::ch19::frame_reader::FrameEvent;
 use crate::ch19::http2_connection::{Http2Connection, Phase};
 use crate::ch19::streams::{MAX_STREAMS, State};
-
-/// An error of the connection, for what a client must not do.
-pub(crate) fn protocol_error(problem: &'static str) -> Http2Error {
-    Http2Error::connection(ErrorCode::PROTOCOL_ERROR, problem)
-}
 
 impl Http2Connection {
     /// Takes the preface, or the next frame or field section. `false` if none has come whole.

@@ -4,13 +4,12 @@ use crate::ch02::error::RequestError;
 use crate::ch06::body::expects_continue;
 use crate::ch09::request::Scheme;
 use crate::ch18::frame::Frame;
-use crate::ch18::http2_error::{ErrorCode, Http2Error};
+use crate::ch18::http2_error::{ErrorCode, Http2Error, protocol_error};
 use crate::ch19::field_section::FieldSection;
 use crate::ch19::http2_connection::Http2Connection;
 use crate::ch19::incoming::WINDOW;
 use crate::ch19::request_fields::{FieldError, announced_length, check_trailers, request_of};
 use crate::ch19::streams::State;
-use crate::ch19::take_frames::protocol_error;
 
 impl Http2Connection {
     /// Takes a field section: a new request, or the trailers of one.

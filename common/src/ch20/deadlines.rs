@@ -3,8 +3,7 @@
 use std::time::Instant;
 
 use crate::ch02::error::RequestError;
-use crate::ch18::http2_error::ErrorCode;
-use crate::ch19::take_frames::protocol_error;
+use crate::ch18::http2_error::{ErrorCode, protocol_error};
 use crate::ch20::multiplexed_connection::{MultiplexedConnection, Taking};
 use crate::ch20::open_stream::Stream;
 

@@ -3,10 +3,9 @@
 use crate::ch02::error::RequestError;
 use crate::ch10::states::{Ending, Reading};
 use crate::ch18::frame::Frame;
-use crate::ch18::http2_error::{ErrorCode, Http2Error};
+use crate::ch18::http2_error::{ErrorCode, Http2Error, protocol_error};
 use crate::ch18::settings::MAX_WINDOW_SIZE;
 use crate::ch19::streams::State;
-use crate::ch19::take_frames::protocol_error;
 use crate::ch20::multiplexed_connection::{MultiplexedConnection, Taking};
 use crate::ch20::stream_table::StreamTable;
 

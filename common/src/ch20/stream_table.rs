@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use crate::ch06::body::MAX_BODY;
-use crate::ch18::http2_error::{ErrorCode, Http2Error};
+use crate::ch18::http2_error::{ErrorCode, Http2Error, protocol_error};
 use crate::ch19::streams::{MAX_STREAMS, State};
-use crate::ch19::take_frames::protocol_error;
 use crate::ch19::window::Window;
 use crate::ch20::open_stream::{Ready, RequestState, Stream};
 use crate::ch20::request_body::RequestBody;

@@ -2,11 +2,10 @@
 
 use crate::ch02::error::RequestError;
 use crate::ch18::frame::Frame;
-use crate::ch18::http2_error::{ErrorCode, Http2Error};
+use crate::ch18::http2_error::{ErrorCode, Http2Error, protocol_error};
 use crate::ch18::settings::Setting;
 use crate::ch19::frame_reader::FrameEvent;
 use crate::ch19::streams::State;
-use crate::ch19::take_frames::protocol_error;
 use crate::ch20::multiplexed_connection::{MultiplexedConnection, Taking};
 use crate::ch20::open_stream::{Ready, RequestState};
 use crate::ch20::receive_window::STREAM_WINDOW;
