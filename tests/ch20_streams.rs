@@ -215,6 +215,15 @@ fn http_1() {
     ));
 }
 
+/// In place of what chapter 18 says to such a client.
+#[test]
+fn tls_hello() {
+    assert_snapshot!(start().exchange(
+        "robust: a client that speaks TLS is told at once that this is no request",
+        hostile::TLS_HELLO,
+    ));
+}
+
 /// What a client that offers these protocols gets over the one that is chosen.
 fn chosen(server: &Server, offered: &[&str], sent: &[u8]) -> std::io::Result<(String, Vec<u8>)> {
     let mut config: ClientConfig = config(rustls::ALL_VERSIONS);
@@ -417,7 +426,7 @@ fn exercise_none() {
 
 #[test]
 fn exercise_two() {
-    let heading = "exercise: what is under way, and how much of it was taken";
+    let heading = "exercise: the responses under way, and how much of each was read";
     let exchange = exercise(&solution(), heading)
         .frames(asked())
         .receive_frames(2)
@@ -427,7 +436,7 @@ fn exercise_two() {
 
 #[test]
 fn exercise_more() {
-    let exchange = exercise(&solution(), "exercise: more of one was taken")
+    let exchange = exercise(&solution(), "exercise: the number grows when a window opens")
         .frames("WINDOW_UPDATE 3 4")
         .receive_frames(1)
         .frames(asked())
@@ -438,7 +447,7 @@ fn exercise_more() {
 
 #[test]
 fn exercise_sent() {
-    let heading = "exercise: what was sent is under way no more";
+    let heading = "exercise: a response that was sent is not shown";
     let exchange = exercise(&solution(), heading)
         .frames("WINDOW_UPDATE 1 100")
         .receive_frames(1)
@@ -450,7 +459,7 @@ fn exercise_sent() {
 
 #[test]
 fn exercise_reset() {
-    let heading = "exercise: nor is what the client has given up";
+    let heading = "exercise: a response that the client has given up is not shown";
     let exchange = exercise(&solution(), heading)
         .frames("RST_STREAM 1 CANCEL\n")
         .frames(asked())

@@ -148,13 +148,16 @@ fn show_wire(course: &Course, old: &Chapter, new: &Chapter, layout: Layout) -> a
         if transcript.group == "exercise" {
             continue;
         }
-        let old_check = before.iter().find(|old| {
-            old.transcript.group != "exercise" && asks_the_same(&old.transcript, &transcript)
-        });
-        match old_check {
+        let answers: Vec<&Transcript> = before
+            .iter()
+            .map(|old| &old.transcript)
+            .filter(|old| old.group != "exercise" && asks_the_same(old, &transcript))
+            .collect();
+        // The snapshots of several chapters may ask the same.
+        match answers.first() {
             None => added.push(transcript),
-            Some(old) if old.transcript.steps == transcript.steps => same += 1,
-            Some(old) => changed.push((old.transcript.clone(), transcript)),
+            _ if answers.iter().any(|old| old.steps == transcript.steps) => same += 1,
+            Some(&old) => changed.push((old.clone(), transcript)),
         }
     }
     say!("\n{BOLD}On the wire{BOLD:#}");

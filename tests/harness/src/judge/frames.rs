@@ -88,12 +88,14 @@ fn nothing_came(end: End) -> Result<(), Failure> {
         End::Reset => (
             "the connection was reset without a frame".to_owned(),
             "A reset comes from closing a connection with bytes unread, or from a server that died. \
-             Begin with SETTINGS, and read all that comes (RFC 9113 section 3.4).",
+             Begin with SETTINGS, and read all that comes (RFC 9113 section 3.4). Over TLS: does the \
+             server choose `h2` in the handshake (RFC 7301)?",
         ),
         _ => (
             "the connection was closed without a frame".to_owned(),
             "Is the preface of HTTP/2 taken for a request? Its 24 bytes begin with `PRI * HTTP/2.0`; \
-             frames follow, and the answer begins with SETTINGS (RFC 9113 section 3.4).",
+             frames follow, and the answer begins with SETTINGS (RFC 9113 section 3.4). Over TLS: \
+             does the server choose `h2` in the handshake (RFC 7301)?",
         ),
     };
     let failure = Failure::new(problem, advice).of(Fault::Silence);
