@@ -119,8 +119,10 @@ impl Output {
             return Ok(true);
         };
         let windows = self.window.room().min(stream.send_window.room());
+        let left = body.length.unwrap_or(u64::MAX);
+        let left = left.try_into().unwrap_or(usize::MAX);
         let (mut length, mut is_last) = (0, false);
-        let most = MAX_FRAME_SIZE.min(windows);
+        let most = MAX_FRAME_SIZE.min(windows).min(left);
         self.to_send.add_from(HEADER_LENGTH + most, |frame| {
             let (header, data) = frame.split_at_mut(HEADER_LENGTH);
             (length, is_last) = read_content(body, data)?;
@@ -143,17 +145,15 @@ impl Output {
     }
 }
 
-/// Fills the buffer from a source, unless the content ends before. Gives how much there is,
-/// and whether the content ends with it.
+/// Fills the buffer, which has no more room than is left of the content, unless the content
+/// ends before. Gives how much there is, and whether the content ends with it.
 ///
 /// # Errors
 /// What the source reports; or it ends before as much has come as was announced.
 fn read_content(body: &mut Body, buffer: &mut [u8]) -> io::Result<(usize, bool)> {
-    let left = body.length.unwrap_or(u64::MAX);
-    let most = buffer.len().min(left.try_into().unwrap_or(usize::MAX));
     let mut filled = 0;
-    while filled < most {
-        match body.source.read(&mut buffer[filled..most]) {
+    while filled < buffer.len() {
+        match body.source.read(&mut buffer[filled..]) {
             Ok(0) if body.length.is_some() => return Err(ErrorKind::UnexpectedEof.into()),
             Ok(0) => return Ok((filled, true)),
             Ok(length) => filled += length,

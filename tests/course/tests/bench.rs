@@ -21,9 +21,15 @@ fn bench(arguments: &[&str]) -> Output {
 
 /// The lines about one server, with a short turn for each.
 fn measured(program: &str, options: &[&str]) -> Vec<Value> {
+    measured_command(&[program], options)
+}
+
+/// The same for a command of several words.
+fn measured_command(command: &[&str], options: &[&str]) -> Vec<Value> {
     let shortly = ["mine", "--rounds", "1", "--seconds", "0.3", "--json"];
-    let output = bench(&[&shortly, options, &["--", program]].concat());
+    let output = bench(&[&shortly, options, &["--"], command].concat());
     assert!(output.status.success(), "{output:?}");
+    let program = command[0];
     let name = PathBuf::from(program);
     let name = name.file_name().expect("a name").to_string_lossy();
     let lines = String::from_utf8(output.stdout).expect("UTF-8");
@@ -70,6 +76,69 @@ fn requests_can_be_sent_together() {
     assert_eq!(lines.len(), 1);
     assert!(number(&lines[0], "requests_per_second") > 0, "{}", lines[0]);
     assert_eq!(number(&lines[0], "requests_together"), 16);
+}
+
+#[test]
+fn a_server_is_measured_over_http2() {
+    let program = program("ch20-streams");
+    let lines = measured_command(
+        &[&program, "--plain"],
+        &[
+            "--http2",
+            "--connections",
+            "1,3",
+            "--idle",
+            "4",
+            "--together",
+            "32",
+        ],
+    );
+    assert_eq!(lines.len(), 3);
+    for line in &lines {
+        assert_eq!(line["version"], "HTTP/2");
+        assert_eq!(number(line, "requests_together"), 32);
+        assert!(number(line, "requests_per_second") > 0, "{line}");
+    }
+}
+
+#[test]
+fn over_http2_there_are_other_crowds() {
+    let program = program("ch20-streams");
+    let options = [
+        "mine",
+        "--http2",
+        "--rounds",
+        "1",
+        "--seconds",
+        "0.05",
+        "--idle",
+        "0",
+    ];
+    let output = bench(&[&options[..], &["--", &program, "--plain"]].concat());
+    let said = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(output.status.success(), "{said}");
+    let begin = "Release builds, GET /hello over HTTP/2, 1 rounds of 0.05 s each";
+    assert!(said.starts_with(begin), "{said}");
+    assert!(said.contains("   16 x 32        64       128"), "{said}");
+    let explained = "16 x 32: 16 connections, 32 requests at a time over each.";
+    assert!(said.contains(explained), "{said}");
+}
+
+/// It speaks HTTP/1.1, whatever it is asked in.
+#[test]
+fn a_server_without_http2_is_not_measured_over_it() {
+    let program = program("ch16-events");
+    let shortly = ["mine", "--http2", "--rounds", "1", "--seconds", "0.3"];
+    let output = bench(
+        &[
+            &shortly[..],
+            &["--connections", "1", "--idle", "0", "--", &program],
+        ]
+        .concat(),
+    );
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    let problem = "ch16-events, 1 connections, round 1: \"HTTP/1.1 505 HTTP Version Not Supported\" is no frame of HTTP/2";
+    assert!(said.contains(problem), "{said}");
 }
 
 /// One that closes after each answer, so that those who stay can say nothing.
@@ -132,8 +201,17 @@ fn what_cannot_be_measured_is_said() {
     for (arguments, problem) in [
         (
             &["4"][..],
-            "chapter 4 is not measured; 5b and those from 9 on are",
+            "chapter 4 is not measured; 5b, 9 to 17, 20 and 21 are",
         ),
+        (
+            &["19"],
+            "chapter 19 is not measured; 5b, 9 to 17, 20 and 21 are",
+        ),
+        (
+            &["17", "--http2"],
+            "chapter 17 is not measured over HTTP/2; 20 and 21 are",
+        ),
+        (&["10", "--http2"], "chapter 10 has loads of its own"),
         (
             &["mine"],
             "name a command behind `--` that starts your server",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use serde_json::json;
 
-use super::crowd::{self, Crowd, Turn};
+use super::crowd::{self, Crowd, Turn, Version};
 use super::plot::{self, Panel};
 use super::server::Program;
 use super::{cores, median, peers, progress, write_svg};
@@ -15,12 +15,20 @@ use crate::chapters::Course;
 use crate::process;
 
 /// The chapters that are measured, in their order.
-const CHAPTERS: [&str; 10] = ["5b", "9", "10", "11", "12", "13", "14", "15", "16", "17"];
+const CHAPTERS: [&str; 12] = [
+    "5b", "9", "10", "11", "12", "13", "14", "15", "16", "17", "20", "21",
+];
+
+/// Those of them that speak HTTP/2 too.
+const HTTP2_CHAPTERS: [&str; 2] = ["20", "21"];
 
 /// What stands in place of a chapter where the command alone is measured.
 pub const MINE: &str = "mine";
 
-const CONNECTIONS: [usize; 4] = [1, 16, 128, 1024];
+/// How many connections are busy, and how many requests are under way over each, where
+/// nothing is said.
+const HTTP1_CROWDS: [(usize, usize); 4] = [(1, 1), (16, 1), (128, 1), (1024, 1)];
+const HTTP2_CROWDS: [(usize, usize); 4] = [(16, 32), (64, 1), (128, 1), (1024, 1)];
 const IDLE: usize = 10_000;
 
 /// How many files a process has open besides its connections.
@@ -31,8 +39,13 @@ const BUSY: f64 = 0.9;
 
 #[derive(clap::Args)]
 pub struct CrowdArguments {
+    /// Measures the chapters from 20 on over HTTP/2, with TLS and without, and a server of
+    /// yours with a client that knows beforehand that it speaks HTTP/2
+    #[arg(long)]
+    http2: bool,
+
     /// How many connections are kept busy, each number in a turn of its own; without it
-    /// 1,16,128,1024
+    /// 1,16,128,1024, and over HTTP/2 16 with 32 requests at a time, and 64,128,1024
     #[arg(long, value_name = "N,...", value_delimiter = ',', value_parser = number)]
     connections: Vec<usize>,
 
@@ -41,7 +54,8 @@ pub struct CrowdArguments {
     #[arg(long, value_name = "N", value_parser = number)]
     idle: Option<usize>,
 
-    /// How many requests each client sends at a time; 1 without it
+    /// How many requests each client sends at a time, over HTTP/2 each with a stream of its
+    /// own; 1 without it
     #[arg(long, value_name = "N", value_parser = number)]
     together: Option<usize>,
 
@@ -62,30 +76,40 @@ fn number(said: &str) -> Result<usize, String> {
 impl CrowdArguments {
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
-        self.connections.is_empty()
+        !self.http2
+            && self.connections.is_empty()
             && self.idle.is_none()
             && self.together.is_none()
             && self.command.is_empty()
     }
 
-    /// The crowds to measure with, and whether there are too many for this system.
+    fn version(&self) -> Version {
+        match self.http2 {
+            false => Version::Http1,
+            true => Version::Http2,
+        }
+    }
+
+    /// The crowds to measure with, but for those that are too many for this system.
     fn crowds(&self) -> anyhow::Result<Vec<Crowd>> {
-        let together = self.together.unwrap_or(1);
-        let connections = match &self.connections[..] {
-            [] => &CONNECTIONS,
-            said => said,
+        let usual = match self.version() {
+            Version::Http1 => HTTP1_CROWDS,
+            Version::Http2 => HTTP2_CROWDS,
         };
+        let said: Vec<_> = self.connections.iter().map(|&busy| (busy, 1)).collect();
+        let busy = if said.is_empty() { &usual[..] } else { &said };
         let idle = self.idle.unwrap_or(IDLE);
-        let busy = connections.iter().map(|&busy| (busy, 0));
-        let crowds = busy.chain((idle > 0).then_some((1, idle)));
-        let crowds = crowds.map(|(busy, idle)| Crowd {
+        let busy = busy.iter().map(|&(busy, together)| (busy, together, 0));
+        let crowds = busy.chain((idle > 0).then_some((1, 1, idle)));
+        let crowds = crowds.map(|(busy, together, idle)| Crowd {
+            version: self.version(),
             busy,
             idle,
-            together,
+            together: self.together.unwrap_or(together),
         });
         let all: Vec<Crowd> = crowds.collect();
         ensure!(
-            together > 0 && all.iter().all(|crowd| crowd.busy > 0),
+            all.iter().all(|crowd| crowd.busy > 0 && crowd.together > 0),
             "nothing can be measured with 0 clients, or 0 requests"
         );
         let most = open_files().unwrap_or(usize::MAX);
@@ -114,7 +138,10 @@ fn open_files() -> Option<usize> {
 
 impl Crowd {
     fn name(&self) -> String {
-        let busy = grouped(self.busy);
+        let busy = match self.together {
+            1 => grouped(self.busy),
+            together => format!("{} x {}", grouped(self.busy), grouped(together)),
+        };
         match self.idle {
             0 => busy,
             idle => format!("{busy} + {} idle", grouped(idle)),
@@ -191,7 +218,7 @@ pub fn all(
     arguments: &super::Arguments,
 ) -> anyhow::Result<()> {
     let crowds = arguments.crowd.crowds()?;
-    let mut rows = rows(course, chapter, &arguments.crowd.command)?;
+    let mut rows = rows(course, chapter, &arguments.crowd)?;
     let are_apart = cores::keep_apart();
     let failures = measure(&mut rows, &crowds, arguments)?;
     if arguments.json {
@@ -215,37 +242,68 @@ pub fn all(
 }
 
 /// What is measured.
-fn rows(course: &Course, chapter: Option<&str>, command: &[String]) -> anyhow::Result<Vec<Row>> {
+fn rows(
+    course: &Course,
+    chapter: Option<&str>,
+    arguments: &CrowdArguments,
+) -> anyhow::Result<Vec<Row>> {
+    let version = arguments.version();
     let chapters = match chapter {
-        None => &CHAPTERS[..],
         Some(MINE) => &[],
-        Some(number) => {
-            let place = CHAPTERS.iter().position(|chapter| *chapter == number);
-            let place = place.filter(|place| *place > 0).with_context(|| {
-                format!("chapter {number} is not measured; 5b and those from 9 on are")
-            })?;
-            &CHAPTERS[place - 1..=place]
-        }
+        chapter => chapters(version, chapter)?,
     };
     let mut rows = Vec::new();
     for number in chapters {
         let program = Program::of(course, course.chapter(number)?)?;
         rows.push(Row::new(program, number));
     }
-    if let Some(program) = command.first() {
+    if version == Version::Http2 {
+        for number in chapters {
+            let program = Program::of(course, course.chapter(number)?)?.plain();
+            rows.push(Row::new(program, &format!("plain {number}")));
+        }
+    }
+    if let [program, ..] = &arguments.command[..] {
         let name = program.rsplit(['/', '\\']).next().unwrap_or(program);
-        let program = Program::command(name.to_owned(), command.to_vec());
+        let program = Program::command(name.to_owned(), arguments.command.clone());
         rows.push(Row::new(program, name));
     }
     ensure!(
         !rows.is_empty(),
         "name a command behind `--` that starts your server"
     );
-    for peer in peers::peers(course) {
+    for peer in peers::peers(course, version) {
         let label = peer.name.clone();
         rows.push(Row::new(peer, &label));
     }
     Ok(rows)
+}
+
+/// The chapters that are measured: all, or this one and the one before it.
+fn chapters(version: Version, chapter: Option<&str>) -> anyhow::Result<&'static [&'static str]> {
+    let Some(number) = chapter else {
+        return Ok(match version {
+            Version::Http1 => &CHAPTERS,
+            Version::Http2 => &HTTP2_CHAPTERS,
+        });
+    };
+    let place = |chapters: &[&str]| chapters.iter().position(|chapter| *chapter == number);
+    match version {
+        Version::Http1 => {
+            let place = place(&CHAPTERS)
+                .filter(|place| *place > 0)
+                .with_context(|| {
+                    format!("chapter {number} is not measured; 5b, 9 to 17, 20 and 21 are")
+                })?;
+            Ok(&CHAPTERS[place - 1..=place])
+        }
+        Version::Http2 => {
+            let place = place(&HTTP2_CHAPTERS).with_context(|| {
+                format!("chapter {number} is not measured over HTTP/2; 20 and 21 are")
+            })?;
+            Ok(&HTTP2_CHAPTERS[place.saturating_sub(1)..=place])
+        }
+    }
 }
 
 /// Gives each its turns, and what went wrong with some of them.
@@ -295,6 +353,7 @@ fn print_json(rows: &[Row], crowds: &[Crowd]) {
                 "{}",
                 json!({
                     "server": row.program.name,
+                    "version": crowd.version.name(),
                     "connections": crowd.busy,
                     "idle": crowd.idle,
                     "requests_together": crowd.together,
@@ -310,11 +369,23 @@ fn print_json(rows: &[Row], crowds: &[Crowd]) {
 
 fn print_tables(rows: &[Row], crowds: &[Crowd], arguments: &super::Arguments, are_apart: bool) {
     let seconds = Duration::as_secs_f64(&arguments.seconds);
+    let over = match arguments.crowd.version() {
+        Version::Http1 => "",
+        Version::Http2 => " over HTTP/2",
+    };
     say!(
-        "Release builds, GET /hello, {} rounds of {seconds} s each, medians. One thread asks,",
+        "Release builds, GET /hello{over}, {} rounds of {seconds} s each, medians. One thread asks,",
         arguments.rounds,
     );
     say!("over connections that stay where the server lets them.");
+    if let Some(crowd) = crowds.iter().find(|crowd| crowd.together > 1) {
+        say!(
+            "{}: {} connections, {} requests at a time over each.",
+            crowd.name(),
+            grouped(crowd.busy),
+            grouped(crowd.together)
+        );
+    }
     if are_apart {
         say!("It has a core to itself, and the server has another one. Where * stands, the");
         say!("server's had time left: the bound was who asks, or what else ran.");

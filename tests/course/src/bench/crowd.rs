@@ -3,6 +3,7 @@
 
 mod answer;
 mod client;
+mod http2;
 
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -26,9 +27,26 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long they ask before it is measured.
 const WARM_UP: Duration = Duration::from_millis(100);
 
+/// Which version of HTTP is spoken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    Http1,
+    Http2,
+}
+
+impl Version {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Http1 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+        }
+    }
+}
+
 /// Who there is.
 #[derive(Clone, Copy)]
 pub struct Crowd {
+    pub version: Version,
     /// How many ask without end.
     pub busy: usize,
     /// How many have asked once, and stay.
@@ -111,13 +129,19 @@ struct Clients {
 
 impl Clients {
     fn new(server: &Server, is_sealed: bool, crowd: Crowd) -> anyhow::Result<Self> {
-        let tls = is_sealed.then(|| Arc::new(config(ALL_VERSIONS)));
+        let tls = is_sealed.then(|| {
+            let mut config = config(ALL_VERSIONS);
+            if crowd.version == Version::Http2 {
+                config.alpn_protocols = vec![b"h2".to_vec()];
+            }
+            Arc::new(config)
+        });
         let idle = (0..crowd.idle).map(|_| Client::new(false));
         let busy = (0..crowd.busy).map(|_| Client::new(true));
         Ok(Self {
             poll: Poll::new()?,
             events: Events::with_capacity(1024),
-            way: Way::new(server.address, tls, crowd.together),
+            way: Way::new(server.address, tls, crowd),
             clients: idle.chain(busy).collect(),
             begun: 0,
             piece: vec![0; 64 * 1024].into(),

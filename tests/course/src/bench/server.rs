@@ -12,6 +12,7 @@ use harness::checks::is_sealed;
 use tempfile::TempDir;
 
 use super::cores;
+use super::crowd::Version;
 use crate::chapters::{Chapter, Course};
 use crate::process;
 
@@ -38,7 +39,8 @@ pub struct Program {
 enum Kind {
     /// A program and its arguments, behind which it is told its address.
     TakesAddress(Vec<String>),
-    Nginx(PathBuf),
+    Nginx(PathBuf, Version),
+    Nghttpd(PathBuf),
 }
 
 impl Program {
@@ -60,10 +62,35 @@ impl Program {
         }
     }
 
-    pub fn nginx(path: PathBuf) -> Self {
+    /// The same without TLS, where the program has a choice.
+    pub fn plain(self) -> Self {
+        const PLAIN: &str = "--plain";
+        let kind = match self.kind {
+            Kind::TakesAddress(words) => {
+                Kind::TakesAddress([words, vec![PLAIN.to_owned()]].concat())
+            }
+            other => other,
+        };
+        Self {
+            name: format!("{} {PLAIN}", self.name),
+            kind,
+            is_sealed: false,
+        }
+    }
+
+    pub fn nginx(path: PathBuf, version: Version) -> Self {
         Self {
             name: "nginx".to_owned(),
-            kind: Kind::Nginx(path),
+            kind: Kind::Nginx(path, version),
+            is_sealed: false,
+        }
+    }
+
+    /// The server of nghttp2, which speaks HTTP/2 alone.
+    pub fn nghttpd(path: PathBuf) -> Self {
+        Self {
+            name: "nghttpd".to_owned(),
+            kind: Kind::Nghttpd(path),
             is_sealed: false,
         }
     }
@@ -77,7 +104,8 @@ impl Program {
         let folder = tempfile::tempdir()?;
         let words = match &self.kind {
             Kind::TakesAddress(words) => [&words[..], &[address.to_string()]].concat(),
-            Kind::Nginx(path) => nginx(path, folder.path(), address.port())?,
+            Kind::Nginx(path, version) => nginx(path, *version, folder.path(), address)?,
+            Kind::Nghttpd(path) => nghttpd(path, folder.path(), address)?,
         };
         let words = cores::on_the_servers(words);
         let child = Command::new(&words[0])
@@ -111,15 +139,42 @@ impl Program {
 }
 
 /// The command that starts nginx with all its files in a folder.
-fn nginx(program: &Path, folder: &Path, port: u16) -> anyhow::Result<Vec<String>> {
+fn nginx(
+    program: &Path,
+    version: Version,
+    folder: &Path,
+    address: SocketAddr,
+) -> anyhow::Result<Vec<String>> {
     let file = folder.join("nginx.conf");
-    fs::write(&file, NGINX.replace("PORT", &port.to_string()))?;
+    let options = match version {
+        Version::Http1 => "",
+        // Without TLS, so only a client that knows it beforehand can say anything.
+        Version::Http2 => " http2",
+    };
+    let configuration = NGINX.replace("PORT", &format!("{}{options}", address.port()));
+    fs::write(&file, configuration)?;
     let words = [
         program.as_os_str(),
         "-p".as_ref(),
         folder.as_os_str(),
         "-c".as_ref(),
         file.as_os_str(),
+    ];
+    Ok(words.map(|word| word.to_string_lossy().into_owned()).into())
+}
+
+/// The command that starts nghttpd with one file to serve.
+fn nghttpd(program: &Path, folder: &Path, address: SocketAddr) -> anyhow::Result<Vec<String>> {
+    fs::write(folder.join("hello"), "<h1>Hello, User!</h1>")?;
+    let (host, port) = (address.ip().to_string(), address.port().to_string());
+    let words = [
+        program.as_os_str(),
+        "--no-tls".as_ref(),
+        "--address".as_ref(),
+        host.as_ref(),
+        "--htdocs".as_ref(),
+        folder.as_os_str(),
+        port.as_ref(),
     ];
     Ok(words.map(|word| word.to_string_lossy().into_owned()).into())
 }

@@ -1,4 +1,4 @@
-//! Where an answer ends.
+//! Where an answer of HTTP/1.1 ends.
 
 use std::io::{self, ErrorKind};
 
@@ -11,6 +11,30 @@ pub enum Answer {
     Whole { length: usize, closes: bool },
     /// It goes on until the connection ends.
     UntilTheEnd,
+}
+
+/// What has come whole.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// How many bytes that is.
+    pub length: usize,
+    pub answers: usize,
+    /// Whether the connection ends with it.
+    pub closes: bool,
+}
+
+/// Looks for all answers that have come whole.
+pub fn all(received: &[u8]) -> io::Result<Heard> {
+    let mut heard = Heard::default();
+    while let Answer::Whole { length, closes } = first(&received[heard.length..])? {
+        heard.answers += 1;
+        heard.length += length;
+        heard.closes = closes;
+        if closes || heard.length == received.len() {
+            break;
+        }
+    }
+    Ok(heard)
 }
 
 /// Looks at the first answer. It has to be a success, or nothing was measured.
@@ -70,6 +94,22 @@ mod tests {
         for length in 0..40 {
             assert_eq!(first(&two[..length]).unwrap(), Answer::NotYet, "{length}");
         }
+    }
+
+    #[test]
+    fn answers_one_behind_the_other() {
+        let one = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab";
+        let heard = all(&one.repeat(3).as_bytes()[..100]).unwrap();
+        let two = Heard {
+            length: 80,
+            answers: 2,
+            closes: false,
+        };
+        assert_eq!(heard, two);
+        let last = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+        let heard = all(format!("{one}{last}{one}").as_bytes()).unwrap();
+        assert!(heard.closes);
+        assert_eq!((heard.answers, heard.length), (2, one.len() + last.len()));
     }
 
     #[test]

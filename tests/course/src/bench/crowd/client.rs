@@ -10,24 +10,35 @@ use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
 use super::answer::{self, Answer};
+use super::http2::{self, Http2};
+use super::{Crowd, Version};
 
-const REQUEST: &str = "GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const REQUEST: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 /// Where all clients of a crowd connect to, how, and what they say.
 pub struct Way {
     address: SocketAddr,
     tls: Option<Arc<ClientConfig>>,
-    requests: Vec<u8>,
+    version: Version,
+    /// What each connection begins with.
+    opening: Vec<u8>,
+    request: Vec<u8>,
     together: usize,
 }
 
 impl Way {
-    pub fn new(address: SocketAddr, tls: Option<Arc<ClientConfig>>, together: usize) -> Self {
+    pub fn new(address: SocketAddr, tls: Option<Arc<ClientConfig>>, crowd: Crowd) -> Self {
+        let (opening, request) = match crowd.version {
+            Version::Http1 => (Vec::new(), REQUEST.to_vec()),
+            Version::Http2 => (http2::opening(), http2::request(tls.is_some())),
+        };
         Self {
             address,
             tls,
-            requests: REQUEST.repeat(together).into(),
-            together,
+            version: crowd.version,
+            opening,
+            request,
+            together: crowd.together,
         }
     }
 }
@@ -77,9 +88,12 @@ impl Line {
 /// A client, and what it waits for.
 pub struct Client {
     line: Option<Line>,
+    /// What it knows of its connection where that speaks HTTP/2.
+    http2: Option<Http2>,
     /// Whether it asks again and again.
     is_busy: bool,
-    /// How much of its requests has been sent.
+    to_send: Vec<u8>,
+    /// How much of that has been sent.
     sent: usize,
     /// How many answers have come to them.
     answered: usize,
@@ -97,7 +111,9 @@ impl Client {
     pub fn new(is_busy: bool) -> Self {
         Self {
             line: None,
+            http2: None,
             is_busy,
+            to_send: Vec::new(),
             sent: 0,
             answered: 0,
             received: Vec::new(),
@@ -109,8 +125,45 @@ impl Client {
     /// Connects, for the first time or anew.
     pub fn connect(&mut self, way: &Way, registry: &Registry, token: Token) -> io::Result<()> {
         self.line = Some(Line::open(way, registry, token)?);
-        (self.sent, self.answered) = (0, 0);
+        self.http2 = (way.version == Version::Http2).then(Http2::new);
         self.received.clear();
+        self.to_send.clear();
+        self.sent = 0;
+        if !self.is_silent {
+            self.to_send.extend(&way.opening);
+            self.ask(way);
+        }
+        Ok(())
+    }
+
+    /// Has the next requests sent.
+    fn ask(&mut self, way: &Way) {
+        self.answered = 0;
+        for _ in 0..way.together {
+            let begin = self.to_send.len();
+            self.to_send.extend(&way.request);
+            if let Some(http2) = &mut self.http2 {
+                http2.number(&mut self.to_send[begin..]);
+            }
+        }
+    }
+
+    /// Sends what can be sent now.
+    fn send(&mut self) -> io::Result<()> {
+        let rest = &self.to_send[self.sent..];
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let line = self.line.as_mut().ok_or(ErrorKind::NotConnected)?;
+        match line.write(rest) {
+            Ok(length) => self.sent += length,
+            Err(error) if has_to_wait(&error) => {}
+            Err(error) => return Err(error),
+        }
+        if self.sent == self.to_send.len() {
+            self.to_send.clear();
+            self.sent = 0;
+        }
         Ok(())
     }
 
@@ -125,21 +178,14 @@ impl Client {
     ) -> io::Result<(usize, bool)> {
         let mut count = 0;
         loop {
-            if self.is_silent {
-                self.is_settled = true;
-            } else if self.sent < way.requests.len() {
-                let rest = &way.requests[self.sent..];
-                match self.line()?.write(rest) {
-                    Ok(length) => self.sent += length,
-                    Err(error) if has_to_wait(&error) => return Ok((count, false)),
-                    Err(error) => return Err(error),
-                }
-            }
+            self.is_settled |= self.is_silent;
+            self.send()?;
             let line = self.line()?;
             let length = match line.read(piece) {
                 Ok(0) => {
                     // An answer without a length ends here.
-                    let is_answered = answer::first(&self.received)? == Answer::UntilTheEnd;
+                    let is_answered = self.http2.is_none()
+                        && answer::first(&self.received)? == Answer::UntilTheEnd;
                     self.note(usize::from(is_answered));
                     return Ok((count + usize::from(is_answered), true));
                 }
@@ -155,8 +201,8 @@ impl Client {
                 return Ok((count, true));
             }
             if self.answered == way.together && self.is_busy {
-                (self.sent, self.answered) = (0, 0);
-            } else if is_all {
+                self.ask(way);
+            } else if is_all && self.to_send.is_empty() {
                 return Ok((count, false));
             }
         }
@@ -182,27 +228,21 @@ impl Client {
     /// Takes what has come, and gives how many answers are whole with it, and whether the
     /// last of them ends the connection.
     fn hear(&mut self, piece: &[u8]) -> io::Result<(usize, bool)> {
-        let mut count = 0;
         if !self.received.is_empty() {
             self.received.extend(piece);
         }
         let is_kept = !self.received.is_empty();
         let all = if is_kept { &self.received } else { piece };
-        let mut at = 0;
-        while let Answer::Whole { length, closes } = answer::first(&all[at..])? {
-            count += 1;
-            at += length;
-            if closes || at == all.len() {
-                self.received.clear();
-                return Ok((count, closes));
-            }
-        }
+        let heard = match &mut self.http2 {
+            None => answer::all(all)?,
+            Some(http2) => http2.hear(all, &mut self.to_send)?,
+        };
         if is_kept {
-            self.received.drain(..at);
+            self.received.drain(..heard.length);
         } else {
-            self.received.extend(&piece[at..]);
+            self.received.extend(&piece[heard.length..]);
         }
-        Ok((count, false))
+        Ok((heard.answers, heard.closes))
     }
 }
 
