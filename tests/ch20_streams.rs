@@ -436,12 +436,15 @@ fn exercise_two() {
 
 #[test]
 fn exercise_more() {
-    let exchange = exercise(&solution(), "exercise: the number grows when a window opens")
-        .frames("WINDOW_UPDATE 3 4")
-        .receive_frames(1)
-        .frames(asked())
-        .receive_frames(2)
-        .stays_open();
+    let exchange = exercise(
+        &solution(),
+        "exercise: the number grows when a window opens",
+    )
+    .frames("WINDOW_UPDATE 3 4")
+    .receive_frames(1)
+    .frames(asked())
+    .receive_frames(2)
+    .stays_open();
     assert_snapshot!(exchange);
 }
 

@@ -355,6 +355,7 @@ fn as_json() {
 /// What each of our own servers departs from, as the book has it: chapter 9, and what
 /// changes from chapter to chapter.
 #[test]
+#[ignore = "plays all cases against many servers"]
 fn our_own_servers() {
     const CHAPTERS: [&str; 9] = [
         "ch09-site",
@@ -756,6 +757,7 @@ const GROUPS_IN_FRAMES: [&str; 7] = [
 
 /// Each is found by the cases meant for it, and by no others.
 #[test]
+#[ignore = "plays all cases against many servers"]
 fn each_fault_in_frames_is_found() {
     let faults = Mutex::new(VecDeque::from(FAULTS_IN_FRAMES));
     thread::scope(|scope| {
@@ -830,6 +832,7 @@ const FAULTS_UNDER_FLOODS: [(&str, &[&str]); 4] = [
 ];
 
 #[test]
+#[ignore = "plays all cases against many servers"]
 fn each_fault_under_floods_is_found() {
     thread::scope(|scope| {
         for (fault, cases) in FAULTS_UNDER_FLOODS {
@@ -863,6 +866,7 @@ fn an_upload_is_explained() {
 
 /// What the chapters that speak HTTP/2 depart from in it, as the book has it.
 #[test]
+#[ignore = "plays all cases against many servers"]
 fn our_own_servers_in_frames() {
     let mut found = String::new();
     for (chapter, is_sealed) in [
