@@ -6,7 +6,7 @@ pub struct Random(pub u64);
 
 impl Random {
     /// SplitMix64.
-    fn next(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -16,6 +16,12 @@ impl Random {
 
     pub fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
+    }
+
+    /// Below one of these limits: so some numbers are small, and some are large.
+    pub fn below_one_of(&mut self, limits: &[usize]) -> usize {
+        let limit = limits[self.below(limits.len())];
+        self.below(limit)
     }
 
     fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
