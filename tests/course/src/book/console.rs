@@ -62,7 +62,8 @@ impl<'a> Console<'a> {
         let mut target = match chapter {
             None => None,
             Some(chapter) => {
-                let mut target = Target::new(Kind::own(chapter), START_TIMEOUT);
+                let own = Kind::own(self.course, chapter).map_err(|error| error.to_string())?;
+                let mut target = Target::new(own, START_TIMEOUT);
                 target.ensure_running().map_err(|error| error.to_string())?;
                 Some(target)
             }
