@@ -234,14 +234,14 @@ impl Session {
             if self.permit.is_last_request_at(now) || other_protocol.is_some() {
                 protocol.finish_after_current();
             }
-            let response = match other_protocol {
-                Some(status) => Response::status_page(status),
-                None => respond(&request),
-            };
+            let response = other_protocol.map_or_else(|| respond(&request), Response::status_page);
             let response = self.permit.watch(&request, response);
             protocol.answer(stream, &request, response);
         }
         while let Some(refusal) = protocol.take_refusal() {
+            if self.permit.is_last_request_at(now) {
+                protocol.finish_after_current();
+            }
             self.permit.note(Some(&refusal));
             log_error(&refusal);
         }
