@@ -314,6 +314,37 @@ fn a_long_body_may_come_once_there_is_room_for_it() {
     assert_eq!(answered, "HEADERS 5 200, DATA 5 END POST /form x");
     // The next one has its turn when the first is over.
     assert_eq!(client.sends(&reset(1), 0), "WINDOW_UPDATE 3 +1808");
+    // And when it is refused.
+    assert_eq!(client.sends(&post(7, &[]), 5), "");
+    let answered = client.waits_until(10);
+    let granted = format!("WINDOW_UPDATE 7 +{left}, HEADERS 3 408, ");
+    assert!(answered.starts_with(&granted), "{answered}");
+}
+
+#[test]
+fn a_body_is_not_late_while_it_may_not_come() {
+    let body = |stream| post(stream, &[("content-length", "700000")]);
+    let mut client = Client::new(&body(1));
+    let waits = [body(3), data(3, false, &[b'x'; 8192], 0)].concat();
+    assert_eq!(client.sends(&waits, 0), "");
+    for second in [9, 18, 27] {
+        assert_eq!(client.sends(&data(1, false, b"x", 0), second), "");
+        assert_eq!(client.waits_until(second), "");
+    }
+    // From here on it may come, and has the time of each body.
+    assert_eq!(client.sends(&reset(1), 30), "WINDOW_UPDATE 3 +691808");
+    assert_eq!(client.waits_until(39), "");
+    let answered = client.waits_until(40);
+    assert!(answered.starts_with("HEADERS 3 408"), "{answered}");
+    // As a whole it has no more time than others.
+    let mut client = Client::new(&body(1));
+    assert_eq!(client.sends(&waits, 0), "");
+    let mut late = (1..10).filter(|turn| {
+        let second = 9 * turn;
+        let sent = client.sends(&data(1, false, b"x", 0), second);
+        (sent + &client.waits_until(second)).contains("HEADERS 3 408")
+    });
+    assert_eq!(late.next(), Some(7));
 }
 
 #[test]
@@ -465,6 +496,23 @@ fn an_idle_connection_is_told_to_go() {
 }
 
 #[test]
+fn what_is_no_request_makes_an_idle_connection_no_younger() {
+    // A frame that has begun may come to its end, but the next one has to come by then too.
+    let ping = Frame::Ping([0; 8]).to_bytes();
+    let mut client = Client::new(&ping[..16]);
+    let next = [&ping[16..], &ping[..16]].concat();
+    for second in [15, 30, 45, 60, 75, 90, 105] {
+        assert_eq!(client.sends(&next, second), "PING ACK");
+    }
+    assert_eq!(client.waits_until(119), "");
+    assert_eq!(client.waits_until(120), "GOAWAY 0 NO_ERROR");
+    // A stream that is over is reset once more.
+    let mut client = Client::new(&get(1, "/a"));
+    assert_eq!(client.sends(&reset(1), 50), "");
+    assert_eq!(client.waits_until(100), "GOAWAY 1 NO_ERROR");
+}
+
+#[test]
 fn a_frame_a_body_and_a_window_have_their_time() {
     let mut client = Client::new(&[]);
     assert_eq!(client.sends(&get(1, "/a")[..12], 50), "");
@@ -547,6 +595,15 @@ fn the_time_of_one_wait_is_not_that_of_another() {
     assert_eq!(client.waits_until(99), "");
     let answered = client.sends(&window(0, 100), 99);
     assert_eq!(answered, "DATA 3 END GET /a");
+    // It was used up once more, by a response that the client gave up after a while.
+    let long = [settings(&[(4, 1 << 20)]), get(1, "/long?70000")].concat();
+    let mut client = Client::new(&long);
+    assert_eq!(client.waits_until(9), "");
+    let opened = [reset(1), window(0, 2)].concat();
+    assert_eq!(client.sends(&opened, 9), "");
+    assert_eq!(client.sends(&get(3, "/a"), 12), "HEADERS 3 200, DATA 3 GE");
+    assert_eq!(client.waits_until(21), "");
+    assert_eq!(client.waits_until(22), "RST_STREAM 3 CANCEL");
     // What lies ready is taken slowly. The client cannot open the window before it has come.
     let mut client = Client::new(&[]);
     client

@@ -79,8 +79,9 @@ impl MultiplexedConnection {
                 false => {}
             }
         }
-        if waits_for_connection {
-            self.output.patience.spend(time);
+        match waits_for_connection {
+            true => self.output.patience.spend(time),
+            false => self.output.patience.restore(),
         }
     }
 
@@ -106,7 +107,8 @@ impl MultiplexedConnection {
 
     /// When the next part of a body has to come.
     fn of_body(&self, stream: &Stream) -> Option<Instant> {
-        Some(stream.body()?.deadline(&self.timeouts))
+        let window = stream.receive_window;
+        Some(stream.body()?.deadline(window, &self.timeouts))
     }
 
     /// When the client has to open a window for a response, if all that could be sent was
@@ -127,12 +129,17 @@ impl MultiplexedConnection {
         Some(stream.answered? + self.timeouts.linger)
     }
 
-    /// When the next request has to begin, or when the last ones have to have come.
+    /// When the next request has to begin, or when the last ones have to have come. A frame
+    /// that has begun has its time, but those behind it have no more.
     fn of_connection(&self) -> Option<Instant> {
         match self.taking {
             Taking::Requests => {
-                let is_idle = self.streams.is_empty() && !self.reader.is_within_frame();
-                is_idle.then_some(self.since + self.timeouts.idle)
+                let idle = self.since + self.timeouts.idle;
+                let until = match self.reader.is_within_frame() {
+                    true => idle + self.timeouts.head,
+                    false => idle,
+                };
+                self.streams.is_empty().then_some(until)
             }
             Taking::LastRequests(since) => Some(since? + self.timeouts.linger),
             Taking::NoRequests | Taking::Nothing(_) => None,

@@ -96,8 +96,8 @@ impl RequestBody {
 
     /// Lets the client send all of the body: gives by how much the window of the stream is
     /// raised for that. One byte more than is taken shows that a body is too long.
-    pub fn grant(&mut self, window: Window) -> u32 {
-        self.is_granted = true;
+    pub fn grant(&mut self, window: Window, now: Instant) -> u32 {
+        (self.is_granted, self.moved) = (true, now);
         let left = self.most() - self.request.body.len();
         self.request.body.reserve_exact(left);
         window.missing(left)
@@ -108,8 +108,12 @@ impl RequestBody {
         self.moved = now;
     }
 
-    /// When the client is late.
-    pub fn deadline(&self, timeouts: &Timeouts) -> Instant {
-        (self.since + timeouts.body).min(self.moved + timeouts.inactivity)
+    /// When the client is late. While it waits for a larger window than this, no part is late.
+    pub fn deadline(&self, window: Window, timeouts: &Timeouts) -> Instant {
+        let of_all = self.since + timeouts.body;
+        match self.is_long() && !self.is_granted && window.room() == 0 {
+            true => of_all,
+            false => of_all.min(self.moved + timeouts.inactivity),
+        }
     }
 }

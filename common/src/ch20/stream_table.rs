@@ -188,7 +188,7 @@ impl StreamTable {
     ///
     /// So all bodies of a connection together take as much as the windows that all streams
     /// begin with, and 1 MiB.
-    pub fn grant(&mut self) -> Option<(u32, u32)> {
+    pub fn grant(&mut self, now: Instant) -> Option<(u32, u32)> {
         let bodies = self.streams.values().filter_map(|stream| stream.body());
         let granted = bodies.filter(|body| body.is_granted());
         let in_all: usize = granted.map(RequestBody::most).sum();
@@ -204,7 +204,7 @@ impl StreamTable {
         if in_all + body.most() > MAX_BODY + 1 {
             return None;
         }
-        let increment = body.grant(*window);
+        let increment = body.grant(*window, now);
         // The window stays far below its limit.
         let _ = window.raise(increment, id);
         Some((id, increment))

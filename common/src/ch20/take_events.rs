@@ -38,7 +38,9 @@ impl MultiplexedConnection {
             Frame::WindowUpdate { stream, increment } => self.take_increment(stream, increment),
             Frame::RstStream { stream, .. } => {
                 self.check_used(stream)?;
-                self.remove(stream);
+                if self.streams.get_mut(stream).is_some() {
+                    self.remove(stream);
+                }
                 Ok(())
             }
             Frame::Settings(settings) => self.take_settings(&settings),
@@ -90,7 +92,7 @@ impl MultiplexedConnection {
             return;
         }
         let of_connection = self.receive_window.take_increment().map(|by| (0, by));
-        let of_streams = std::iter::from_fn(|| self.streams.grant());
+        let of_streams = std::iter::from_fn(|| self.streams.grant(self.now));
         for (stream, increment) in of_connection.into_iter().chain(of_streams) {
             self.output.send(&Frame::WindowUpdate { stream, increment });
         }
@@ -178,6 +180,8 @@ impl MultiplexedConnection {
         if let RequestState::Body(body) = state {
             let asked = Err((error, body.request.method == "HEAD"));
             self.streams.add_ready(Ready { stream: id, asked });
+            // There is room for another body.
+            self.give_back();
         }
     }
 }
