@@ -161,6 +161,22 @@ fn requests_after_goaway() {
     the_page_is_served(&server);
 }
 
+#[test]
+fn requests_that_are_refused_count_too() {
+    let server = Server::start_with_limits(CHAPTER, "requests=3 linger=60");
+    let exchange = begin(&server, "core")
+        .frames(for_streams(2, |id| begun(id, "GET", "/#", "")))
+        .receive_frames(4)
+        .frames(get(5, "/hello"))
+        .receive_frames(3)
+        .stays_open();
+    assert_eq!(exchange.matches("<   :status: 400").count(), 2);
+    let (before, after) = exchange.split_once("> HEADERS 5").expect(&exchange);
+    assert!(!before.contains("GOAWAY"), "{exchange}");
+    assert!(after.contains("< GOAWAY 0 last=2147483647 NO_ERROR"));
+    the_page_is_served(&server);
+}
+
 /// A hundred clients reset all that they ask for, one after the other, and read nothing of
 /// what comes back until the end.
 #[cfg(target_os = "linux")]
@@ -228,6 +244,20 @@ fn responses_that_wait_for_windows() {
     assert_eq!(waiting.matches("<   :status: 200").count(), 3, "{first}");
     assert!(waiting.ends_with(&format!("< {PING}").replace('\n', " ACK\n")));
     assert_eq!(rest.matches("<   <h1>Hello, User!</h1>").count(), 5);
+}
+
+/// A client gives up all responses that hold up others, and asks for one more in the same breath.
+#[test]
+fn responses_that_were_given_up_hold_up_none() {
+    let server = Server::start_with_limits(CHAPTER, &format!("{FEW} inactivity=600"));
+    let pages = for_streams(5, |id| get(id, "/hello"));
+    let resets = for_streams(5, |id| format!("RST_STREAM {id} CANCEL\n"));
+    let exchange = begin_without_windows(&server, &(pages + PING))
+        .receive_frames(4)
+        .frames(resets + &get(11, "/hello"))
+        .receive_frames(1)
+        .stays_open();
+    assert!(exchange.contains("< HEADERS 11 "), "{exchange}");
 }
 
 /// Each client asks a hundred times for the longest page there is.

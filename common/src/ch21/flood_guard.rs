@@ -23,6 +23,8 @@ pub struct FloodGuard {
     window_updates: Budget,
     /// How many CONTINUATION frames the field block has.
     continuations: usize,
+    /// How many bodies may still have a short end.
+    bodies: usize,
 }
 
 impl FloodGuard {
@@ -39,6 +41,7 @@ impl FloodGuard {
             small_datas: budget(&SMALL_DATAS),
             window_updates: budget(&WINDOW_UPDATES),
             continuations: 0,
+            bodies: 0,
         }
     }
 
@@ -50,6 +53,7 @@ impl FloodGuard {
         let budget = match frame.kind {
             kind::HEADERS => {
                 self.continuations = 0;
+                self.bodies += usize::from(!frame.has(flag::END_STREAM));
                 if let Some(last_headers) = &mut self.last_headers {
                     spend(last_headers, 1, now)?;
                 }
@@ -62,7 +66,7 @@ impl FloodGuard {
                 self.continuations += 1;
                 return Ok(());
             }
-            kind::DATA if !is_small(frame) => return Ok(()),
+            kind::DATA if !is_small(frame) || self.is_end(frame) => return Ok(()),
             kind::DATA => &mut self.small_datas,
             kind::RST_STREAM => &mut self.resets,
             kind::SETTINGS => &mut self.settings,
@@ -71,6 +75,13 @@ impl FloodGuard {
             _ => &mut self.ignored,
         };
         spend(budget, 1, now)
+    }
+
+    /// Whether this DATA ends a body: each may have an end that is short, and one.
+    fn is_end(&mut self, frame: &FrameHeader) -> bool {
+        let is_end = frame.has(flag::END_STREAM) && self.bodies > 0;
+        self.bodies -= usize::from(is_end);
+        is_end
     }
 
     /// Counts streams that the server had to reset.
@@ -114,8 +125,7 @@ impl FloodGuard {
 
 /// Whether a DATA frame costs more than it brings.
 fn is_small(frame: &FrameHeader) -> bool {
-    let brings_little = frame.length < SMALL_DATA || frame.has(flag::PADDED);
-    brings_little && !frame.has(flag::END_STREAM)
+    frame.length < SMALL_DATA || frame.has(flag::PADDED)
 }
 
 fn spend(budget: &mut Budget, events: u64, now: Instant) -> Result<(), Http2Error> {
@@ -176,7 +186,10 @@ mod tests {
                 (100, SMALL_DATAS.problem),
             ),
             (frame(kind::DATA, 64, 0), (10_000, "")),
-            (frame(kind::DATA, 0, flag::END_STREAM), (10_000, "")),
+            (
+                frame(kind::DATA, 0, flag::END_STREAM),
+                (100, SMALL_DATAS.problem),
+            ),
             (
                 frame(kind::WINDOW_UPDATE, 4, 0),
                 (400, WINDOW_UPDATES.problem),
@@ -189,6 +202,20 @@ mod tests {
             let mut guard = FloodGuard::new(now);
             assert_eq!(taken(&mut guard, frame, now), expected, "{frame:?}");
         }
+    }
+
+    #[test]
+    fn each_body_may_have_a_short_end() {
+        let now = Instant::now();
+        let mut guard = FloodGuard::new(now);
+        for _ in 0..400 {
+            guard.take(&frame(kind::HEADERS, 9, 0), now).unwrap();
+        }
+        guard
+            .take(&frame(kind::HEADERS, 9, flag::END_STREAM), now)
+            .unwrap();
+        let ends = taken(&mut guard, frame(kind::DATA, 0, flag::END_STREAM), now);
+        assert_eq!(ends, (500, SMALL_DATAS.problem));
     }
 
     #[test]

@@ -61,6 +61,14 @@ impl LimitedConnection {
         Ok(())
     }
 
+    /// Holds requests back while too many responses wait, and gives whether they do.
+    fn hold_requests(&mut self) -> bool {
+        let streams = &mut self.connection.streams;
+        let is_free = self.permits.is_free(|stream| streams.is_sending(stream));
+        streams.hold_requests(!is_free);
+        !is_free
+    }
+
     /// Counts the streams that the connection has reset meanwhile.
     fn count_resets(&mut self) {
         let resets = self.connection.streams.resets();
@@ -89,10 +97,12 @@ impl Protocol for LimitedConnection {
     }
 
     fn next_request(&mut self) -> Option<(StreamId, Request)> {
-        let streams = &mut self.connection.streams;
-        let is_free = self.permits.is_free(|stream| streams.is_sending(stream));
-        streams.hold_requests(!is_free);
-        let next = self.connection.next_request();
+        let were_held = self.hold_requests();
+        let mut next = self.connection.next_request();
+        // The frames that it took may have ended the responses that a request waits for.
+        if next.is_none() && were_held && !self.hold_requests() {
+            next = self.connection.next_request();
+        }
         self.count_resets();
         // Where the connection has just ended, nothing can be answered.
         next.filter(|_| !self.connection.is_over())
