@@ -28,8 +28,9 @@ pub struct Response {
     pub body: Body,
     /// Is told how much of the content was sent, from chapter 10 on.
     pub watcher: Option<Box<dyn Watcher>>,
-    /// How much memory the content takes, in bytes. Counted from chapter 21 on.
-    memory: usize,
+    /// How much memory the content takes, in bytes, where it is held as a whole. Counted from
+    /// chapter 21 on.
+    pub memory: usize,
 }
 
 /// Follows a response while it is sent. It is dropped when no more of the response will be
@@ -140,11 +141,6 @@ impl Response {
         }
         self.fields.push((name, value));
         self
-    }
-
-    /// How much memory its content takes, in bytes, where it is held as a whole.
-    pub fn memory(&self) -> usize {
-        self.memory
     }
 
     /// The fields that were given to it, as names and values.

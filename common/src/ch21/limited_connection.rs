@@ -110,7 +110,7 @@ impl Protocol for LimitedConnection {
 
     fn answer(&mut self, stream: StreamId, request: &Request, response: Response) {
         self.guard.note_answer();
-        let memory = response.memory();
+        let memory = response.memory;
         self.connection.answer(stream, request, response);
         if self.connection.streams.is_sending(stream) {
             self.permits.add(stream, memory);
