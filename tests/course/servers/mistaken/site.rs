@@ -87,17 +87,25 @@ pub fn serve(listener: TcpListener, chapter: u32, mistake: String) -> io::Result
         };
         return in_workers(&listener, &site, tls.as_ref(), workers);
     }
-    for stream in listener.incoming() {
-        if site.is_stopping() && !site.has("newcomers-let-in") {
-            break;
-        }
-        let Ok(stream) = stream else { continue };
+    let let_in = |stream: TcpStream| {
         let (site, tls) = (Arc::clone(&site), tls.clone());
         // A connection counts before its thread runs.
         let admitted = site.admit(&stream);
         thread::spawn(move || {
             let _ = site.connection(stream, tls.as_ref(), admitted);
         });
+    };
+    for stream in listener.incoming().flatten() {
+        let_in(stream);
+        if site.is_stopping() && !site.has("newcomers-let-in") {
+            break;
+        }
+    }
+    // They came before the signal, and were not accepted yet.
+    listener.set_nonblocking(true)?;
+    while let Ok((stream, _)) = listener.accept() {
+        stream.set_nonblocking(false)?;
+        let_in(stream);
     }
     drop(listener);
     while site.open.load(Ordering::SeqCst) > 0 && !site.has("cut-off-at-the-stop") {
