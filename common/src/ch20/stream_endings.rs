@@ -31,6 +31,10 @@ impl MultiplexedConnection {
 
     /// Forgets a stream that has ended, or that the client has reset.
     pub(crate) fn remove(&mut self, id: u32) {
+        // It may have been over before: that makes no connection active.
+        if self.streams.get_mut(id).is_none() {
+            return;
+        }
         self.give_up_response(id);
         self.streams.remove(id);
         self.note_end();

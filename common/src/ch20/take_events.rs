@@ -38,9 +38,7 @@ impl MultiplexedConnection {
             Frame::WindowUpdate { stream, increment } => self.take_increment(stream, increment),
             Frame::RstStream { stream, .. } => {
                 self.check_used(stream)?;
-                if self.streams.get_mut(stream).is_some() {
-                    self.remove(stream);
-                }
+                self.remove(stream);
                 Ok(())
             }
             Frame::Settings(settings) => self.take_settings(&settings),
