@@ -362,6 +362,9 @@ async def main():
     await asked.wait()
     global stopping
     stopping = True
+    # Who came before the signal may not be accepted yet, or not be read.
+    for _ in range(10):
+        await asyncio.sleep(0)
     server.close()
     for connection in list(connections):
         if connection.is_idle and not connection.reader._buffer:

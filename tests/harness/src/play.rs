@@ -469,6 +469,8 @@ fn try_connection(
             Step::IsSilent => thread::sleep(SILENCE),
             Step::Gone(count) if position >= before => come_and_go(host, *count)?,
             Step::ToldToStop => {
+                // What was sent first came before the signal, for a server that was busy too.
+                has_been_read(&*stream);
                 if host.tell_to_stop().is_err() {
                     return Ok(End::NotAgain(Again::Stopped));
                 }
