@@ -173,9 +173,9 @@ struct ProbeArguments {
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
 
-    /// Plays the cases of one group alone: the name that begins its line
-    #[arg(long, value_name = "NAME")]
-    group: Option<String>,
+    /// Plays the cases of one group alone: the name that begins its line; several may be named
+    #[arg(long = "group", value_name = "NAME")]
+    groups: Vec<String>,
 
     /// Plays the cases of one level alone
     #[arg(long, value_enum)]
@@ -446,7 +446,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let options = probe::Options {
                 path: arguments.path,
                 only: arguments.only,
-                group: arguments.group,
+                groups: arguments.groups,
                 level: arguments.level,
                 json: arguments.json,
                 trusted: arguments.cacert,

@@ -30,7 +30,7 @@ pub use cases::{Level, text_of};
 pub struct Options {
     pub path: Option<String>,
     pub only: Option<String>,
-    pub group: Option<String>,
+    pub groups: Vec<String>,
     pub level: Option<Level>,
     pub json: bool,
     /// Whose certificates are taken, where TLS is spoken; without it, everybody's.
@@ -153,9 +153,8 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// The cases that the command line asks for.
 fn choose<'a>(cases: &'a Cases, options: &Options) -> anyhow::Result<Vec<&'a Case>> {
-    if let Some(name) = &options.group
-        && !cases.groups.iter().any(|group| group.name == *name)
-    {
+    let is_missing = |name: &&String| !cases.groups.iter().any(|group| group.name == **name);
+    if let Some(name) = options.groups.iter().find(is_missing) {
         let names: Vec<&str> = cases.groups.iter().map(|group| &*group.name).collect();
         bail!("there is no group {name:?}; there are {}", names.join(", "));
     }
@@ -164,8 +163,7 @@ fn choose<'a>(cases: &'a Cases, options: &Options) -> anyhow::Result<Vec<&'a Cas
         .iter()
         .filter(|case| options.only.as_ref().is_none_or(|name| case.name == *name))
         .filter(|case| {
-            let mut wanted = options.group.iter();
-            wanted.all(|name| cases.groups[case.group].name == *name)
+            options.groups.is_empty() || options.groups.contains(&cases.groups[case.group].name)
         })
         .filter(|case| {
             let mut wanted = options.level.iter();

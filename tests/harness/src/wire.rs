@@ -69,7 +69,7 @@ pub fn read(line: &str) -> Option<Vec<u8>> {
             // The repeated byte comes first, and may itself be a brace.
             let (byte, after) = read_one(run)?;
             let (count, after) = after.strip_prefix('*')?.split_once('}')?;
-            bytes.resize(bytes.len() + count.parse::<usize>().ok()?, byte);
+            bytes.append(&mut vec![byte; count.parse().ok()?]);
             rest = after;
         } else {
             let (byte, after) = read_one(rest)?;

@@ -328,13 +328,10 @@ impl Talk {
 
     /// How much DATA the client has sent over a stream, or for 0 over all of them.
     pub fn sent_data(&self, stream: u32) -> i64 {
-        let of_stream = self.sent.iter().filter(|piece| match piece {
-            Piece::Frame(frame) => {
-                frame.kind == kinds::DATA && (stream == 0 || frame.stream == stream)
-            }
-            _ => false,
+        let lengths = self.sent.iter().map(|piece| match piece {
+            Piece::Frame(frame) if stream == 0 || frame.stream == stream => frame.data_length(),
+            _ => 0,
         });
-        let lengths = of_stream.map(|piece| bytes_of(std::slice::from_ref(piece)).len() - 9);
         lengths.sum::<usize>() as i64
     }
 

@@ -92,6 +92,18 @@ impl Frame {
         matches!(self.kind, kinds::DATA | kinds::HEADERS) && self.has(flags::END_STREAM)
     }
 
+    /// How much of a flow-control window it takes: all of the payload of DATA (RFC 9113
+    /// section 6.9.1), and nothing of any other frame.
+    pub fn data_length(&self) -> usize {
+        match &self.payload {
+            Payload::Data(data) | Payload::Bytes(data) if self.kind == kinds::DATA => {
+                let padding = self.padding.map_or(0, |padding| 1 + usize::from(padding));
+                data.len() + padding
+            }
+            _ => 0,
+        }
+    }
+
     /// The frame as it goes over the wire.
     pub fn write(&self, bytes: &mut Vec<u8>) {
         let payload = self.payload_bytes();
