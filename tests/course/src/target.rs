@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -300,8 +300,7 @@ impl Target {
         };
         let guestbook = guestbook(&mut self.kept, self.keeps)?;
         let expected: SocketAddr = (Ipv4Addr::LOCALHOST, port.unwrap_or(DEFAULT_PORT)).into();
-        // Binding it tells without a word to whoever has it.
-        let taken = TcpListener::bind(expected).is_err();
+        let taken = is_taken(expected);
         // It may also be kept for a minute after a server that has ended; then
         // the command says so itself.
         let answers = || TcpStream::connect_timeout(&expected, CONNECT_TIMEOUT).is_ok();
@@ -319,7 +318,9 @@ impl Target {
             guestbook.as_deref(),
             command(words, self.limits.as_deref())?,
         ))?;
-        let waited = self.wait_until_it_listens(expected, is_own || taken && port.is_none());
+        // Another server may begin to listen where this one is not told to.
+        let is_elsewhere = port.is_none() && (taken || takes_any_port(words));
+        let waited = self.wait_until_it_listens(expected, is_own || is_elsewhere);
         let is_kept = matches!(&waited, Err(CannotCheck(words)) if says_in_use(words))
             && !is_free(expected)
             && !answers();
@@ -762,6 +763,24 @@ fn is_free(address: SocketAddr) -> bool {
     socket.is_ok_and(|socket| socket.bind(&address.into()).is_ok())
 }
 
+/// Whether somebody listens there. To bind it tells without a word to that server, and
+/// without listening it is in nobody's way.
+fn is_taken(address: SocketAddr) -> bool {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None);
+    let bind = |socket: Socket| {
+        // Elsewhere it would let two servers have one port.
+        #[cfg(unix)]
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())
+    };
+    socket.and_then(bind).is_err()
+}
+
+/// Whether a command tells its server to listen on whatever port is free.
+fn takes_any_port(words: &[String]) -> bool {
+    words.iter().any(|word| word.ends_with(":0"))
+}
+
 /// Waits for the same without a word, for as long as that may be of use.
 fn wait_for_port_quietly(address: SocketAddr) {
     let deadline = Instant::now() + PORT_KEPT;
@@ -871,6 +890,43 @@ fn guestbook(kept: &mut Option<TempDir>, keeps: bool) -> Result<Option<PathBuf>,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::TcpListener;
+    use std::sync::atomic::AtomicBool;
+
+    #[test]
+    fn any_port_may_be_told_in_many_ways() {
+        for (command, is_any) in [
+            ("server.py 127.0.0.1:0", true),
+            ("server.py --listen :0 --quiet", true),
+            ("server.py --listen=[::1]:0", true),
+            ("server.py 127.0.0.1:8080", false),
+            ("server.py", false),
+        ] {
+            let words: Vec<String> = command.split(' ').map(str::to_owned).collect();
+            assert_eq!(takes_any_port(&words), is_any, "{command}");
+        }
+    }
+
+    /// Another check would take whoever listens there for the server that it waits for.
+    #[test]
+    fn to_look_whether_a_port_is_taken_lets_nobody_in() {
+        let address = free_port().unwrap_or_else(|error| panic!("{error}"));
+        let listener = TcpListener::bind(address).unwrap();
+        assert!(is_taken(address));
+        drop(listener);
+        let has_knocked = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !has_knocked.load(Ordering::SeqCst) {
+                    is_taken(address);
+                }
+            });
+            let is_let_in = (0..1000)
+                .any(|_| TcpStream::connect_timeout(&address, Duration::from_millis(10)).is_ok());
+            has_knocked.store(true, Ordering::SeqCst);
+            assert!(!is_let_in);
+        });
+    }
 
     /// As `localhost` often is `::1` first, and then `127.0.0.1`.
     #[test]
