@@ -62,6 +62,12 @@ fn what_came_before() {
 }
 
 #[test]
+#[ignore = "a client rests for some seconds"]
+fn a_client_may_still_rest() {
+    harness::a_client_may_still_rest("ch10-keepalive", CHAPTER);
+}
+
+#[test]
 fn one_request_after_another() {
     assert_snapshot!(in_turn(
         "core: after an answer the connection takes the next request",

@@ -63,6 +63,12 @@ fn what_came_before() {
 }
 
 #[test]
+#[ignore = "a client rests for some seconds"]
+fn a_client_may_still_rest() {
+    harness::a_client_may_still_rest("ch11-chunked", CHAPTER);
+}
+
+#[test]
 fn a_chunked_body() {
     assert_snapshot!(taken("core: a body may come in a chunk", FORM));
 }

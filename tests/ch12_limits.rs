@@ -70,6 +70,12 @@ fn all_that_came_before() {
 }
 
 #[test]
+#[ignore = "a client rests for some seconds"]
+fn a_client_may_still_rest() {
+    harness::a_client_may_still_rest("ch12-limits", CHAPTER);
+}
+
+#[test]
 fn command_line() {
     check_command_line(CHAPTER);
 }

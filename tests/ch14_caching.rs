@@ -68,6 +68,12 @@ fn what_came_before() {
     harness::still_does_what_came_before("ch14-caching", CHAPTER);
 }
 
+#[test]
+#[ignore = "a client rests for some seconds"]
+fn a_client_may_still_rest() {
+    harness::a_client_may_still_rest("ch14-caching", CHAPTER);
+}
+
 // What a client learns
 
 #[test]

@@ -28,6 +28,12 @@ fn it_does_what_the_chapters_before_it_do() {
 }
 
 #[test]
+#[ignore = "a client rests for some seconds"]
+fn a_client_may_still_rest() {
+    harness::a_client_may_still_rest("ch15-pool", CHAPTER);
+}
+
+#[test]
 fn command_line() {
     check_command_line(CHAPTER);
 }

@@ -38,6 +38,12 @@ fn it_does_what_the_chapters_before_it_do() {
 }
 
 #[test]
+#[ignore = "a client rests for some seconds"]
+fn a_client_may_still_rest() {
+    harness::a_client_may_still_rest("ch16-events", CHAPTER);
+}
+
+#[test]
 fn command_line() {
     check_command_line(CHAPTER);
 }

@@ -98,6 +98,12 @@ fn what_earlier_chapters_do() {
 }
 
 #[test]
+#[ignore = "a client rests for some seconds"]
+fn a_client_may_still_rest() {
+    harness::a_client_may_still_rest("ch17-tls", CHAPTER);
+}
+
+#[test]
 fn over_tls() {
     assert_snapshot!(start().exchange("lesson: a page, in a sealed envelope", LAST));
 }

@@ -53,6 +53,12 @@ fn what_earlier_chapters_do() {
     still_does_what_came_before("ch20-streams", CHAPTER);
 }
 
+#[test]
+#[ignore = "a client rests for some seconds"]
+fn a_client_may_still_rest() {
+    harness::a_client_may_still_rest("ch20-streams", CHAPTER);
+}
+
 // Streams
 
 #[test]

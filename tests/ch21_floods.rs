@@ -39,6 +39,12 @@ fn what_earlier_chapters_do() {
     still_does_what_came_before("ch21-floods", CHAPTER);
 }
 
+#[test]
+#[ignore = "a client rests for some seconds"]
+fn a_client_may_still_rest() {
+    harness::a_client_may_still_rest("ch21-floods", CHAPTER);
+}
+
 /// What is sent for each of the first streams.
 fn for_streams(count: u32, frames: impl Fn(u32) -> String) -> String {
     (0..count).map(|number| frames(2 * number + 1)).collect()

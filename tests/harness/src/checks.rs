@@ -172,11 +172,27 @@ pub fn transcript_in(snapshot: &str) -> Option<Transcript> {
 }
 
 /// Plays against a program what the chapters of part two before this one have
-/// pinned, and it does not pin itself: each exchange with a server of its own.
+/// pinned, and it does not pin itself: each exchange with a server of its own. Those in
+/// which a client rests are played by [`a_client_may_still_rest`].
+///
+/// # Panics
+/// The program does one of them otherwise.
 pub fn still_does_what_came_before(chapter: &str, program: &str) {
+    still_do(chapter, program, |check| !check.transcript.rests());
+}
+
+/// Plays those in which a client rests for some seconds.
+///
+/// # Panics
+/// The program does one of them otherwise.
+pub fn a_client_may_still_rest(chapter: &str, program: &str) {
+    still_do(chapter, program, |check| check.transcript.rests());
+}
+
+fn still_do(chapter: &str, program: &str, is_played: impl Fn(&Check) -> bool) {
     let snapshots = Path::new(env!("CARGO_MANIFEST_DIR")).join("../snapshots");
     let mut checks = checks_of(chapter, &snapshots).expect("the snapshots can be read");
-    checks.retain(|check| check.chapter != chapter.replace('-', "_"));
+    checks.retain(|check| check.chapter != chapter.replace('-', "_") && is_played(check));
     assert!(!checks.is_empty(), "{chapter} has no chapter before it");
     // Most of what each does is to wait.
     let next = Mutex::new(checks.into_iter());

@@ -34,7 +34,7 @@ pub mod wire;
 
 pub use agent::agent;
 pub use cargo::{cargo, without_own_package};
-pub use checks::still_does_what_came_before;
+pub use checks::{a_client_may_still_rest, still_does_what_came_before};
 pub use command_line::check_command_line;
 pub use exchange::Exchange;
 #[cfg(unix)]

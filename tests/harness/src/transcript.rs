@@ -243,6 +243,11 @@ impl Transcript {
         self.steps.contains(&Step::ToldToStop)
     }
 
+    /// Whether nothing happens for some seconds in the middle of it.
+    pub fn rests(&self) -> bool {
+        self.steps.contains(&Step::Beside(Beside::Pause))
+    }
+
     /// What the environment variable `LIMITS` is to say when the server is started.
     pub fn limits(&self) -> Option<&str> {
         self.steps.iter().find_map(|step| match step {
