@@ -238,5 +238,5 @@ fn it_builds_and_its_tests_pass() {
     cargo(&["check", "--all-targets"]);
     // The tests of the chapters are the workspace's own, to the byte, and pass or fail as
     // they do there. One of them shows that they find what they need here too.
-    cargo(&["test", "--package", "ch04-routing"]);
+    cargo(&["test", "--lib", "--bins", "--test", "ch04_routing"]);
 }

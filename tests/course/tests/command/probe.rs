@@ -307,6 +307,7 @@ const FAULTS: [(&str, &[&str]); 49] = [
 
 /// Each is found by the cases meant for it, and by no others.
 #[test]
+#[ignore = "plays all cases against many servers"]
 fn each_fault_is_found() {
     let faults = Mutex::new(VecDeque::from(FAULTS));
     thread::scope(|scope| {
