@@ -759,21 +759,21 @@ fn says_in_use(words: &str) -> bool {
 
 /// Whether a server could listen there that does not ask with `SO_REUSEADDR`.
 fn is_free(address: SocketAddr) -> bool {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None);
-    socket.is_ok_and(|socket| socket.bind(&address.into()).is_ok())
+    bind(address, false).is_ok()
 }
 
 /// Whether somebody listens there. To bind it tells without a word to that server, and
 /// without listening it is in nobody's way.
 fn is_taken(address: SocketAddr) -> bool {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None);
-    let bind = |socket: Socket| {
-        // Elsewhere it would let two servers have one port.
-        #[cfg(unix)]
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())
-    };
-    socket.and_then(bind).is_err()
+    // Elsewhere than on Unix it would let two servers have one port.
+    bind(address, cfg!(unix)).is_err()
+}
+
+/// Binds a socket for a moment, with `SO_REUSEADDR` or without it, and does not listen.
+fn bind(address: SocketAddr, reuses: bool) -> io::Result<()> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(reuses)?;
+    socket.bind(&address.into())
 }
 
 /// Whether a command tells its server to listen on whatever port is free.

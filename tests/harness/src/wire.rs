@@ -69,7 +69,7 @@ pub fn read(line: &str) -> Option<Vec<u8>> {
             // The repeated byte comes first, and may itself be a brace.
             let (byte, after) = read_one(run)?;
             let (count, after) = after.strip_prefix('*')?.split_once('}')?;
-            bytes.append(&mut vec![byte; count.parse().ok()?]);
+            add_run(&mut bytes, byte, count)?;
             rest = after;
         } else {
             let (byte, after) = read_one(rest)?;
@@ -79,6 +79,13 @@ pub fn read(line: &str) -> Option<Vec<u8>> {
     }
     bytes.extend(rest.bytes());
     Some(bytes)
+}
+
+/// Adds a byte so many times, at once: byte by byte, a megabyte takes long in a build that is
+/// not optimised. `None` where the count is no number.
+pub(crate) fn add_run(bytes: &mut Vec<u8>, byte: u8, count: &str) -> Option<()> {
+    bytes.append(&mut vec![byte; count.parse().ok()?]);
+    Some(())
 }
 
 fn read_one(text: &str) -> Option<(u8, &str)> {

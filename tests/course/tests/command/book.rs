@@ -3,13 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::course::{text, workspace};
 use assert_cmd::Command;
 use pulldown_cmark::{Event, Parser, Tag};
 use tempfile::TempDir;
-
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
 
 fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(workspace().join(path)).expect("a file of the workspace")
@@ -40,12 +37,7 @@ fn book(workspace: &Path, arguments: &[&str]) -> String {
         .args(arguments)
         .output()
         .expect("the course runs");
-    format!(
-        "exit code {}\n{}{}",
-        output.status.code().expect("an exit code"),
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    text(&output)
 }
 
 /// A copy of the workspace, without what is built.

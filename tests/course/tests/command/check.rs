@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::thread;
 
+use crate::course::text;
 use crate::programs::program;
 use assert_cmd::Command;
 use harness::transcript::without_date_of_log;
@@ -36,12 +37,7 @@ impl Course {
     /// What the command prints, with its exit code first and ports replaced.
     fn run(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().expect("the course runs");
-        let text = format!(
-            "exit code {}\n{}{}",
-            output.status.code().expect("an exit code"),
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let text = text(&output);
         hide(&text)
     }
 }

@@ -2,8 +2,9 @@
 //! the workspace.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::course::{text, workspace};
 use assert_cmd::Command;
 use insta::assert_snapshot;
 use tempfile::TempDir;
@@ -17,16 +18,7 @@ fn course(workspace: &Path, arguments: &[&str], columns: usize) -> String {
         .env_remove("RUST_BACKTRACE")
         .output()
         .expect("the course runs");
-    format!(
-        "exit code {}\n{}{}",
-        output.status.code().expect("an exit code"),
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
-
-fn own_workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    text(&output)
 }
 
 /// A copy of all that cargo and the course need.
@@ -40,7 +32,7 @@ fn copy_of_the_workspace() -> TempDir {
         "pages",
         "tests",
     ] {
-        copy_all(&own_workspace().join(name), &copy.path().join(name));
+        copy_all(&workspace().join(name), &copy.path().join(name));
     }
     // Whoever runs this may have a server of their own already.
     let _ = fs::remove_dir_all(copy.path().join("chapters/my-server"));
@@ -61,18 +53,18 @@ fn copy_all(from: &Path, to: &Path) {
 
 #[test]
 fn diff_of_the_threads_against_the_page_they_go_back_to() {
-    assert_snapshot!(course(&own_workspace(), &["diff", "5b"], 80));
+    assert_snapshot!(course(&workspace(), &["diff", "5b"], 80));
 }
 
 #[test]
 fn diff_side_by_side() {
     let arguments = &["diff", "3", "5b", "--side-by-side"];
-    assert_snapshot!(course(&own_workspace(), arguments, 130));
+    assert_snapshot!(course(&workspace(), arguments, 130));
 }
 
 #[test]
 fn diff_side_by_side_where_there_is_no_room() {
-    let narrow = course(&own_workspace(), &["diff", "5b", "--side-by-side"], 80);
+    let narrow = course(&workspace(), &["diff", "5b", "--side-by-side"], 80);
     assert!(
         narrow.contains("The terminal has 80 columns, and two sides need 120"),
         "{narrow}"
@@ -82,7 +74,7 @@ fn diff_side_by_side_where_there_is_no_room() {
 
 #[test]
 fn diff_in_numbers() {
-    let numbers = course(&own_workspace(), &["diff", "6", "--stat"], 80);
+    let numbers = course(&workspace(), &["diff", "6", "--stat"], 80);
     for line in [
         "chapters/ch06-post/src/main.rs: ",
         "common/src/ch06/body.rs: ",
@@ -98,7 +90,7 @@ fn diff_in_numbers() {
 
 #[test]
 fn diff_on_the_wire() {
-    let changes = course(&own_workspace(), &["diff", "5a"], 80);
+    let changes = course(&workspace(), &["diff", "5a"], 80);
     assert!(changes.contains("-< HTTP/1.1 200 OK\\r\\n\n"), "{changes}");
     assert!(
         changes.contains("+< HTTP/1.1 404 Not Found\\r\\n\n"),
@@ -186,7 +178,7 @@ fn my_server_is_not_there_before_it_was_started() {
 
 #[test]
 fn git_ignores_my_server() {
-    let ignored = fs::read_to_string(own_workspace().join(".gitignore")).expect("a read");
+    let ignored = fs::read_to_string(workspace().join(".gitignore")).expect("a read");
     assert!(
         ignored.lines().any(|line| line == "/chapters/my-server"),
         "{ignored}"

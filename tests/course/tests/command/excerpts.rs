@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use crate::course::text;
 use assert_cmd::Command;
 use insta::assert_snapshot;
 use tempfile::TempDir;
@@ -349,12 +350,7 @@ impl Workspace {
             .args(arguments)
             .output()
             .expect("the course runs");
-        format!(
-            "exit code {}\n{}{}",
-            output.status.code().expect("an exit code"),
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        )
+        text(&output)
     }
 
     fn check(&self) -> String {

@@ -5,12 +5,11 @@
 mod answers;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, Mutex};
-use std::thread;
+use std::sync::LazyLock;
 
 use answers::{Answer, answers_in};
 
+use crate::course::{problems_of, text, workspace};
 use crate::programs::program;
 use assert_cmd::Command;
 use insta::assert_snapshot;
@@ -30,21 +29,12 @@ fn check_with(arguments: &[&str], environment: &[(&str, &str)]) -> String {
         .envs(environment.iter().copied())
         .output()
         .expect("the course runs");
-    format!(
-        "exit code {}\n{}{}",
-        output.status.code().expect("an exit code"),
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
-
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    text(&output)
 }
 
 #[test]
 fn every_chapter_has_an_exercise_with_three_hints() {
-    let names = fs::read_dir(repository().join("chapters")).expect("the chapters are read");
+    let names = fs::read_dir(workspace().join("chapters")).expect("the chapters are read");
     let names = names.map(|entry| entry.expect("an entry is read").file_name());
     let names = names.map(|name| name.to_string_lossy().into_owned());
     for name in names.filter(|name| name.starts_with("ch")) {
@@ -64,7 +54,7 @@ fn every_chapter_has_an_exercise_with_three_hints() {
 
 /// The wrong answers, each the solution with one mistake.
 static ANSWERS: LazyLock<Vec<Answer>> = LazyLock::new(|| {
-    answers_in(&repository().join("tests/wrong-answers/answers")).expect("the answers are read")
+    answers_in(&workspace().join("tests/wrong-answers/answers")).expect("the answers are read")
 });
 
 /// How many of them are checked at once, as most of what a check does is to wait.
@@ -77,33 +67,8 @@ fn wrong_answers_are_refused_in_words_that_tell_why() {
     // there already.
     let wrong = &crate::programs::built(&["--workspace", "--bin", "wrong-answers"])[0];
     let wrong = wrong.display().to_string();
-    let passed = problems_of(&ANSWERS, |answer| is_refused(answer, &wrong));
+    let passed = problems_of(&ANSWERS, AT_ONCE, |answer| is_refused(answer, &wrong).err());
     assert!(passed.is_empty(), "{}", passed.join("\n"));
-}
-
-/// Tries each of these, several at once.
-fn problems_of<T: Sync>(
-    all: &[T],
-    is_right: impl Fn(&T) -> Result<(), String> + Sync,
-) -> Vec<String> {
-    let next = Mutex::new(all.iter());
-    let problems = Mutex::new(Vec::new());
-    let try_some = || {
-        let next = || next.lock().expect("no other has failed").next();
-        while let Some(one) = next() {
-            let problem = is_right(one).err();
-            problems
-                .lock()
-                .expect("no other has failed")
-                .extend(problem);
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(try_some);
-        }
-    });
-    problems.into_inner().expect("no other has failed")
 }
 
 /// The exercises that change what their chapter does.
@@ -119,19 +84,19 @@ const CHANGE_THE_CHAPTER: [&str; 6] = [
 #[test]
 #[ignore = "plays all exchanges of all chapters"]
 fn a_solution_passes_the_checks_of_its_chapter_unless_it_changes_what_that_does() {
-    let names = fs::read_dir(repository().join("chapters")).expect("the chapters are read");
+    let names = fs::read_dir(workspace().join("chapters")).expect("the chapters are read");
     let names = names.map(|entry| entry.expect("an entry is read").file_name());
     let mut names: Vec<_> = names
         .map(|name| name.to_string_lossy().into_owned())
         .collect();
     // The last ones have the most exchanges.
     names.sort_by(|one, other| other.cmp(one));
-    let differ = problems_of(&names, |name| {
+    let differ = problems_of(&names, AT_ONCE, |name| {
         let solution = Chapter::new(name).solution();
         let said = check(&[name, "--", &solution, "127.0.0.1:0"]);
         match said.starts_with("exit code 0\n") != CHANGE_THE_CHAPTER.contains(&&**name) {
-            true => Ok(()),
-            false => Err(format!("{name}:\n{said}")),
+            true => None,
+            false => Some(format!("{name}:\n{said}")),
         }
     });
     assert!(differ.is_empty(), "{}", differ.join("\n"));
@@ -156,7 +121,7 @@ fn is_refused(answer: &Answer, wrong: &str) -> Result<(), String> {
 /// An exchange that refuses nothing shows nothing.
 #[test]
 fn every_exchange_of_an_exercise_refuses_an_answer() {
-    let names = fs::read_dir(repository().join("tests/snapshots")).expect("snapshots are read");
+    let names = fs::read_dir(workspace().join("tests/snapshots")).expect("snapshots are read");
     let names = names.map(|entry| entry.expect("an entry is read").file_name());
     let names: Vec<_> = names
         .map(|name| name.to_string_lossy().into_owned())

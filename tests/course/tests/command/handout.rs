@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::course::workspace;
 use assert_cmd::Command;
 #[cfg(target_os = "linux")]
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -18,10 +19,6 @@ fn course(workspace: &Path) -> Command {
     command
 }
 
-fn own_workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
 struct Handout {
     folder: TempDir,
 }
@@ -31,7 +28,7 @@ impl Handout {
         let handout = Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
         };
-        course(&own_workspace())
+        course(&workspace())
             .arg("handout")
             .arg(handout.path())
             .args(options)
@@ -57,7 +54,7 @@ impl Handout {
 }
 
 fn chapters() -> Vec<String> {
-    let names = fs::read_dir(own_workspace().join("chapters")).expect("the chapters are read");
+    let names = fs::read_dir(workspace().join("chapters")).expect("the chapters are read");
     let names = names.map(|entry| entry.expect("an entry is read").file_name());
     let names = names.map(|name| name.to_string_lossy().into_owned());
     names.filter(|name| name.starts_with("ch")).collect()
@@ -205,7 +202,7 @@ fn a_workflow_for_the_classroom() {
 fn what_is_there_stays() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     fs::write(folder.path().join("notes.txt"), "mine").expect("a file is written");
-    let output = course(&own_workspace())
+    let output = course(&workspace())
         .arg("handout")
         .arg(folder.path())
         .output();

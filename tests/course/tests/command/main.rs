@@ -8,6 +8,7 @@ mod beyond;
 mod book;
 mod check;
 mod class;
+mod course;
 mod diff_and_start;
 mod excerpts;
 mod exercises;

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::sync::Mutex;
 use std::thread;
 
+use crate::course::problems_of;
 use serde_json::Value;
 
 const COURSE: &str = env!("CARGO_BIN_EXE_course");
@@ -32,23 +32,9 @@ fn rows(heading: &str) -> Vec<[&'static str; 4]> {
 
 /// Does this with each row, and gives what it says is wrong.
 fn in_each(rows: Vec<[&'static str; 4]>, judge: impl Fn([&str; 4]) -> Option<String> + Sync) {
-    let rows = Mutex::new(rows.into_iter());
-    let wrong = Mutex::new(Vec::new());
-    let work = || {
-        let next = || rows.lock().expect("no other has failed").next();
-        while let Some(row) = next() {
-            if let Some(words) = judge(row) {
-                let mut wrong = wrong.lock().expect("no other has failed");
-                wrong.push(format!("{}: {words}", row.join(", ")));
-            }
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(work);
-        }
+    let wrong = problems_of(&rows, AT_ONCE, |row| {
+        judge(*row).map(|words| format!("{}: {words}", row.join(", ")))
     });
-    let wrong = wrong.into_inner().expect("no other has failed");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

@@ -3,10 +3,10 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use std::{str, thread};
 
+use crate::course::{problems_of, text};
 use crate::programs::program;
 use insta::assert_snapshot;
 use serde_json::Value;
@@ -118,15 +118,6 @@ fn course(arguments: &[&str]) -> Output {
         .args(arguments)
         .output()
         .expect("the course runs")
-}
-
-fn text(output: &Output) -> String {
-    format!(
-        "exit code {}\n{}{}",
-        output.status.code().expect("an exit code"),
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
 }
 
 #[test]
@@ -311,22 +302,10 @@ const FAULTS: [Fault; 49] = [
 /// are probed at once. On a busy machine one of them may miss its time, so where it was found
 /// otherwise it is probed once more, when nothing else runs.
 fn all_are_found(faults: &[Fault], departs: impl Fn(&str) -> Vec<String> + Sync) {
-    let next = Mutex::new(faults.iter());
-    let otherwise = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                let next = || next.lock().expect("no thread has failed").next();
-                while let Some(&(fault, cases)) = next() {
-                    if departs(fault) != cases {
-                        let mut otherwise = otherwise.lock().expect("no thread has failed");
-                        otherwise.push((fault, cases));
-                    }
-                }
-            });
-        }
+    let otherwise = problems_of(faults, AT_ONCE, |&(fault, cases)| {
+        (departs(fault) != cases).then_some((fault, cases))
     });
-    for (fault, cases) in otherwise.into_inner().expect("no thread has failed") {
+    for (fault, cases) in otherwise {
         assert_eq!(departs(fault), cases, "{fault}");
     }
 }
@@ -758,21 +737,14 @@ const FAULTS_IN_FRAMES: [Fault; 52] = [
 ];
 
 /// The groups in HTTP/2, but for the floods.
-const OF_GROUPS_IN_FRAMES: [&str; 14] = [
-    "--group",
-    "h2-opening",
-    "--group",
-    "h2-frames",
-    "--group",
-    "h2-streams",
-    "--group",
-    "h2-fields",
-    "--group",
-    "h2-hpack",
-    "--group",
-    "h2-windows",
-    "--group",
-    "h2-answers",
+const OF_GROUPS_IN_FRAMES: [&str; 7] = [
+    "--group=h2-opening",
+    "--group=h2-frames",
+    "--group=h2-streams",
+    "--group=h2-fields",
+    "--group=h2-hpack",
+    "--group=h2-windows",
+    "--group=h2-answers",
 ];
 
 #[test]

@@ -1,8 +1,9 @@
 //! What the chapters and their exercises are built to.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use crate::course::workspace;
 use serde_json::Value;
 
 /// The chapters, their solutions and the tools, built at once: cargo has them already where
@@ -15,7 +16,7 @@ pub fn built(programs: &[&str]) -> Vec<PathBuf> {
         .arg("build")
         .args(programs)
         .args(["--quiet", "--message-format=json-render-diagnostics"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
+        .current_dir(workspace())
         .output()
         .expect("cargo runs");
     let said = String::from_utf8_lossy(&output.stderr);

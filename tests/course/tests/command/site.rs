@@ -15,6 +15,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
+use crate::course::workspace;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use flate2::read::DeflateDecoder;
@@ -28,10 +29,6 @@ const COURSE: &str = env!("CARGO_BIN_EXE_course");
 /// What no page, and no index, may be larger than.
 const LARGEST_PAGE: usize = 400 * 1024;
 const LARGEST_INDEX: usize = 350 * 1024;
-
-fn workspace() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
 
 fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).expect("a file is read")

@@ -162,7 +162,7 @@ fn read_bytes(text: &str) -> Option<Vec<u8>> {
         let (byte, count) = word.split_once('*').unwrap_or((word, "1"));
         let digits = (byte.len() == 2).then_some(byte)?;
         let byte = u8::from_str_radix(digits, 16).ok()?;
-        bytes.append(&mut vec![byte; count.parse().ok()?]);
+        wire::add_run(&mut bytes, byte, count)?;
     }
     Some(bytes)
 }

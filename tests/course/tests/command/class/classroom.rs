@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::course::text;
 use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -78,12 +79,7 @@ impl Class {
         let mut command = course(self.folder.path());
         command.args(arguments).envs(variables.iter().copied());
         let output = command.output().expect("the course runs");
-        format!(
-            "exit code {}\n{}{}",
-            output.status.code().expect("an exit code"),
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        )
+        text(&output)
     }
 }
 
