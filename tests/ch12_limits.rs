@@ -578,11 +578,12 @@ fn nobody_reads_what_went_wrong() {
 #[test]
 fn a_log_that_is_closed_is_told_of() {
     let server = Server::start_unread(CHAPTER);
-    the_page_is_served(&server);
+    let some_pages_are_served = || (0..20).for_each(|_| the_page_is_served(&server));
+    // A program that another test starts has what we read from too, until it begins; so the
+    // first line may still be written.
+    some_pages_are_served();
     server.wait_for_errors(|told| told.contains("the access log cannot be written: "));
-    for _ in 0..20 {
-        the_page_is_served(&server);
-    }
+    some_pages_are_served();
     assert_eq!(server.wait_for_errors(|_| true).lines().count(), 1);
 }
 

@@ -78,6 +78,8 @@ impl Printed {
                     break;
                 }
             }
+            // Who waits for the end may count on it that nobody reads any more.
+            drop(reader);
             printed.end();
         });
     }
@@ -154,6 +156,9 @@ impl Printed {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::mpsc;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(60);
@@ -180,5 +185,29 @@ mod tests {
         let printed = Printed::read_while(pipe, || false);
         assert_eq!(printed.wait_for_end(LONG), b"Listening on port 80...\n");
         assert_eq!(printed.after_listening(), b"");
+    }
+
+    #[test]
+    fn a_pipe_is_closed_before_its_end_is_told() {
+        /// A line, and a moment that it takes to close.
+        struct SlowToClose(&'static [u8], mpsc::Sender<()>);
+
+        impl Read for SlowToClose {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0.read(buffer)
+            }
+        }
+
+        impl Drop for SlowToClose {
+            fn drop(&mut self) {
+                (0..1000).for_each(|_| thread::yield_now());
+                self.1.send(()).expect("the test waits for it");
+            }
+        }
+
+        let (closed, is_closed) = mpsc::channel();
+        let printed = Printed::read_while(SlowToClose(b"a line\nmore\n", closed), || false);
+        printed.wait_for_end(LONG);
+        assert_eq!(is_closed.try_recv(), Ok(()));
     }
 }

@@ -146,9 +146,7 @@ impl Server {
         let mut command = command(program);
         command.arg("127.0.0.1:0");
         let running = Running::begin(&mut command, program, None::<fn() -> bool>, || false);
-        let server = Self::of(command, running, program);
-        server.running().output.wait_for_end(A_WHILE);
-        server
+        Self::of_closed_output(command, running, program)
     }
 
     /// Starts a program on a free port whose output, but for its errors, nobody reads
@@ -157,7 +155,7 @@ impl Server {
         let mut command = command(program);
         command.arg("127.0.0.1:0");
         let running = Running::begin(&mut command, program, ALL, || false);
-        Self::of(command, running, program)
+        Self::of_closed_output(command, running, program)
     }
 
     /// Starts a program with such limits on a free port, and leaves what it prints and
@@ -188,6 +186,12 @@ impl Server {
 
     fn spawn(mut command: Command, program: &str) -> Self {
         let running = Running::begin(&mut command, program, ALL, || true);
+        Self::of(command, running, program)
+    }
+
+    /// The same once its output is closed: it cannot be told that nobody reads before that.
+    fn of_closed_output(command: Command, running: Running, program: &str) -> Self {
+        running.output.wait_for_end(A_WHILE);
         Self::of(command, running, program)
     }
 
