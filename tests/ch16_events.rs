@@ -1,7 +1,7 @@
 //! Chapter 16: no thread waits for a client.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::thread;
 
@@ -127,7 +127,7 @@ fn busy_clients_let_others_have_their_turn() {
     thread::scope(|scope| {
         for client in downloads.iter().chain(&pipeliners) {
             let mut reader = client.try_clone().expect("another handle");
-            scope.spawn(move || while reader.read(&mut [0; 65536]).is_ok_and(|read| read > 0) {});
+            scope.spawn(move || io::copy(&mut reader, &mut io::sink()));
         }
         for client in &pipeliners {
             let mut writer = client.try_clone().expect("another handle");

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
+use harness::clients::read_some;
 use harness::http2::{self, OPENING};
 use harness::{Server, check_command_line, hostile};
 use insta::assert_snapshot;
@@ -430,7 +431,7 @@ fn a_client_that_pings_without_end_is_let_go() {
     let mut received = [0; 65536];
     loop {
         let sent = client.write_all(&ping);
-        if sent.is_err() || client.read(&mut received).is_ok_and(|length| length == 0) {
+        if sent.is_err() || read_some(&mut client, &mut received).is_ok_and(|length| length == 0) {
             break;
         }
         thread::sleep(Duration::from_millis(50));

@@ -127,7 +127,7 @@ impl<'a> Exchange<'a> {
         let before = reader.received().len();
         let mut buffer = [0; 65536];
         while !is_all(&reader) {
-            match self.stream.read(&mut buffer) {
+            match read_some(&mut *self.stream, &mut buffer) {
                 Ok(length @ 1..) => reader.receive(&buffer[..length]),
                 // The step that waits for the end says which one it was.
                 Ok(0) => break,
