@@ -1,5 +1,7 @@
 //! Whether a server on this machine has read what was sent to it.
 
+#[cfg(target_os = "linux")]
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,8 +24,8 @@ pub fn wait_until_read(own: SocketAddr, peer: SocketAddr, longest: Duration) {
 fn unread(client: u16, server: u16) -> u64 {
     ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
-        .filter_map(|table| std::fs::read_to_string(table).ok())
-        .find_map(|table| unread_in(&table, client, server))
+        .filter_map(|table| std::fs::File::open(table).ok())
+        .find_map(|table| unread_in(BufReader::new(table), client, server))
         .unwrap_or(0)
 }
 
@@ -32,19 +34,28 @@ fn unread(_: u16, _: u16) -> u64 {
     0
 }
 
-/// The same in a table of connections as Linux has it.
+/// The same in a table of connections as Linux has it. Most of its lines, which may be
+/// thousands, are of connections that are over, so that few of them are taken apart.
 #[cfg(target_os = "linux")]
-fn unread_in(table: &str, client: u16, server: u16) -> Option<u64> {
-    table.lines().skip(1).find_map(|line| {
-        let mut words = line.split_whitespace().skip(1);
-        let mut number = || u64::from_str_radix(words.next()?.rsplit_once(':')?.1, 16).ok();
-        let (local, remote) = (number()?, number()?);
-        if (local, remote) != (server.into(), client.into()) {
-            return None;
-        }
-        let queues = line.split_whitespace().nth(4)?;
-        u64::from_str_radix(queues.split_once(':')?.1, 16).ok()
-    })
+fn unread_in(table: impl BufRead, client: u16, server: u16) -> Option<u64> {
+    let port_of_client = format!(":{client:04X} ");
+    let lines = table.lines().map_while(Result::ok);
+    lines
+        .filter(|line| line.contains(&port_of_client))
+        .find_map(|line| unread_on(&line, client, server))
+}
+
+/// The same on one line of it.
+#[cfg(target_os = "linux")]
+fn unread_on(line: &str, client: u16, server: u16) -> Option<u64> {
+    let mut words = line.split_whitespace().skip(1);
+    let mut port = || u16::from_str_radix(words.next()?.rsplit_once(':')?.1, 16).ok();
+    let (local, remote) = (port()?, port()?);
+    if (local, remote) != (server, client) {
+        return None;
+    }
+    let (_, waiting) = words.nth(1)?.split_once(':')?;
+    u64::from_str_radix(waiting, 16).ok()
 }
 
 #[cfg(all(test, target_os = "linux"))]
