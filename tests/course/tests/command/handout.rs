@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::course::workspace;
+use crate::course::{cargo_in, folder_to_build_in, workspace};
 use assert_cmd::Command;
 #[cfg(target_os = "linux")]
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -19,6 +19,15 @@ fn course(workspace: &Path) -> Command {
     command
 }
 
+fn hand_out(path: &Path, options: &[&str]) {
+    course(&workspace())
+        .arg("handout")
+        .arg(path)
+        .args(options)
+        .assert()
+        .success();
+}
+
 struct Handout {
     folder: TempDir,
 }
@@ -28,12 +37,7 @@ impl Handout {
         let handout = Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
         };
-        course(&workspace())
-            .arg("handout")
-            .arg(handout.path())
-            .args(options)
-            .assert()
-            .success();
+        hand_out(&handout.path(), options);
         handout
     }
 
@@ -217,22 +221,16 @@ fn what_is_there_stays() {
 #[test]
 #[ignore = "builds a whole workspace"]
 fn it_builds_and_its_tests_pass() {
-    let handout = Handout::new(&["--no-last-hint"]);
+    let handout = folder_to_build_in("handout").join("handout");
+    hand_out(&handout, &["--no-last-hint"]);
     let cargo = |arguments: &[&str]| {
-        Command::from(harness::cargo())
-            .args(arguments)
-            .arg("--locked")
-            .current_dir(handout.path())
-            .env(
-                "CARGO_TARGET_DIR",
-                concat!(env!("CARGO_TARGET_TMPDIR"), "/handout"),
-            )
-            // What is left of the tests is all used.
-            .env("RUSTFLAGS", "-D warnings")
-            .assert()
-            .success();
+        let mut cargo = Command::from(cargo_in(&handout));
+        let built = cargo.args(arguments).arg("--locked").assert().success();
+        String::from_utf8_lossy(&built.get_output().stderr).into_owned()
     };
-    cargo(&["check", "--all-targets"]);
+    let said = cargo(&["check", "--all-targets"]);
+    // What is left of the tests is all used.
+    assert!(!said.contains("warning"), "{said}");
     // The tests of the chapters are the workspace's own, to the byte, and pass or fail as
     // they do there. One of them shows that they find what they need here too.
     cargo(&["test", "--lib", "--bins", "--test", "ch04_routing"]);
