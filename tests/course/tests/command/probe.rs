@@ -12,7 +12,7 @@ use insta::assert_snapshot;
 use serde_json::Value;
 
 /// How many servers are probed at once: a probe rests most of the time.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 32;
 
 /// A server that is probed. It is stopped when this is dropped.
 struct Server {
@@ -344,6 +344,18 @@ fn as_json() {
     assert_snapshot!(server.report(&["--only", "host-missing", "--json"]));
 }
 
+/// What is found of each of these servers, which are all probed at once.
+fn of_each<T: Send, F: Send, const N: usize>(
+    servers: [T; N],
+    found: impl Fn(T) -> F + Sync,
+) -> [F; N] {
+    let found = &found;
+    thread::scope(|scope| {
+        let probed = servers.map(|server| scope.spawn(move || found(server)));
+        probed.map(|probed| probed.join().expect("the probe has come to its end"))
+    })
+}
+
 /// What each of our own servers departs from, as the book has it: chapter 9, and what
 /// changes from chapter to chapter.
 #[test]
@@ -360,18 +372,12 @@ fn our_own_servers() {
         "ch16-events",
         "ch17-tls",
     ];
-    let found: Vec<Vec<String>> = thread::scope(|scope| {
-        let probed = CHAPTERS.map(|chapter| {
-            scope.spawn(move || {
-                let server = Server::start_chapter(chapter);
-                match chapter {
-                    "ch17-tls" => server.sealed().found(&[]).0,
-                    _ => server.found(&[]).0,
-                }
-            })
-        });
-        let joined = probed.map(|probed| probed.join().expect("the probe has come to its end"));
-        joined.into()
+    let found = of_each(CHAPTERS, |chapter| {
+        let server = Server::start_chapter(chapter);
+        match chapter {
+            "ch17-tls" => server.sealed().found(&[]).0,
+            _ => server.found(&[]).0,
+        }
     });
     let mut before: &[String] = &[];
     let mut changes = String::new();
@@ -751,7 +757,13 @@ const OF_GROUPS_IN_FRAMES: [&str; 7] = [
 #[ignore = "plays all cases against many servers"]
 fn each_fault_in_frames_is_found() {
     all_are_found(&FAULTS_IN_FRAMES, |fault| {
-        start_in_frames(fault).found(&OF_GROUPS_IN_FRAMES).0
+        // Nearly all cases wait in vain for an answer whose fields cannot be decoded.
+        let patience: &[&str] = match fault {
+            "table-out-of-step" => &["--patience=2"],
+            _ => &[],
+        };
+        let options = [&OF_GROUPS_IN_FRAMES, patience].concat();
+        start_in_frames(fault).found(&options).0
     });
 }
 
@@ -813,7 +825,7 @@ fn each_fault_under_floods_is_found() {
     all_are_found(&FAULTS_UNDER_FLOODS, |fault| {
         // Another client waits for it in vain where a flood holds all.
         let patience = if fault == "floods-hold-all" {
-            "3"
+            "2"
         } else {
             "60"
         };
@@ -840,15 +852,15 @@ fn an_upload_is_explained() {
 #[test]
 #[ignore = "plays all cases against many servers"]
 fn our_own_servers_in_frames() {
-    let mut found = String::new();
-    for (chapter, is_sealed) in [
+    let servers = [
         ("ch18-frames", false),
         ("ch19-hpack", false),
         ("ch20-streams", false),
         ("ch20-streams", true),
         ("ch21-floods", false),
         ("ch21-floods", true),
-    ] {
+    ];
+    let found = of_each(servers, |(chapter, is_sealed)| {
         let server = match (chapter, is_sealed) {
             (_, true) => Server::start_chapter(chapter).sealed(),
             ("ch20-streams" | "ch21-floods", false) => Server::start_plain(chapter),
@@ -860,12 +872,10 @@ fn our_own_servers_in_frames() {
         let skipped = skipped.iter().filter(is_of_frames).count();
         let names: String = departs.iter().map(|name| format!("  {name}\n")).collect();
         let over = if is_sealed { " over TLS" } else { "" };
-        found += &format!(
-            "{chapter}{over}: {}, skipped {skipped}\n{names}",
-            departs.len()
-        );
-    }
-    assert_snapshot!(found);
+        let count = departs.len();
+        format!("{chapter}{over}: {count}, skipped {skipped}\n{names}")
+    });
+    assert_snapshot!(found.concat());
 }
 
 /// One that speaks HTTP/1.1 alone is asked nothing else, and told so.
