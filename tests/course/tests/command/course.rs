@@ -1,7 +1,6 @@
 //! What the tests of several commands need: what the command said, its workspace,
 //! and a way to look at many servers at once.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Mutex;
@@ -22,20 +21,9 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// A folder for a workspace that cargo is to build, empty and the same each time: cargo names
-/// what it builds by where that stands, and would keep it from each time.
-pub fn folder_to_build_in(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).expect("what was there is removed");
-    }
-    fs::create_dir_all(&folder).expect("a folder is made");
-    folder
-}
-
-/// Cargo, in a workspace of such a folder. It finds there what was built for the workspace of
-/// these tests, so that of both only their own crates are built; but for a cargo before 1.91,
-/// which builds all of it once more. Its programs come into a folder of their own.
+/// Cargo, in another workspace of the same crates. It takes what they depend on from where it was
+/// built for these tests, but for a cargo before 1.91, which builds that once more; its programs
+/// come into a folder of their own.
 pub fn cargo_in(workspace: &Path) -> Command {
     let built = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
     let mut cargo = harness::cargo();
@@ -45,7 +33,10 @@ pub fn cargo_in(workspace: &Path) -> Command {
         .env(
             "CARGO_BUILD_BUILD_DIR",
             built.expect("it lies in that of the build"),
-        );
+        )
+        // Cargo names what it builds of a crate by where that stands in its workspace and by
+        // its profile. With the same profile, both would take each other's place.
+        .env("CARGO_PROFILE_DEV_DEBUG", "false");
     cargo
 }
 

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::course::{cargo_in, folder_to_build_in, text, workspace};
+use crate::course::{cargo_in, text, workspace};
 use assert_cmd::Command;
 use insta::assert_snapshot;
 use tempfile::TempDir;
@@ -24,11 +24,6 @@ fn course(workspace: &Path, arguments: &[&str], columns: usize) -> String {
 /// A copy of all that cargo and the course need.
 fn copy_of_the_workspace() -> TempDir {
     let copy = tempfile::tempdir().expect("a temporary folder");
-    copy_the_workspace(copy.path());
-    copy
-}
-
-fn copy_the_workspace(copy: &Path) {
     for name in [
         "Cargo.toml",
         "Cargo.lock",
@@ -37,10 +32,11 @@ fn copy_the_workspace(copy: &Path) {
         "pages",
         "tests",
     ] {
-        copy_all(&workspace().join(name), &copy.join(name));
+        copy_all(&workspace().join(name), &copy.path().join(name));
     }
     // Whoever runs this may have a server of their own already.
-    let _ = fs::remove_dir_all(copy.join("chapters/my-server"));
+    let _ = fs::remove_dir_all(copy.path().join("chapters/my-server"));
+    copy
 }
 
 fn copy_all(from: &Path, to: &Path) {
@@ -105,11 +101,10 @@ fn diff_on_the_wire() {
 #[test]
 #[ignore = "builds a crate with all of `common`"]
 fn start_makes_a_crate_that_builds() {
-    let copy = folder_to_build_in("start");
-    copy_the_workspace(&copy);
-    course(&copy, &["start"], 80);
+    let copy = copy_of_the_workspace();
+    course(copy.path(), &["start"], 80);
     let arguments = ["check", "--offline", "-p", "my-server", "-p", "ch01-socket"];
-    let mut check = Command::from(cargo_in(&copy));
+    let mut check = Command::from(cargo_in(copy.path()));
     let check = check.args(arguments).assert().success();
     let warnings = String::from_utf8_lossy(&check.get_output().stderr).into_owned();
     assert!(!warnings.contains("warning"), "{warnings}");

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::course::{cargo_in, folder_to_build_in, workspace};
+use crate::course::{cargo_in, workspace};
 use assert_cmd::Command;
 #[cfg(target_os = "linux")]
 use base64::prelude::{BASE64_STANDARD, Engine};
@@ -19,15 +19,6 @@ fn course(workspace: &Path) -> Command {
     command
 }
 
-fn hand_out(path: &Path, options: &[&str]) {
-    course(&workspace())
-        .arg("handout")
-        .arg(path)
-        .args(options)
-        .assert()
-        .success();
-}
-
 struct Handout {
     folder: TempDir,
 }
@@ -37,7 +28,12 @@ impl Handout {
         let handout = Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
         };
-        hand_out(&handout.path(), options);
+        course(&workspace())
+            .arg("handout")
+            .arg(handout.path())
+            .args(options)
+            .assert()
+            .success();
         handout
     }
 
@@ -221,10 +217,9 @@ fn what_is_there_stays() {
 #[test]
 #[ignore = "builds a whole workspace"]
 fn it_builds_and_its_tests_pass() {
-    let handout = folder_to_build_in("handout").join("handout");
-    hand_out(&handout, &["--no-last-hint"]);
+    let handout = Handout::new(&["--no-last-hint"]);
     let cargo = |arguments: &[&str]| {
-        let mut cargo = Command::from(cargo_in(&handout));
+        let mut cargo = Command::from(cargo_in(&handout.path()));
         let built = cargo.args(arguments).arg("--locked").assert().success();
         String::from_utf8_lossy(&built.get_output().stderr).into_owned()
     };
