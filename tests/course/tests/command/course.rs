@@ -36,7 +36,7 @@ pub fn cargo_in(workspace: &Path) -> Command {
         )
         // Cargo names what it builds of a crate by where that stands in its workspace and by
         // its profile. With the same profile, both would take each other's place.
-        .env("CARGO_PROFILE_DEV_DEBUG", "false");
+        .env("CARGO_PROFILE_DEV_DEBUG", "limited");
     cargo
 }
 
