@@ -520,25 +520,26 @@ fn ask_over_connections(server: &Server, connections: usize, requests: usize) {
 #[cfg(target_os = "linux")]
 #[ignore = "takes half a minute"]
 fn nothing_is_kept_of_two_hundred_thousand_requests() {
-    const REQUESTS: usize = 200_000;
-    // The least that an allocator gives is twice as much, so that no request can have left a
-    // thing behind; how many threads take memory at a time may come to a mebibyte.
-    const MORE_IN_KIB: usize = REQUESTS * 16 / 1024;
     let server = Server::start(CHAPTER);
     // What the process needs once, such as memory for so many threads at a time, it
     // has after these.
-    ask_over_connections(&server, 100, REQUESTS);
+    ask_over_connections(&server, 100, 200_000);
     let possessions = || {
         wait_until("its threads have ended", || server.threads() == 1);
         let files = server.open_files();
         (server.memory("VmRSS"), files)
     };
-    let before = possessions();
-    ask_over_connections(&server, 100, REQUESTS);
-    let after = possessions();
-    println!("memory in KiB, open files: before {before:?}, after {after:?}");
-    assert_eq!(before.1, after.1);
-    assert!(after.0 < before.0 + MORE_IN_KIB, "{before:?}, {after:?}");
+    let nothing_is_kept = || {
+        let before = possessions();
+        ask_over_connections(&server, 100, 200_000);
+        let after = possessions();
+        println!("memory in KiB, open files: before {before:?}, after {after:?}");
+        assert_eq!(before.1, after.1);
+        after.0 < before.0 + 1024
+    };
+    // On a busy machine more threads may take memory at a time than before, once; what is kept
+    // of requests comes each time.
+    assert!((0..3).any(|_| nothing_is_kept()));
 }
 
 fn solution() -> Server {
